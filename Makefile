@@ -1,0 +1,84 @@
+# `make lab` opens the course, `make test` checks everything, `make help` lists the rest.
+# Written for POSIX sh and for GNU make from 3.81 on, the one that macOS brings.
+
+# PYTHON=… names the Python that makes .venv; without it the first one of these that is new enough.
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
+LESSON := notebooks/00_first_colors.ipynb
+# More arguments for JupyterLab: make lab LAB_ARGS="--no-browser --port 9999"
+LAB_ARGS :=
+WORKERS := 2
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Written when all is installed, with the folder that it was installed for: an environment holds
+# absolute paths, so a checkout that was moved needs a new one.
+READY := $(VENV)/.ready
+# There while an install is on the way. Found at the start, it means that one was cut short.
+UNFINISHED := $(VENV)/.unfinished
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+AGAIN := $(shell test "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" && $(RUN) -c "" 2>/dev/null || echo again)
+
+.PHONY: help setup lab test lint notebooks clean again
+.NOTPARALLEL:
+
+help:
+	@echo "make lab        set up, then open the course in JupyterLab"
+	@echo "make test       set up, then lint, all tests and all notebooks"
+	@echo "make setup      the set-up alone: everything into $(VENV)"
+	@echo "make lint       ruff"
+	@echo "make notebooks  run every lesson from top to bottom"
+	@echo "make clean      remove $(VENV) and all caches"
+	@echo ""
+	@echo 'PYTHON=/path/to/python3 makes $(VENV) with that Python (3.11 or newer).'
+	@echo 'LAB_ARGS="--no-browser --port 9999" goes to JupyterLab.'
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt $(AGAIN)
+	@if test -e $(UNFINISHED) || { test -e $(READY) && test -n "$(AGAIN)"; } || \
+	    ! $(RUN) -c '$(NEW_ENOUGH)' 2>/dev/null; then \
+	    found=; old=; \
+	    for python in $(if $(PYTHON),"$(PYTHON)",$(PYTHONS)); do \
+	        if "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$python; break; fi; \
+	        version=$$("$$python" --version 2>&1) && old="$$old $$python is $$version;"; \
+	    done; \
+	    if test -z "$$found"; then \
+	        echo "colorlab needs Python 3.11 or newer:$${old:- found none;}" \
+	            "install one (python.org), or name it: make setup PYTHON=/path/to/python3" >&2; \
+	        exit 1; \
+	    fi; \
+	    if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
+	        echo "$$found can't make virtual environments (no venv or ensurepip):" \
+	            "on Debian and Ubuntu run: sudo apt install python3-venv" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Setting up $(VENV) with $$("$$found" --version): some minutes, once."; \
+	    rm -rf $(VENV) && mkdir $(VENV) && touch $(UNFINISHED) && "$$found" -m venv $(VENV); \
+	fi
+	@rm -f $(READY) && touch $(UNFINISHED)
+# The pinned setuptools builds the package too, so that nothing unpinned takes part.
+	$(RUN) -m pip install --disable-pip-version-check -q -c constraints.txt setuptools
+	$(RUN) -m pip install --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@rm $(UNFINISHED) && pwd -P > $(READY)
+
+# .jupyter switches JupyterLab's news pop-up off.
+lab: setup
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	    $(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" $(LESSON) $(LAB_ARGS)
+
+lint: setup
+	$(RUN) -m ruff check .
+
+test: lint
+	$(RUN) -m pytest -n $(WORKERS) tests
+	@$(MAKE) --no-print-directory notebooks
+
+notebooks: setup
+	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
+	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	    -n $(WORKERS) --dist loadscope notebooks
+
+clean:
+	rm -rf $(VENV) build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -163,9 +163,7 @@ def _cause(path: Path, error: Exception) -> str:
     if head[4:8] == b"ftyp":
         return "this is a HEIC, AVIF or video file, which is not read here. Save it as JPEG or PNG."
     if isinstance(error, Image.UnidentifiedImageError):
-        return (
-            f"not a picture in a format read here ({', '.join(FORMATS)}), or it is damaged or cut off."
-        )
+        return f"not a picture that can be read here ({', '.join(FORMATS)}), damaged or cut off."
     return (
         f"corrupt or truncated ({type(error).__name__}: {error}). "
         'Fetch it again or remove it; PhotoFolder(..., bad="skip") leaves such files out.'

@@ -1,0 +1,185 @@
+"""What an exercise is, and the tools its tester is written with.
+
+A lesson's testers stand in ``colorlab/checks/lessonNN.py``, which holds one tuple ``EXERCISES``.
+A tester gets the learner's object and returns ``None`` where it is right, or the `Hint` that fits
+the mistake. It may also raise: `NotYet` carries a hint from deep inside (the helpers below do
+that), and any other exception is explained to the learner by `colorlab.checks`.
+
+    def _test(to_gray):
+        photo = ...
+        gray = want_array(call(to_gray, photo), shape=(4, 6), what="the gray photo")
+        if ...:
+            return Hint("The rows are upside down.", "Axis 0 runs from the top down.")
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is wrong with an answer, and the next step."""
+
+    mistake: str
+    advice: str = ""
+
+
+class NotYet(Exception):
+    """Ends a tester from anywhere inside it; carries the hint."""
+
+    def __init__(self, mistake: str, advice: str = "") -> None:
+        super().__init__(mistake)
+        self.hint = Hint(mistake, advice)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a lesson.
+
+    name: "0.1", the lesson's number and the exercise's; difficulty: 1 to 3; minutes: as on the
+    label of the cell; start: the first step, printed for a stub that nobody has touched; test: the
+    tester; solved: one sentence for who got it right; seconds: after this long the answer counts
+    as one that does not end.
+    """
+
+    name: str
+    title: str
+    difficulty: int
+    minutes: int
+    start: str
+    test: Callable[[Any], Hint | None]
+    solved: str = ""
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\d+\.\d+", self.name):
+            raise ValueError(f'An exercise is named like "3.2", not {self.name!r}.')
+        if self.difficulty not in (1, 2, 3):
+            raise ValueError(f"{self.name}: difficulty is 1, 2 or 3, not {self.difficulty!r}.")
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's number with two digits, as in the notebook's name: "03"."""
+        return f"{int(self.name.split('.')[0]):02d}"
+
+    @property
+    def label(self) -> str:
+        """Difficulty and time as on the cell: "●●○ · 10 min"."""
+        return "●" * self.difficulty + "○" * (3 - self.difficulty) + f" · {self.minutes} min"
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """``function(*arguments)``, with the learner's usual slips told apart first.
+
+    Raises `NotYet` where the object is no function, takes another number of arguments, or gives
+    back nothing or a generator. What the function itself raises passes through.
+    """
+    if not callable(function):
+        raise NotYet(
+            f"check() got {describe(function)}, but it needs the function itself.",
+            "Pass the name without parentheses: check(..., my_function), not my_function(...).",
+        )
+    name = name_of(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-ins have none; then the call itself will tell
+        signature = None
+    if signature is not None:
+        try:
+            signature.bind(*arguments)
+        except TypeError as error:
+            raise NotYet(
+                f"{name}{signature} can't be called with {len(arguments)} argument(s): {error}.",
+                "Keep the first line of the function as it stood in the stub.",
+            ) from None
+    result = function(*arguments)
+    if result is None:
+        raise NotYet(
+            f"{name} gave back nothing (None).",
+            "A function hands over its result with `return`; print or show is not enough.",
+        )
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        result.close()
+        raise NotYet(
+            f"{name} gave back {describe(result)}.", "Use `return`, not `yield` or `async`."
+        )
+    return result
+
+
+def want_array(
+    value: Any,
+    *,
+    shape: tuple[int, ...] | None = None,
+    dtype: Any = None,
+    what: str = "your result",
+) -> np.ndarray:
+    """`value` itself if it is a NumPy array of this shape and dtype without NaN.
+
+    Raises `NotYet` with what came instead.
+    """
+    if not isinstance(value, np.ndarray):
+        root = type(value).__module__.split(".")[0]
+        advice = {
+            "torch": "It is a torch tensor: .numpy() makes the array.",
+            "PIL": "It is a Pillow image: np.asarray(image) makes the array.",
+            "builtins": "Work on the arrays that came in; np.array(...) makes one of a list.",
+        }.get(root, "Work on the arrays that came in and return the result.")
+        raise NotYet(f"A NumPy array was expected for {what}; it is {describe(value)}.", advice)
+    if shape is not None and value.shape != shape:
+        raise NotYet(
+            f"{_capital(what)} should have the shape {shape}; it has {value.shape}.",
+            "Print the .shape of each array on the way and look where it changes.",
+        )
+    if dtype is not None and value.dtype != np.dtype(dtype):
+        raise NotYet(
+            f"{_capital(what)} should be {np.dtype(dtype)}; it is {value.dtype}.",
+            f"Make it with .astype(np.{np.dtype(dtype)}), or don't change the kind on the way.",
+        )
+    if value.dtype.kind in "fc" and not np.isfinite(value).all():
+        count = int((~np.isfinite(value)).sum())
+        raise NotYet(
+            f"{count} of {value.size} numbers in {what} are NaN or infinite.",
+            "Look for a division by zero, or for a root or logarithm of a number below zero.",
+        )
+    return value
+
+
+def describe(value: Any) -> str:
+    """A few words for any object: its kind, and the shape where it has one. Never raises."""
+    try:
+        if value is None or value is Ellipsis:
+            return repr(value)
+        kind = type(value).__name__
+        root = type(value).__module__.split(".")[0]
+        if root in ("numpy", "torch") and hasattr(value, "shape") and hasattr(value, "dtype"):
+            owner = {"ndarray": "NumPy array", "Tensor": "torch tensor"}.get(kind, kind)
+            return f"a {owner} of shape {tuple(value.shape)} and kind {value.dtype}"
+        if isinstance(value, bool | int | float | complex):
+            return f"the number {value!r}" if not isinstance(value, bool) else repr(value)
+        if isinstance(value, str):
+            return "the text " + repr(value if len(value) <= 40 else value[:37] + "...")
+        if isinstance(value, list | tuple | dict | set):
+            return f"a {kind} with {len(value)} entries"
+        return f"an object of the type {kind}"
+    except Exception:  # the object is the learner's: anything in it may raise
+        return "an object that can't be described"
+
+
+def name_of(thing: Any) -> str:
+    """The name of a function or class; "your code" where it has none. Never raises."""
+    try:
+        name = thing.__name__
+        return name if isinstance(name, str) and name != "<lambda>" else "your function"
+    except Exception:
+        return "your code"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,109 @@
+"""Remembers which exercises are solved: one small JSON file a lesson.
+
+The files stand where the system keeps such things for the user, or in the folder that the
+environment variable ``COLORLAB_STATE`` names. Where that folder can't be written, the progress is
+kept for as long as Python runs, and the learner is told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """How an exercise stands: ever solved, and how many wrong answers came before."""
+
+    solved: bool = False
+    misses: int = 0
+
+
+# What could not be written, by file: lives as long as the kernel.
+_unsaved: dict[Path, dict[str, Record]] = {}
+
+
+def state_dir() -> Path:
+    """The folder of the progress files; it need not exist yet.
+
+    ``COLORLAB_STATE`` if set; else ``%LOCALAPPDATA%\\colorlab`` on Windows,
+    ``~/Library/Application Support/colorlab`` on macOS, and ``$XDG_STATE_HOME/colorlab`` or
+    ``~/.local/state/colorlab`` elsewhere.
+    """
+    chosen = os.environ.get("COLORLAB_STATE")
+    if chosen:
+        return Path(chosen)
+    home = Path(os.path.expanduser("~"))  # unlike Path.home() never raises
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else home / "AppData" / "Local") / "colorlab"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "colorlab"
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else home / ".local" / "state") / "colorlab"
+
+
+def recall(lesson: str) -> tuple[dict[str, Record], str]:
+    """The records of a lesson by exercise name, and a note for the learner ("" if all is well)."""
+    path = _path(lesson)
+    if path in _unsaved:
+        return dict(_unsaved[path]), ""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}, ""
+    except OSError as error:
+        return {}, f"The progress file {path} can't be read ({error.strerror})."
+    try:
+        return {
+            str(name): Record(solved=bool(entry["solved"]), misses=int(entry["misses"]))
+            for name, entry in json.loads(content).items()
+        }, ""
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}, f"The progress file {path} is damaged; this lesson's progress starts over."
+
+
+def remember(lesson: str, name: str, *, solved: bool) -> tuple[Record, str]:
+    """Note an answer to an exercise, and return its record and a note for the learner.
+
+    What was solved once stays solved. The note is "" if all is well.
+    """
+    records, note = recall(lesson)
+    old = records.get(name, Record())
+    new = replace(old, solved=True) if solved else replace(old, misses=old.misses + 1)
+    records[name] = new
+    path = _path(lesson)
+    try:
+        _write(path, records)
+    except OSError as error:
+        if path not in _unsaved:  # said once, not after each check
+            note = (
+                f"Your progress can't be saved in {path.parent} ({error.strerror}), so it lasts "
+                "until this kernel stops. Set COLORLAB_STATE to a folder that can be written."
+            )
+        _unsaved[path] = records
+    else:
+        _unsaved.pop(path, None)
+    return new, note
+
+
+def _path(lesson: str) -> Path:
+    return state_dir() / f"progress-{lesson}.json"
+
+
+def _write(path: Path, records: dict[str, Record]) -> None:
+    """Whole or not at all: two notebooks may write at once, and a kernel may be killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({name: asdict(record) for name, record in sorted(records.items())}, indent=1)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(scratch, path)
+    except OSError:
+        os.unlink(scratch)
+        raise

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TITLES = ("gray input", "ours", "truth")
 OVERSHOOT = 0.02  # rounding and resampling leave [0, 1] by no more than this
+LETTER_WIDTH = 0.62  # of the size of the font, for a mix of letters
+SMALLEST_TEXT = 5.0  # points
 TALLEST = 1.25  # a row is at most this many times as tall as a column is wide
 
 
@@ -79,7 +81,8 @@ def photo_grid(
         width: of the figure, in inches.
 
     Returns the figure, closed for pyplot, so that a notebook shows it once. Raises ValueError
-    where the numbers of pictures, titles and names don't fit each other.
+    where the numbers of pictures, titles and names don't fit each other, or where the columns are
+    too narrow for titles that can be read.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt
@@ -91,14 +94,15 @@ def photo_grid(
     lines = [pictures[i : i + across] for i in range(0, len(pictures), across)]
 
     # Everything in inches, so that text has the same size in a small and in a large figure.
-    gap, group_gap, title_room = 0.06, 0.3, 0.34
-    name_room = 0.28 if names else 0.0
+    gap, group_gap, name_room = 0.06, 0.3, 0.28 if names else 0.0
     cell = (width - (across - 1) * group_gap - across * (columns - 1) * gap) / (across * columns)
+    text_size = _title_size(titles, cell)
+    title_lines = max(title.count("\n") + 1 for title in titles)
+    title_room = 0.14 + title_lines * 1.25 * text_size / 72  # a point is 1/72 inch
     heights = [cell * min(TALLEST, _tallest(line)) for line in lines]
     height = title_room + sum(heights) + len(lines) * (gap + name_room)
 
     figure = plt.figure(figsize=(width, height))
-    text_size = float(np.clip(cell * 7, 6, 12))
     top = height - title_room
     for line_number, line in enumerate(lines):
         bottom = top - heights[line_number]
@@ -117,8 +121,8 @@ def photo_grid(
                     figure.text(x, y, titles[column], ha="center", va="bottom", fontsize=text_size)
             if names:
                 group_width = columns * (cell + gap) - gap
-                # A letter is about 0.55 of the font size wide; 72 points are an inch.
-                room = int(group_width / (0.55 * text_size / 72))
+                name_size = min(text_size, 10.0)
+                room = int(group_width / (LETTER_WIDTH * name_size / 72))
                 x = (left + group_width / 2) / width
                 figure.text(
                     x,
@@ -126,7 +130,7 @@ def photo_grid(
                     _cut(names[line_number * across + group], room),
                     ha="center",
                     va="top",
-                    fontsize=min(text_size, 10.0),
+                    fontsize=name_size,
                     color="0.35",
                 )
         top = bottom - name_room - gap
@@ -154,6 +158,18 @@ def _checked(
     if names is not None and len(names) != len(pictures):
         raise ValueError(f"{len(names)} names came for {len(pictures)} photos.")
     return pictures, list(titles), list(names or [])
+
+
+def _title_size(titles: Sequence[str], cell: float) -> float:
+    """The font size in points at which each title fits above a column `cell` inches wide."""
+    letters = max(max(len(line) for line in title.split("\n")) for title in titles)
+    size = min(12.0, cell * 72 / (LETTER_WIDTH * max(1, letters)))
+    if size < SMALLEST_TEXT:
+        raise ValueError(
+            f"The columns are {cell:.2f} inches wide, too narrow for readable titles. "
+            "Make width larger, across smaller or the titles shorter."
+        )
+    return size
 
 
 def _tallest(line: list[list[np.ndarray]]) -> float:

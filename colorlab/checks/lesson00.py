@@ -74,7 +74,8 @@ def _judge(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
         which = "gray" if np.array_equal(result, gray) else "in color"
         return Hint(
             f"For a photo {width} pixels wide the whole picture is {which}.",
-            "Is the width a fixed number in your code? Ask the photo: `photo.shape[1]`.",
+            "Both halves must be there. If the width is a fixed number in your code, ask the photo "
+            "instead: `photo.shape[1]`.",
         )
     if np.array_equal(result[:, :half], gray[:, :half]):
         if np.array_equal(result[:, half : 2 * half], colored[:, :half]):

@@ -33,6 +33,7 @@ help:
 	@echo 'LAB_ARGS="--no-browser --port 9999" goes to JupyterLab.'
 
 setup: $(READY)
+	@echo "$(VENV) is ready."
 
 $(READY): pyproject.toml constraints.txt $(AGAIN)
 	@if test -e $(UNFINISHED) || { test -e $(READY) && test -n "$(AGAIN)"; } || \
@@ -62,18 +63,19 @@ $(READY): pyproject.toml constraints.txt $(AGAIN)
 	@rm $(UNFINISHED) && pwd -P > $(READY)
 
 # .jupyter switches JupyterLab's news pop-up off.
-lab: setup
+lab: $(READY)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-	    $(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" $(LESSON) $(LAB_ARGS)
+	    $(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
+	    --LabApp.default_url=/lab/tree/$(LESSON) $(LAB_ARGS)
 
-lint: setup
+lint: $(READY)
 	$(RUN) -m ruff check .
 
 test: lint
 	$(RUN) -m pytest -n $(WORKERS) tests
 	@$(MAKE) --no-print-directory notebooks
 
-notebooks: setup
+notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
 	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -n $(WORKERS) --dist loadscope notebooks

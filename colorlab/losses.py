@@ -1,0 +1,164 @@
+"""The objectives: who wins the adversarial game, and how far the colors are from the truth.
+
+Discriminators return logits; the sigmoid and the labels live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _bce_real(logits: Tensor) -> Tensor:
+    return F.softplus(-logits)  # -log sigmoid(x), without overflow
+
+
+def _bce_fake(logits: Tensor) -> Tensor:
+    return F.softplus(logits)  # -log(1 - sigmoid(x))
+
+
+def _lsgan_real(logits: Tensor) -> Tensor:
+    return (logits - 1) ** 2
+
+
+def _lsgan_fake(logits: Tensor) -> Tensor:
+    return logits**2
+
+
+def _hinge_real(logits: Tensor) -> Tensor:
+    return F.relu(1 - logits)
+
+
+def _hinge_fake(logits: Tensor) -> Tensor:
+    return F.relu(1 + logits)
+
+
+def _hinge_generator(logits: Tensor) -> Tensor:
+    return -logits
+
+
+# What the discriminator pays on real, on fake, and what the generator pays, one value a logit.
+ADVERSARIAL: dict[str, tuple[Callable, Callable, Callable]] = {
+    "bce": (_bce_real, _bce_fake, _bce_real),
+    "lsgan": (_lsgan_real, _lsgan_fake, _lsgan_real),
+    "hinge": (_hinge_real, _hinge_fake, _hinge_generator),
+}
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """One family of adversarial losses, means over all logits.
+
+    Args:
+        kind: ``"bce"``, Goodfellow et al., "Generative Adversarial Nets" (NIPS 2014), equation 1,
+            with the non-saturating generator of its section 3; ``"lsgan"``, Mao et al., "Least
+            Squares Generative Adversarial Networks" (ICCV 2017), equation 9, without its factor
+            1/2, which ``halved`` supplies; ``"hinge"``, Lim and Ye, "Geometric GAN" (2017), and
+            Zhang et al., "Self-Attention GANs" (ICML 2019), equation 4.
+        halved: take half the sum of the discriminator's two losses, as pix2pix does (section 3.3,
+            to slow it relative to the generator); the plain sum otherwise.
+    """
+
+    kind: str = "bce"
+    halved: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in ADVERSARIAL:
+            raise ValueError(
+                f"unknown adversarial loss {self.kind!r}; choose from {', '.join(ADVERSARIAL)}"
+            )
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """A scalar from logits of real and of generated pictures, any shape."""
+        on_real, on_fake, _ = ADVERSARIAL[self.kind]
+        total = on_real(real).mean() + on_fake(fake).mean()
+        return total / 2 if self.halved else total
+
+    def generator(self, fake: Tensor) -> Tensor:
+        """A scalar, small when the discriminator takes the generated pictures for real."""
+        return ADVERSARIAL[self.kind][2](fake).mean()
+
+
+@dataclass(frozen=True)
+class ColorLoss:
+    """Distance of the predicted ab from the true ab, heavier where the truth is colorful.
+
+    Most pixels of most photos are nearly gray, so a plain mean is won by predicting gray (Zhang et
+    al., "Colorful Image Colorization", ECCV 2016, section 2.2, reweights for the same reason).
+    Here a pixel weighs 1 + ``chroma_weight`` · chroma, the chroma of the truth in units of ab/110.
+
+    Args:
+        kind: ``"l1"``, ``"l2"`` or ``"huber"`` (quadratic below ``delta``, linear above).
+        chroma_weight: 0 for the plain mean.
+        delta: where the Huber loss turns, in units of ab/110.
+    """
+
+    kind: str = "l1"
+    chroma_weight: float = 0.0
+    delta: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in COLOR_KINDS:
+            raise ValueError(
+                f"unknown color loss {self.kind!r}; choose from {', '.join(COLOR_KINDS)}"
+            )
+
+    def __call__(self, predicted: Tensor, true: Tensor) -> Tensor:
+        """A scalar from two ``(B, 2, H, W)`` in [-1, 1]; divided by the sum of the weights."""
+        if predicted.shape != true.shape:
+            raise ValueError(
+                f"predicted and true ab differ in shape: {tuple(predicted.shape)} and "
+                f"{tuple(true.shape)}; broadcasting them would hide a mistake"
+            )
+        if self.kind == "l1":
+            distance = (predicted - true).abs()
+        elif self.kind == "l2":
+            distance = (predicted - true) ** 2
+        else:
+            distance = F.huber_loss(predicted, true, reduction="none", delta=self.delta)
+        if not self.chroma_weight:
+            return distance.mean()
+        weight = 1 + self.chroma_weight * true.norm(dim=1, keepdim=True)
+        return (distance * weight).mean() / weight.mean()
+
+
+COLOR_KINDS = ("l1", "l2", "huber")
+
+
+class PerceptualLoss(nn.Module):
+    """L1 between the features that a pretrained encoder sees in two pictures.
+
+    Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (ECCV
+    2016), equation 2. Departures: EfficientNet-Lite0 in place of VGG-16 (its weights come from a
+    package, so no download), L1 in place of the squared distance, and each scale divided by the
+    mean size of the true picture's features, so that all scales count alike.
+
+    Args:
+        encoder: takes RGB in [0, 1] ``(B, 3, H, W)`` and returns a list of feature maps, such as
+            :class:`colorlab.encoders.EfficientNetLite0`. It is frozen, and kept in eval mode.
+        scales: which of its maps to compare.
+    """
+
+    def __init__(self, encoder: nn.Module, scales: tuple[int, ...] = (0, 1, 2, 3)):
+        super().__init__()
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.scales = scales
+
+    def train(self, mode: bool = True) -> PerceptualLoss:
+        """Stays in eval mode: batch norm must not learn from the generator's pictures."""
+        return super().train(False)
+
+    def forward(self, predicted: Tensor, true: Tensor) -> Tensor:
+        """A scalar from two RGB pictures in [0, 1], ``(B, 3, H, W)``."""
+        with torch.no_grad():
+            wanted = self.encoder(true)
+        got = self.encoder(predicted)
+        terms = [
+            (got[i] - wanted[i]).abs().mean() / wanted[i].abs().mean().clamp_min(1e-6)
+            for i in self.scales
+        ]
+        return torch.stack(terms).mean()

@@ -1,0 +1,159 @@
+"""The U-Net generator: the gray picture goes down to a few numbers and comes back up as color.
+
+    L ─► down 0 ─► down 1 ─► … ─► down n ─┐        each down halves the picture,
+           │skip      │skip               │        each up doubles it again;
+    ab ◄─ up n  ◄─  up n-1 ◄─  … ◄─ up 0 ◄┘        a skip carries the detail across.
+
+Ronneberger et al., "U-Net" (MICCAI 2015), with the blocks of Isola et al., "Image-to-Image
+Translation with Conditional Adversarial Networks" (CVPR 2017, pix2pix), section 6.1.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    # affine, as batch norm is: the two differ in what they average over, and in nothing else
+    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
+}
+UPSAMPLING = ("transposed", "resize")
+
+
+def widths(levels: int, base: int, cap: int) -> list[int]:
+    """Channels after each down block: ``base``, doubled at each level, never above ``cap``."""
+    return [min(base * 2**level, cap) for level in range(levels)]
+
+
+class UNet(nn.Module):
+    """A U-Net of any depth: two lists of blocks and a loop.
+
+    Args:
+        levels: how often the picture is halved; 8 brings 256 × 256 down to 1 × 1.
+        base: channels after the first down block; they double at each level.
+        cap: the most channels any block has.
+        norm: ``"batch"`` or ``"instance"``.
+        dropout: probability in the three up blocks that follow the innermost one (fewer where the
+            network is shallower; never in the outermost), as in pix2pix.
+        noise_channels: random channels laid beside L, so that one photo has many colorings.
+        upsampling: ``"transposed"`` convolutions as in pix2pix, or ``"resize"``, nearest-neighbor
+            enlargement before a convolution, which leaves no checkerboard (Odena et al.,
+            "Deconvolution and Checkerboard Artifacts", Distill 2016).
+        in_channels, out_channels: 1 and 2 for L → ab; 1 and 3 for gray → RGB.
+
+    Departure from pix2pix: the innermost level has no norm on its way down (as in the authors'
+    code), since one value a channel has no variance at 1 × 1.
+    """
+
+    def __init__(
+        self,
+        levels: int = 8,
+        base: int = 64,
+        cap: int = 512,
+        norm: str = "batch",
+        dropout: float = 0.5,
+        noise_channels: int = 0,
+        upsampling: str = "transposed",
+        in_channels: int = 1,
+        out_channels: int = 2,
+    ):
+        super().__init__()
+        if levels < 2:
+            raise ValueError(f"a U-Net needs at least 2 levels, got {levels}")
+        if norm not in NORMS:
+            raise ValueError(f"unknown norm {norm!r}; choose from {', '.join(NORMS)}")
+        if upsampling not in UPSAMPLING:
+            raise ValueError(
+                f"unknown upsampling {upsampling!r}; choose from {', '.join(UPSAMPLING)}"
+            )
+        self.levels = levels
+        self.noise_channels = noise_channels
+        self.in_channels = in_channels
+        make_norm = NORMS[norm]
+        channels = widths(levels, base, cap)
+
+        self.downs = nn.ModuleList()
+        inputs = in_channels + noise_channels
+        for level, outputs in enumerate(channels):
+            outermost, innermost = level == 0, level == levels - 1
+            layers: list[nn.Module] = [] if outermost else [nn.LeakyReLU(0.2)]
+            layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
+            if not (outermost or innermost):
+                layers.append(make_norm(outputs))
+            self.downs.append(nn.Sequential(*layers))
+            inputs = outputs
+
+        self.ups = nn.ModuleList()
+        for level in reversed(range(levels)):
+            innermost, outermost = level == levels - 1, level == 0
+            # All but the innermost up block also get the skip: twice the channels.
+            inputs = channels[level] * (1 if innermost else 2)
+            outputs = out_channels if outermost else channels[level - 1]
+            layers = [nn.ReLU(), *_double(inputs, outputs, upsampling, bias=outermost)]
+            layers.append(nn.Tanh() if outermost else make_norm(outputs))
+            if dropout and max(levels - 4, 1) <= level < levels - 1:
+                layers.append(nn.Dropout(dropout))
+            self.ups.append(nn.Sequential(*layers))
+
+    @property
+    def stride(self) -> int:
+        """Height and width must be multiples of this."""
+        return 2**self.levels
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Color a batch.
+
+        Args:
+            x: L in [-1, 1], ``(B, in_channels, H, W)``; H and W multiples of ``2**levels``.
+            noise: standard normal, ``(B, noise_channels, H, W)``; drawn when it is left out.
+
+        Returns:
+            ab in [-1, 1], ``(B, out_channels, H, W)``.
+        """
+        self._check(x)
+        if self.noise_channels:
+            x = torch.cat([x, self._noise(x) if noise is None else noise], 1)
+        elif noise is not None:
+            raise ValueError("this U-Net was built with noise_channels=0 and takes no noise")
+        skips: list[Tensor] = []
+        for down in self.downs:
+            x = down(x)  # (B, C, H, W) -> (B, C', H/2, W/2)
+            skips.append(x)
+        x = self.ups[0](skips.pop())
+        for up in self.ups[1:]:
+            x = up(torch.cat([x, skips.pop()], 1))  # (B, C, H, W) -> (B, C', 2H, 2W)
+        return x
+
+    def _noise(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        return torch.randn(
+            batch, self.noise_channels, height, width, device=x.device, dtype=x.dtype
+        )
+
+    def _check(self, x: Tensor) -> None:
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"expected (B, {self.in_channels}, H, W), got {tuple(x.shape)}; a single picture "
+                f"needs a batch dimension: x[None]"
+            )
+        for name, size in (("height", x.shape[2]), ("width", x.shape[3])):
+            if size == 0 or size % self.stride:
+                below, above = size // self.stride * self.stride, -(-size // self.stride)
+                sizes = [s for s in (below, max(above, 1) * self.stride) if s]
+                raise ValueError(
+                    f"a U-Net of {self.levels} levels halves the picture {self.levels} times, so "
+                    f"its {name} must be a multiple of {self.stride}; got {size}. Nearest: "
+                    f"{' or '.join(map(str, sizes))}. Resize, pad, or use fewer levels."
+                )
+
+
+def _double(inputs: int, outputs: int, upsampling: str, bias: bool) -> list[nn.Module]:
+    if upsampling == "transposed":
+        return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
+    return [
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias),
+    ]

@@ -1,0 +1,312 @@
+"""Every choice of a training run in one frozen object that goes through JSON unchanged.
+
+A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
+are kept by name in :data:`RECIPES`; ``get("starter")`` finds one, and ``dataclasses.replace``
+makes another from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+
+def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ValueError(f"{name} is {value!r}; choose from {', '.join(valid)}")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How photos are cut.
+
+    Attributes:
+        scale: the short side is brought to crop × u, u uniform in this range, before the crop.
+        balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
+            alike, 0 every folder.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.25)
+    balance: float = 1.0
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
+    describe) or ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``)."""
+
+    kind: str = "unet"
+    levels: int = 8
+    base: int = 64
+    cap: int = 512
+    norm: str = "batch"
+    dropout: float = 0.5
+    noise_channels: int = 0
+    upsampling: str = "transposed"
+    widths: tuple[int, ...] = (256, 160, 96, 48)
+
+    def __post_init__(self) -> None:
+        _one_of("generator.kind", self.kind, ("unet", "encoder-unet"))
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] if ``conditional``, ab alone if not.
+
+    ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
+    predicts ab at half size, 2 makes it judge colors and not sharpness, at a quarter of the cost.
+    """
+
+    conditional: bool = True
+    base: int = 64
+    layers: int = 3
+    norm: str = "batch"
+    spectral: bool = False
+    head: str = "patch"
+    reduce: int = 1
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
+    perceptual. See :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``."""
+
+    adversarial: str = "bce"
+    halved: bool = True
+    adversarial_weight: float = 1.0
+    color: str = "l1"
+    color_weight: float = 100.0
+    chroma_weight: float = 0.0
+    perceptual_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class OptimizationConfig:
+    """AdamW (Adam where ``weight_decay`` is 0).
+
+    Attributes:
+        encoder_rate: the pretrained encoder learns at this share of the generator's rate.
+        average: decay of the running average of the generator's weights, which is what gets
+            saved; 0 saves the weights themselves.
+        precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``.
+    """
+
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    encoder_rate: float = 1.0
+    average: float = 0.0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("optimization.precision", self.precision, ("auto", "fp32", "bf16"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one objective and one picture size.
+
+    Attributes:
+        kind: ``"pretrain"``: the color (and perceptual) loss alone; ``"adversarial"``: all.
+        steps: generator updates.
+        image_size: side of the crops in pixels.
+        schedule: ``"constant"`` or ``"cosine"`` (down to zero), after ``warmup`` linear steps.
+    """
+
+    kind: str = "adversarial"
+    steps: int = 1000
+    image_size: int = 256
+    batch_size: int = 16
+    generator_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    schedule: str = "constant"
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("stage.kind", self.kind, ("pretrain", "adversarial"))
+        _one_of("stage.schedule", self.schedule, ("constant", "cosine"))
+        for name in ("steps", "image_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"stage.{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a run goes, but for the photos and the machine."""
+
+    name: str = "custom"
+    about: str = ""
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    stages: tuple[Stage, ...] = (Stage(),)
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("a recipe needs at least one stage")
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def with_steps(self, steps: int) -> Recipe:
+        """The same recipe, its stages shortened or stretched to ``steps`` in all."""
+        if steps < len(self.stages):
+            raise ValueError(
+                f"recipe {self.name!r} has {len(self.stages)} stages and needs at least one step "
+                f"for each, got {steps}"
+            )
+        total, done, before, stages = self.steps, 0, 0, []
+        for i, stage in enumerate(self.stages):
+            before += stage.steps
+            left = len(self.stages) - i - 1
+            until = min(max(round(steps * before / total), done + 1), steps - left)
+            stages.append(dataclasses.replace(stage, steps=until - done))
+            done = until
+        return dataclasses.replace(self, stages=tuple(stages))
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe that ``to_json`` wrote.
+
+        Raises:
+            ValueError: not JSON, an unknown key (the valid ones are listed), a wrong type or
+                value.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"this recipe is not valid JSON: {error}") from error
+        return _build(cls, values, "recipe")
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """``value``, as JSON gives it, as the type ``kind``."""
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} should be an object with keys, got {value!r}")
+        hints = typing.get_type_hints(kind)
+        unknown = sorted(set(value) - set(hints))
+        if unknown:
+            raise ValueError(
+                f"{where} has no {', '.join(map(repr, unknown))}; valid keys: {', '.join(hints)}"
+            )
+        return kind(**{k: _build(hints[k], v, f"{where}.{k}") for k, v in value.items()})
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} should be a list, got {value!r}")
+        inner = typing.get_args(kind)
+        if inner[-1] is Ellipsis:
+            inner = inner[:1] * len(value)
+        if len(inner) != len(value):
+            raise ValueError(f"{where} should hold {len(inner)} values, got {value!r}")
+        return tuple(
+            _build(one, v, f"{where}[{i}]")
+            for i, (one, v) in enumerate(zip(inner, value, strict=True))
+        )
+    fits = (int, float) if kind is float else kind
+    if not isinstance(value, fits) or (kind is not bool and isinstance(value, bool)):
+        raise ValueError(f"{where} should be {kind.__name__}, got {value!r}")
+    return kind(value)
+
+
+def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
+    """The recipe's generator, L → ab. ``pretrained=False`` where weights are loaded next."""
+    from colorlab.encoders import EncoderUNet
+    from colorlab.unet import UNet
+
+    config = recipe.generator
+    if config.kind == "encoder-unet":
+        return EncoderUNet(config.widths, pretrained=pretrained)
+    names = ("levels", "base", "cap", "norm", "dropout", "noise_channels", "upsampling")
+    return UNet(**{name: getattr(config, name) for name in names})
+
+
+def build_discriminator(recipe: Recipe) -> nn.Module:
+    """The recipe's discriminator; its input channels follow from ``conditional``."""
+    from colorlab.patchgan import PatchGAN
+
+    config = recipe.discriminator
+    return PatchGAN(
+        in_channels=3 if config.conditional else 2,
+        base=config.base,
+        layers=config.layers,
+        norm=config.norm,
+        spectral=config.spectral,
+        head=config.head,
+    )
+
+
+RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                name="tiny",
+                about="A small pix2pix at 64 pixels: minutes on a laptop, for trying things out.",
+                generator=GeneratorConfig(levels=5, base=32, cap=256),
+                discriminator=DiscriminatorConfig(base=32, layers=2),
+                objective=ObjectiveConfig(color_weight=50.0),
+                stages=(
+                    Stage("pretrain", 300, 64, 16),
+                    Stage("adversarial", 300, 64, 16),
+                ),
+            ),
+            Recipe(
+                name="starter",
+                about="What the bundled weights were trained with: a pretrained encoder.",
+                data=DataConfig(scale=(1.0, 1.5), balance=0.4),
+                generator=GeneratorConfig(kind="encoder-unet"),
+                discriminator=DiscriminatorConfig(
+                    base=32, layers=3, norm="none", spectral=True, reduce=2
+                ),
+                objective=ObjectiveConfig(
+                    adversarial="hinge",
+                    adversarial_weight=0.1,
+                    color="huber",
+                    color_weight=100.0,
+                    chroma_weight=2.0,
+                ),
+                optimization=OptimizationConfig(
+                    betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
+                ),
+                stages=(
+                    Stage("pretrain", 3000, 96, 48, 2e-3, warmup=200),
+                    Stage("pretrain", 3500, 128, 32, 2e-3, schedule="cosine"),
+                    Stage("adversarial", 400, 128, 32, 2e-4, 4e-4),
+                ),
+            ),
+        )
+    }
+)
+
+
+def get(name: str) -> Recipe:
+    """The preset of that name, or the recipe in a JSON file of that path.
+
+    Raises:
+        ValueError: no such preset (the valid ones are listed) and no such file.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    if name.endswith(".json"):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"there is no recipe file {path}")
+        return Recipe.from_json(path.read_text(encoding="utf-8"))
+    raise ValueError(
+        f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
+    )

@@ -1,4 +1,4 @@
-"""Which device to compute on, and whether bfloat16 pays there: asked of the machine, not guessed."""
+"""Which device to compute on, and whether bfloat16 pays there: the machine is asked."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def bf16_is_fast(device: torch.device | str) -> bool:
     float32. So this doesn't ask whether bf16 *works*, as most of torch's own questions do. On
     MPS, and on processors other than x86, the answer is False: nobody has measured a gain there.
 
-    On the CPU the gain needs ``channels_last`` too. Forward and backward of Conv2d(64, 128, 4, 2, 1)
-    on 4 x 64 x 128 x 128, two cores with AVX512-BF16: float32 48 ms, bf16 73 ms, bf16 and
-    channels-last 14 ms.
+    On the CPU the gain needs ``channels_last`` too. Forward and backward of
+    Conv2d(64, 128, 4, 2, 1) on 4 x 64 x 128 x 128, two cores with AVX512-BF16: float32 48 ms,
+    bf16 73 ms, bf16 and channels-last 14 ms.
     """
     kind = torch.device(device).type
     if kind == "cuda":

@@ -93,21 +93,22 @@ class Trainer:
         layout = torch.channels_last
         generator = generator.to(self.device, memory_format=layout)
         discriminator = discriminator.to(self.device, memory_format=layout)
+        # Kept apart from what `prepare` returns: accelerate's unwrap_model would get at it too, but
+        # it takes the autocast off the network that still trains.
+        self._bare_generator = generator
         choices = recipe.optimization
-        optimizer_g = _adam(_parameter_groups(generator, choices.encoder_rate), recipe)
-        optimizer_d = _adam([{"params": list(discriminator.parameters()), "share": 1.0}], recipe)
-        self.generator, self.discriminator, self.optimizer_g, self.optimizer_d = (
-            self.accelerator.prepare(generator, discriminator, optimizer_g, optimizer_d)
-        )
         self.average: nn.Module | None = None
         if choices.average:
             from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
             self.average = AveragedModel(
-                self.accelerator.unwrap_model(self.generator, keep_fp32_wrapper=False),
-                multi_avg_fn=get_ema_multi_avg_fn(choices.average),
-                use_buffers=True,
+                generator, multi_avg_fn=get_ema_multi_avg_fn(choices.average), use_buffers=True
             )
+        optimizer_g = _adam(_parameter_groups(generator, choices.encoder_rate), recipe)
+        optimizer_d = _adam([{"params": list(discriminator.parameters()), "share": 1.0}], recipe)
+        self.generator, self.discriminator, self.optimizer_g, self.optimizer_d = (
+            self.accelerator.prepare(generator, discriminator, optimizer_g, optimizer_d)
+        )
 
         objective = recipe.objective
         self.adversarial = AdversarialLoss(objective.adversarial, objective.halved)
@@ -120,10 +121,8 @@ class Trainer:
 
     @property
     def best_generator(self) -> nn.Module:
-        """The generator to color with, without wrappers, on the training device."""
-        if self.average is not None:
-            return self.average.module
-        return self.accelerator.unwrap_model(self.generator, keep_fp32_wrapper=False)
+        """The generator to color with, on the training device, outside any parallel wrapper."""
+        return self._bare_generator if self.average is None else self.average.module
 
     def train(self) -> list[dict]:
         """Run every stage to its end and return the history.
@@ -206,9 +205,7 @@ class Trainer:
                     f"written last are kept."
                 )
         if self.average is not None:
-            self.average.update_parameters(
-                self.accelerator.unwrap_model(self.generator, keep_fp32_wrapper=False)
-            )
+            self.average.update_parameters(self._bare_generator)
         return losses
 
     def _lab(self, rgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -61,31 +63,76 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 
 def read_photo(
     path: Path, short_side: int | None = None
-) -> tuple[Image.Image, tuple[float, float]]:
-    """`open_photo`'s picture and its true (width, height) in pixels of that picture.
+) -> tuple[Image.Image, tuple[float, float, float, float]]:
+    """`open_photo`'s picture, and the (left, top, right, bottom) that the photo fills in it.
 
     With `short_side`, a JPEG may come reduced by 2, 4 or 8, to no less than twice that side:
     libjpeg leaves the high frequencies out while it decodes, which is several times faster, and
-    the factor of two left to the resampling filter keeps the picture the same. Then the true size
-    need not be whole: 341 pixels, halved, fill 170.5 of 171. Else it is the picture's own.
+    the factor of two left to the resampling filter keeps the picture the same. The photo's edge can
+    then fall inside a pixel: 341 columns, halved, fill 170.5 of 171. Else it fills the picture.
     """
+    with _opened(path) as image:
+        reduced = None
+        if short_side is not None:
+            reduced = image.draft(None, (2 * short_side, 2 * short_side))
+        image.load()
+        orientation = _orientation(image)
+        photo = _to_rgb(image)
+    width, height = photo.size if reduced is None else reduced[1][2:]
+    unfilled = photo.width - width, photo.height - height  # on the right and at the bottom
+    if orientation in TURNS:
+        photo = photo.transpose(TURNS[orientation])
+    if orientation in (5, 6, 7, 8):
+        width, height, unfilled = height, width, unfilled[::-1]
+    left = unfilled[0] if orientation in (2, 3, 6, 7) else 0
+    top = unfilled[1] if orientation in (3, 4, 7, 8) else 0
+    return photo, (left, top, left + width, top + height)
+
+
+def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
+    """`open_photo`'s picture as it is under its alpha, and the alpha (mode "L"; None without one).
+
+    Raises `PhotoError` as `open_photo` does.
+    """
+    with _opened(path) as image:
+        image.load()
+        return upright_layers(image)
+
+
+def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The same of a picture in memory, of any mode that `open_photo` takes."""
+    turn = TURNS.get(_orientation(image))
+    alpha = None
+    if image.has_transparency_data:
+        profile = image.info.get("icc_profile")
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+        image.info = {"icc_profile": profile} if profile else {}
+    layers = _to_rgb(image), alpha
+    if turn is None:
+        return layers
+    return tuple(layer and layer.transpose(turn) for layer in layers)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The file, opened; whatever goes wrong inside becomes a `PhotoError` that names it."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            reduced = None
-            if short_side is not None:
-                reduced = image.draft(None, (2 * short_side, 2 * short_side))
-            image.load()
-            orientation = _orientation(image)
-            photo = _to_rgb(image)
+            if image.format == "PNG":
+                _check_sums(path)
+            yield image
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on broken bytes
         raise PhotoError(f"{path}: {_cause(path, error)}") from error
-    width, height = photo.size if reduced is None else reduced[1][2:]
-    if orientation not in TURNS:
-        return photo, (width, height)
-    turned = orientation >= 5
-    return photo.transpose(TURNS[orientation]), (height, width) if turned else (width, height)
+
+
+def _check_sums(path: Path) -> None:
+    """Raise where a chunk of a PNG is damaged; Pillow decodes pixels without looking."""
+    with Image.open(path, formats=("PNG",)) as image:
+        image.verify()
 
 
 def _orientation(image: Image.Image) -> int:

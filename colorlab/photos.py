@@ -133,11 +133,11 @@ class PhotoFolder(Dataset[torch.Tensor]):
 
     def __getitem__(self, item: int | tuple[int, int]) -> torch.Tensor:
         index, seed = item if isinstance(item, tuple) else (item, None)
-        image, extent = read_photo(self.paths[index], self.size)
+        image, filled = read_photo(self.paths[index], self.size)
         if self.size is not None:
             if self.augment and seed is None:
                 seed = int(torch.randint(2**63 - 1, ()))
-            image = _square(image, extent, self.size, self.scale, seed if self.augment else None)
+            image = _square(image, filled, self.size, self.scale, seed if self.augment else None)
         # (H, W, 3) -> (3, H, W), in one copy that owns its memory
         return torch.from_numpy(np.array(np.asarray(image).transpose(2, 0, 1), order="C"))
 
@@ -166,30 +166,32 @@ class PhotoFolder(Dataset[torch.Tensor]):
 
 def _square(
     image: Image.Image,
-    extent: tuple[float, float],
+    filled: tuple[float, float, float, float],
     size: int,
     scale: tuple[float, float],
     seed: int | None,
 ) -> Image.Image:
     """An image's `size` x `size` cut: the middle one (seed None) or a random, perhaps mirrored one.
 
-    Equals resizing the whole picture, `extent` (width, height) large, and cropping; but only the
-    part that is kept is computed, so that a strip of 10000 x 2 pixels does no harm.
+    Equals resizing the part that the photo fills (`filled`: left, top, right, bottom) and cropping;
+    but only what is kept is computed, so that a strip of 10000 x 2 pixels does no harm.
     """
     u, across, down, mirror = 1.0, 0.5, 0.5, False
     if seed is not None:
         rng = random.Random(int(seed))  # its random() is the same on every machine and Python
         u = scale[0] + (scale[1] - scale[0]) * rng.random()
         across, down, mirror = rng.random(), rng.random(), rng.random() < 0.5
-    factor = size * u / min(extent)
+    sides = filled[2] - filled[0], filled[3] - filled[1]
+    factor = size * u / min(sides)
     spans = []
-    for side, where in zip(extent, (across, down), strict=True):
+    for first, side, where in zip(filled[:2], sides, (across, down), strict=True):
         resized = max(size, round(side * factor))
         room = resized - size
         start = room // 2 if seed is None else int(where * (room + 1))
-        spans.append((start * side / resized, (start + size) * side / resized))
+        spans.append((first + start * side / resized, first + (start + size) * side / resized))
     (left, right), (top, bottom) = spans
-    right, bottom = min(right, extent[0]), min(bottom, extent[1])  # a last bit may stick out
+    # The last bit of a sum may lie beyond the edge.
+    right, bottom = min(right, image.width), min(bottom, image.height)
     cut = image.resize(
         (size, size), Image.Resampling.BICUBIC, box=(left, top, right, bottom), reducing_gap=3.0
     )

@@ -189,16 +189,18 @@ class TestCompareSlider:
         assert (
             CompareSlider(BLACK, WHITE, alt="A castle.").box.children[-1].value.count("A castle.")
         )
-        if widget.image.has_trait("tooltip"):
-            assert widget.image.tooltip == widget.alt
+
+    def test_the_image_has_no_tooltip(self):
+        """With one, the image view of ipywidgets 8 fails in the browser and shows no picture."""
+        assert getattr(CompareSlider(BLACK, WHITE).image, "tooltip", None) is None
 
     def test_is_fast_enough_to_be_dragged(self):
         widget = CompareSlider(noise(512, 512), noise(512, 512) // 2)
         times = []
         for percent in range(20):
-            start = time.perf_counter()
+            start = time.thread_time()  # not the clock: tests share the processor
             widget.slider.value = percent
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         assert statistics.median(times) < 0.05
 
 
@@ -322,7 +324,7 @@ class TestPhotoUpload:
 
         widget = PhotoUpload(fails)
         send(widget, {"a.png": file_bytes()})
-        assert widget.message.value == "a.png: MemoryError"
+        assert ">a.png: MemoryError<" in widget.message.value
         assert widget.results == [] and widget.shown.children == ()
 
     def test_the_next_upload_replaces_the_last(self):

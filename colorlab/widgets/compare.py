@@ -72,8 +72,6 @@ class CompareSlider(Playable):
             format="jpeg",
             layout=widgets.Layout(width=width, max_width="100%", margin="0"),
         )
-        if self.image.has_trait("tooltip"):  # ipywidgets 8: the name that a screen reader says
-            self.image.tooltip = self.alt
         self.slider = widgets.IntSlider(
             value=50,
             min=0,
@@ -82,9 +80,11 @@ class CompareSlider(Playable):
             layout=widgets.Layout(width=width, max_width="100%", margin="0"),
         )
         self.slider.observe(self._move, names="value")
+        # The words for the picture stand in the page: widgets.Image has no alt text, and a tooltip
+        # on it, which ipywidgets 8 offers, keeps it from being drawn at all.
         caption = widgets.HTML(
-            f"<small>{html.escape(self.alt)} Drag the handle, or click it and press "
-            "&larr; &rarr;.</small>",
+            f'<div style="line-height: 1.4; font-size: 90%">{html.escape(self.alt)} Drag the '
+            "handle, or click it and press &larr; &rarr;.</div>",
             layout=widgets.Layout(max_width=width),
         )
         self.box = widgets.VBox([self.image, self.slider, caption])

@@ -88,10 +88,8 @@ class PhotoUpload(Playable):
             description="Upload photos",
             layout=widgets.Layout(width="180px"),
         )
-        self.message = widgets.HTML(
-            "<small>JPEG, PNG, WebP, TIFF … up to about 10 MB. Give the path of a larger one "
-            "instead.</small>"
-        )
+        self.message = widgets.HTML()
+        self._say("JPEG, PNG, WebP or TIFF.")
         self.shown = widgets.VBox([])
         self.box = widgets.VBox([self.button, self.message, self.shown])
         self.button.observe(self._receive, names="value")
@@ -142,7 +140,8 @@ class PhotoUpload(Playable):
         return f"{name}: {width} × {height} pixels."
 
     def _say(self, *lines: str) -> None:
-        self.message.value = "<br>".join(html.escape(line) for line in lines)
+        text = "<br>".join(html.escape(line) for line in lines)
+        self.message.value = f'<div style="line-height: 1.4">{text}</div>'
 
 
 def _base(name: str) -> str:

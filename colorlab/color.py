@@ -126,6 +126,41 @@ def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
     return inside.to(rgb.dtype).mean(dim=(-2, -1))
 
 
+@torch.no_grad()
+def fit_gamut(lab: Tensor) -> Tensor:
+    """Bring colors that sRGB cannot show into its gamut by lowering chroma alone.
+
+    Clipping in RGB, which `lab_to_rgb` does, also moves lightness and hue. Here a color outside is
+    drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b that
+    fits, found by bisection to 1 part in 1000. Colors inside stay exactly as they are.
+
+    Args:
+        lab: (..., 3, H, W) float, in CIE units; L outside 0..100 is brought to the nearer end.
+
+    Returns:
+        (..., 3, H, W) of the same dtype, without gradient.
+
+    Raises TypeError and ValueError as `lab_to_rgb` does.
+    """
+    lab = _checked(lab, "lab", 3)
+    colors = lab.movedim(-3, 0).flatten(1).clone()  # (..., 3, H, W) -> (3, pixels)
+    colors[0].clamp_(0, 100)
+
+    def inside(some: Tensor) -> Tensor:  # (3, n) -> (n,)
+        rgb = _encode(_lab_to_linear(some[:, :, None]))[..., 0]
+        return ((rgb >= -HALF_8BIT_STEP) & (rgb <= 1 + HALF_8BIT_STEP)).all(dim=0)
+
+    outside = ~inside(colors)
+    L, ab = colors[:1, outside], colors[1:, outside]
+    low, high = torch.zeros_like(L), torch.ones_like(L)
+    for _ in range(10):
+        middle = (low + high) / 2
+        fits = inside(torch.cat([L, ab * middle]))
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    colors[1:, outside] = ab * low
+    return colors.unflatten(1, lab.movedim(-3, 0).shape[1:]).movedim(0, -3)
+
+
 def lightness_to_gray(L: Tensor) -> Tensor:
     """Show lightness as a gray picture: the sRGB gray that has exactly this L.
 

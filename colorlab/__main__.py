@@ -1,0 +1,147 @@
+"""The command line: ``colorlab doctor | colorize | train | evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# What is imported only inside a command keeps `colorlab --help` instant.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 done in part, 2 could not start."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("colorlab: stopped", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
+        print(f"colorlab: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="colorlab", description="Bring gray photos to color.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="check this machine and say what to do")
+    doctor.set_defaults(run=_doctor)
+
+    colorize = commands.add_parser("colorize", help="color photos and folders of photos")
+    colorize.add_argument("inputs", nargs="+", metavar="IN", help="photos or folders of photos")
+    colorize.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a folder; for one photo also a file"
+    )
+    colorize.add_argument("--overwrite", action="store_true", help="replace what is there")
+    colorize.add_argument("--saturation", type=float, default=1.0, help="1 is as predicted")
+    _add_weights(colorize)
+    colorize.set_defaults(run=_colorize)
+
+    train = commands.add_parser("train", help="train a recipe on photos")
+    train.add_argument("--recipe", required=True, help="a preset's name, or a .json file")
+    train.add_argument(
+        "--data", nargs="+", metavar="DIR", help="folders of photos (default: the bundled ones)"
+    )
+    train.add_argument(
+        "--validation", metavar="DIR", help="photos never learned from (default: bundled)"
+    )
+    train.add_argument("--steps", type=int, help="shorten or stretch the recipe to so many steps")
+    train.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
+    train.add_argument("--workers", type=int, default=1, help="processes that read photos")
+    train.add_argument("--sample-every", type=int, default=250, metavar="N")
+    train.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="score weights on color photos")
+    evaluate.add_argument(
+        "folder", nargs="?", metavar="DIR", help="default: the bundled test photos"
+    )
+    _add_weights(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", metavar="FILE", help="default: the starter weights")
+    parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from colorlab.doctor import examine, report
+
+    findings = examine()
+    print(report(findings))
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _colorize(options: argparse.Namespace) -> int:
+    from colorlab.album import colorize_album, plan
+
+    plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
+    from colorlab.colorize import Colorizer
+
+    colorizer = Colorizer.load(options.weights, options.device)
+    done = failed = 0
+    for outcome in colorize_album(
+        colorizer,
+        options.inputs,
+        options.output,
+        overwrite=options.overwrite,
+        saturation=options.saturation,
+    ):
+        if outcome.problem is None:
+            done += 1
+            print(f"{outcome.source} -> {outcome.target}")
+        else:
+            failed += 1
+            print(f"not colored: {outcome.problem}", file=sys.stderr)
+    print(f"{done} colored, {failed} not")
+    return 1 if failed else 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from colorlab import recipes, sources
+    from colorlab.training import Trainer
+
+    recipe = recipes.get(options.recipe)
+    if options.steps is not None:
+        recipe = recipe.with_steps(options.steps)
+    photos = sources.data_dir() / "photos" if not (options.data and options.validation) else None
+    output = Path(options.output or Path("runs") / recipe.name)
+    if (output / "history.csv").exists():
+        raise FileExistsError(f"{output} holds an earlier run; name another folder with --output")
+    trainer = Trainer(
+        recipe,
+        options.data or photos / "train",
+        validation=options.validation or photos / "val",
+        output=output,
+        device=options.device,
+        workers=options.workers,
+        sample_every=options.sample_every,
+    )
+    trainer.train()
+    print(f"weights, samples and history are in {output}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from colorlab import sources
+    from colorlab.colorize import Colorizer
+    from colorlab.metrics import evaluate
+    from colorlab.photo_files import list_photos
+
+    if options.folder:
+        folder = Path(options.folder)
+        paths = [folder / name for name in list_photos(folder)]
+    else:
+        paths = sources.bundled_photos("test")
+    colorizer = Colorizer.load(options.weights, options.device)
+    print(evaluate(colorizer.colorize, paths, progress=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

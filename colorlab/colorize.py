@@ -1,0 +1,191 @@
+"""A trained generator put to work: a photo of any size in, the same photo in color out.
+
+The network sees a reduced copy and answers with coarse ab. That is enough, because lightness holds
+the detail: ab is brought to full size along the edges of the full-size L, and the photo's own L is
+kept, so that the gray of the result is the gray that came in.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from colorlab.checkpoints import load_weights
+from colorlab.color import denormalize_lab, fit_gamut, lab_to_rgb, normalize_lab, rgb_to_lab
+from colorlab.devices import best_device
+from colorlab.photo_files import open_layers, upright_layers
+from colorlab.recipes import Recipe
+from colorlab.sources import starter_weights
+
+Photo = str | os.PathLike[str] | Image.Image | np.ndarray
+STRIP = 256  # rows colored at a time: full-size Lab of a whole 12-megapixel photo is 150 MB a copy
+
+
+class Colorizer:
+    """Colors photos with a trained generator.
+
+    Args:
+        generator: L ``(B, 1, H, W)`` in [-1, 1] → ab ``(B, 2, H, W)`` in [-1, 1].
+        recipe: what it was trained with; tells the size at which it has seen photos.
+        device: where it runs; the fastest there is when it is left out.
+    """
+
+    def __init__(
+        self, generator: nn.Module, recipe: Recipe, device: torch.device | str | None = None
+    ):
+        self.recipe = recipe
+        self.device = torch.device(device or best_device())
+        self.generator = generator.eval().to(self.device)
+        self.size = round(recipe.stages[-1].image_size * recipe.data.scale[1])
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | os.PathLike[str] | None = None,
+        device: torch.device | str | None = None,
+    ) -> Colorizer:
+        """The colorizer in a weights file; the course's starter weights when it is left out.
+
+        Raises:
+            FileNotFoundError: no such file; of the starter weights, how to get them.
+            colorlab.checkpoints.WeightsError: not a generator written by colorlab, or damaged.
+        """
+        generator, recipe, _ = load_weights(starter_weights() if weights is None else weights)
+        return cls(generator, recipe, device)
+
+    def colorize(self, photo: Photo, saturation: float = 1.0) -> Image.Image:
+        """Color a photo.
+
+        Args:
+            photo: a path, a PIL image of any mode, or a uint8 array ``(H, W)``, ``(H, W, 3)`` or
+                ``(H, W, 4)``. Colors that it has are not looked at, only its lightness.
+            saturation: factor on the predicted chroma; 0 gives the gray picture.
+
+        Returns:
+            A picture of the same size (upright, where EXIF says that it lay on its side), mode
+            RGB, or RGBA with the photo's own alpha. Its L is the photo's up to 8-bit rounding:
+            where sRGB has no such color, chroma gives way and L stays.
+
+        Raises:
+            colorlab.photos.PhotoError: a file that can't be read.
+            TypeError, ValueError: not a photo, or an array of another shape or dtype.
+        """
+        rgb, alpha = _layers(photo)
+        result = self._color(rgb, saturation)
+        if alpha is not None:
+            result.putalpha(alpha)
+        return result
+
+    @torch.inference_mode()
+    def predict(self, photo: Photo) -> tuple[Tensor, Tensor]:
+        """What the network itself sees and says, at its own size: L ``(1, 1, h, w)`` and ab
+        ``(1, 2, h, w)``, both in [-1, 1], on the CPU."""
+        rgb, _ = _layers(photo)
+        height, width = network_size(rgb.height, rgb.width, self.size, _stride(self.generator))
+        small = rgb.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
+        ab = self.generator(lightness.to(self.device)).float().cpu()
+        return lightness, ab
+
+    @torch.inference_mode()
+    def _color(self, rgb: Image.Image, saturation: float) -> Image.Image:
+        slope, offset = guided_coefficients(*self.predict(rgb))
+        pixels = np.asarray(rgb)
+        out = np.empty_like(pixels)
+        height, width = pixels.shape[:2]
+        for top in range(0, height, STRIP):
+            strip = torch.from_numpy(pixels[top : top + STRIP].copy()).movedim(-1, 0)
+            lightness, _ = normalize_lab(rgb_to_lab(strip)[None])
+            rows = (top, top + strip.shape[1])
+            ab = _enlarge(slope, rows, height, width) * lightness
+            ab = (ab + _enlarge(offset, rows, height, width)) * saturation
+            colored = lab_to_rgb(fit_gamut(denormalize_lab(lightness, ab)))[0]
+            out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
+        return Image.fromarray(out)
+
+
+def guided_coefficients(
+    lightness: Tensor, ab: Tensor, radius: int = 2, epsilon: float = 1e-3
+) -> tuple[Tensor, Tensor]:
+    """The local lines ab ≈ slope · L + offset that carry coarse ab to a larger L.
+
+    He and Sun, "Fast Guided Filter" (arXiv:1505.00996), algorithm 2: fitted where the network
+    answered, averaged, and applied at full size, so that color stops where lightness has an edge.
+
+    Args:
+        lightness: ``(B, 1, h, w)``; ab: ``(B, 2, h, w)``.
+        radius: windows of 2 · radius + 1 pixels.
+        epsilon: an L variance far below this is smoothed over, one far above it is an edge.
+
+    Returns:
+        slope and offset, each ``(B, 2, h, w)``.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        side = 2 * radius + 1
+        return F.avg_pool2d(x, side, 1, radius, count_include_pad=False)
+
+    mean_l, mean_ab = mean(lightness), mean(ab)
+    covariance = mean(lightness * ab) - mean_l * mean_ab
+    variance = (mean(lightness**2) - mean_l**2).clamp_min(0)
+    slope = covariance / (variance + epsilon)
+    return mean(slope), mean(mean_ab - slope * mean_l)
+
+
+def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
+    """The height and width at which a network that saw photos of short side ``size`` is shown one.
+
+    About the photo's aspect ratio, both multiples of ``stride``; a panorama gets the area of a
+    2 : 1 picture at most, so that its cost is bounded.
+    """
+    scale = min(size / min(height, width), size * 2**0.5 / (height * width) ** 0.5)
+    return tuple(max(round(side * scale / stride), 1) * stride for side in (height, width))
+
+
+def _stride(generator: nn.Module) -> int:
+    return int(getattr(generator, "stride", 32))
+
+
+def _enlarge(small: Tensor, rows: tuple[int, int], height: int, width: int) -> Tensor:
+    """Rows ``rows[0]:rows[1]`` of ``small`` (B, C, h, w) enlarged bilinearly to (height, width)."""
+    h = small.shape[2]
+    # As F.interpolate(align_corners=False) places them: pixel centers at half integers.
+    y = ((torch.arange(*rows) + 0.5) * h / height - 0.5).clamp(0, h - 1)
+    above = y.floor().long()
+    below = (above + 1).clamp_max(h - 1)
+    share = (y - above)[:, None]
+    wanted = small[:, :, above] * (1 - share) + small[:, :, below] * share
+    return F.interpolate(wanted, size=(len(y), width), mode="bilinear", align_corners=False)
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image)).movedim(-1, 0)
+
+
+def _layers(photo: Photo) -> tuple[Image.Image, Image.Image | None]:
+    """The photo as an upright RGB picture, and its alpha where it has one."""
+    if isinstance(photo, (str, os.PathLike)):
+        return open_layers(Path(photo))
+    if isinstance(photo, Image.Image):
+        return upright_layers(photo)
+    if not isinstance(photo, np.ndarray):
+        raise TypeError(
+            f"expected a path, a PIL image or a uint8 array, got {type(photo).__name__}"
+        )
+    if photo.dtype != np.uint8:
+        raise TypeError(
+            f"expected a uint8 array of values 0 to 255, got {photo.dtype}; for floats in [0, 1]: "
+            f"(array * 255).round().astype('uint8')"
+        )
+    if photo.size == 0 or not (photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] in (3, 4))):
+        raise ValueError(
+            f"expected an array of shape (H, W), (H, W, 3) or (H, W, 4), got {photo.shape}; a "
+            f"tensor's channels come first: array.transpose(1, 2, 0)"
+        )
+    return upright_layers(Image.fromarray(np.ascontiguousarray(photo)))

@@ -1,0 +1,125 @@
+"""How good the colors are, next to doing nothing: PSNR, chroma, and whether things are recognized.
+
+No one of these agrees with the eye. PSNR punishes a blue car that was red more than a gray one;
+chroma rewards any color; recognition asks whether an ImageNet network still knows what it sees, as
+the VGG test of Zhang et al., "Colorful Image Colorization" (ECCV 2016), section 3.1, does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorlab.color import chroma, rgb_to_lab
+from colorlab.photos import open_photo
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over photos, of the colored picture and of the gray one, against the true colors.
+
+    Attributes:
+        photos: how many.
+        psnr, gray_psnr: PSNR of sRGB in dB, a photo at a time, then averaged.
+        chroma_ratio: mean chroma of the colored photos over that of the true ones.
+        recognized, gray_recognized: share of photos to which EfficientNet-Lite0 gives the label
+            that it gives the true photo.
+    """
+
+    photos: int
+    psnr: float
+    gray_psnr: float
+    chroma_ratio: float
+    recognized: float
+    gray_recognized: float
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                f"photos                    {self.photos}",
+                f"PSNR                      {self.psnr:.2f} dB (gray: {self.gray_psnr:.2f} dB, "
+                f"difference {self.psnr - self.gray_psnr:+.2f} dB)",
+                f"mean chroma / truth       {self.chroma_ratio:.2f}",
+                f"recognized as the truth   {self.recognized:.1%} (gray: {self.gray_recognized:.1%})",
+            )
+        )
+
+
+def psnr(image: Tensor, truth: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of one picture in [0, 1] against another, any shape."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    return peak_signal_noise_ratio(image, truth, data_range=1.0).item()
+
+
+def evaluate(
+    colorize: Callable[[Image.Image], Image.Image],
+    paths: Iterable[str | os.PathLike[str]],
+    progress: bool = False,
+) -> Scores:
+    """Score a colorizer on color photos that it has not been trained on.
+
+    Args:
+        colorize: gray picture in, color picture out, such as ``Colorizer.load().colorize``.
+        paths: color photos.
+    """
+    from tqdm.auto import tqdm
+
+    from colorlab.encoders import EfficientNetLite0
+
+    judge = EfficientNetLite0().eval()
+    rows = []
+    for path in tqdm(list(paths), disable=not progress, desc="evaluate"):
+        truth = open_photo(path)
+        gray = gray_of(truth)
+        pictures = [_unit(picture) for picture in (colorize(gray), gray, truth)]
+        colored, plain, true = pictures
+        labels = [_label(judge, picture) for picture in pictures]
+        rows.append(
+            (
+                psnr(colored, true),
+                psnr(plain, true),
+                _mean_chroma(colored),
+                _mean_chroma(true),
+                labels[0] == labels[2],
+                labels[1] == labels[2],
+            )
+        )
+    if not rows:
+        raise ValueError("there are no photos to evaluate on")
+    ours, grays, chroma_ours, chroma_true, known, gray_known = np.mean(rows, axis=0).tolist()
+    ratio = chroma_ours / chroma_true if chroma_true else float("nan")
+    return Scores(len(rows), ours, grays, ratio, known, gray_known)
+
+
+def gray_of(photo: Image.Image) -> Image.Image:
+    """The gray picture (mode RGB) that has the photo's own L: what a colorizer is given."""
+    from colorlab.color import lightness_to_gray, normalize_lab
+
+    lightness, _ = normalize_lab(rgb_to_lab(_unit(photo)))
+    gray = (lightness_to_gray(lightness) * 255).round().byte()
+    return Image.fromarray(gray[0].numpy()).convert("RGB")
+
+
+def _unit(image: Image.Image) -> Tensor:
+    """PIL picture -> (3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).movedim(-1, 0).float() / 255
+
+
+def _mean_chroma(rgb: Tensor) -> float:
+    return chroma(rgb_to_lab(rgb)[1:]).mean().item()
+
+
+@torch.inference_mode()
+def _label(judge: torch.nn.Module, rgb: Tensor) -> int:
+    """The label for a picture (3, H, W), shown at 224 × 224 as the network was trained."""
+    shown = torch.nn.functional.interpolate(
+        rgb[None], size=(224, 224), mode="bicubic", antialias=True, align_corners=False
+    )
+    return int(judge.classify(shown.clamp(0, 1)).argmax())

@@ -54,7 +54,7 @@ def plan(
     for given in map(Path, inputs):
         if given.is_dir():
             for name in list_photos(given):
-                # Copies from an earlier run may lie inside the folder; they are not photos to color.
+                # Copies from an earlier run may lie inside the folder: leave them out.
                 if out.resolve() not in (given / name).resolve().parents:
                     pairs.append((given / name, out / _writable(Path(name))))
         elif given.exists():

@@ -40,15 +40,14 @@ class Scores:
     gray_recognized: float
 
     def __str__(self) -> str:
-        return "\n".join(
-            (
-                f"photos                    {self.photos}",
-                f"PSNR                      {self.psnr:.2f} dB (gray: {self.gray_psnr:.2f} dB, "
-                f"difference {self.psnr - self.gray_psnr:+.2f} dB)",
-                f"mean chroma / truth       {self.chroma_ratio:.2f}",
-                f"recognized as the truth   {self.recognized:.1%} (gray: {self.gray_recognized:.1%})",
-            )
+        gain = self.psnr - self.gray_psnr
+        rows = (
+            ("photos", f"{self.photos}"),
+            ("PSNR", f"{self.psnr:.2f} dB (gray {self.gray_psnr:.2f} dB, {gain:+.2f} dB)"),
+            ("mean chroma / truth", f"{self.chroma_ratio:.2f}"),
+            ("recognized as truth", f"{self.recognized:.1%} (gray {self.gray_recognized:.1%})"),
         )
+        return "\n".join(f"{name:<22}{value}" for name, value in rows)
 
 
 def psnr(image: Tensor, truth: Tensor) -> float:

@@ -139,9 +139,7 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation; 1 (upright) where there is none to be read."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except (
-        Exception
-    ):  # Broken metadata raise nearly anything, and the pixels are good all the same.
+    except Exception:  # broken metadata raise nearly anything; the pixels may well be good
         return 1
 
 

@@ -85,7 +85,7 @@ class CompareSlider(Playable):
         caption = widgets.HTML(
             f'<div style="line-height: 1.4; font-size: 90%">{html.escape(self.alt)} Drag the '
             "handle, or click it and press &larr; &rarr;.</div>",
-            layout=widgets.Layout(max_width=width),
+            layout=widgets.Layout(max_width=width, margin="0 0 12px"),
         )
         self.box = widgets.VBox([self.image, self.slider, caption])
 

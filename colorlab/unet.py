@@ -36,8 +36,8 @@ class UNet(nn.Module):
         base: channels after the first down block; they double at each level.
         cap: the most channels any block has.
         norm: ``"batch"`` or ``"instance"``.
-        dropout: probability in the three up blocks that follow the innermost one (fewer where the
-            network is shallower; never in the outermost), as in pix2pix.
+        dropout: probability in the first three up blocks (fewer where the network is shallower;
+            never in the outermost), as in pix2pix.
         noise_channels: random channels laid beside L, so that one photo has many colorings.
         upsampling: ``"transposed"`` convolutions as in pix2pix, or ``"resize"``, nearest-neighbor
             enlargement before a convolution, which leaves no checkerboard (Odena et al.,
@@ -94,7 +94,7 @@ class UNet(nn.Module):
             outputs = out_channels if outermost else channels[level - 1]
             layers = [nn.ReLU(), *_double(inputs, outputs, upsampling, bias=outermost)]
             layers.append(nn.Tanh() if outermost else make_norm(outputs))
-            if dropout and max(levels - 4, 1) <= level < levels - 1:
+            if dropout and level >= max(levels - 3, 1):
                 layers.append(nn.Dropout(dropout))
             self.ups.append(nn.Sequential(*layers))
 
@@ -112,10 +112,13 @@ class UNet(nn.Module):
 
         Returns:
             ab in [-1, 1], ``(B, out_channels, H, W)``.
+
+        Raises:
+            ValueError: a shape that the network can't take; the message names the nearest it can.
         """
-        self._check(x)
+        check_input(x, self.in_channels, self.stride, f"a U-Net of {self.levels} levels")
         if self.noise_channels:
-            x = torch.cat([x, self._noise(x) if noise is None else noise], 1)
+            x = torch.cat([x, self._noise(x, noise)], 1)
         elif noise is not None:
             raise ValueError("this U-Net was built with noise_channels=0 and takes no noise")
         skips: list[Tensor] = []
@@ -127,27 +130,39 @@ class UNet(nn.Module):
             x = up(torch.cat([x, skips.pop()], 1))  # (B, C, H, W) -> (B, C', 2H, 2W)
         return x
 
-    def _noise(self, x: Tensor) -> Tensor:
-        batch, _, height, width = x.shape
-        return torch.randn(
-            batch, self.noise_channels, height, width, device=x.device, dtype=x.dtype
-        )
+    def _noise(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        shape = (x.shape[0], self.noise_channels, *x.shape[2:])
+        if noise is None:
+            return torch.randn(shape, device=x.device, dtype=x.dtype)
+        if noise.shape != shape:
+            raise ValueError(f"expected noise of shape {shape}, got {tuple(noise.shape)}")
+        return noise
 
-    def _check(self, x: Tensor) -> None:
-        if x.dim() != 4 or x.shape[1] != self.in_channels:
+
+def check_input(x: Tensor, channels: int, stride: int, who: str) -> None:
+    """Refuse a batch that a network which halves the picture down to 1 / ``stride`` can't take.
+
+    Args:
+        who: the network's name, as the message should begin.
+
+    Raises:
+        ValueError: not ``(B, channels, H, W)``, or H or W no multiple of ``stride``; then the
+            message names the nearest sizes.
+    """
+    if x.dim() != 4 or x.shape[1] != channels:
+        raise ValueError(
+            f"{who} takes (B, {channels}, H, W), got {tuple(x.shape)}"
+            + ("; a single picture needs a batch dimension: x[None]" if x.dim() == 3 else "")
+        )
+    for name, size in (("height", x.shape[2]), ("width", x.shape[3])):
+        if size == 0 or size % stride:
+            below = size // stride * stride
+            nearest = f"{below} or {below + stride}" if below else str(stride)
             raise ValueError(
-                f"expected (B, {self.in_channels}, H, W), got {tuple(x.shape)}; a single picture "
-                f"needs a batch dimension: x[None]"
+                f"{who} halves the picture {stride.bit_length() - 1} times, so its {name} must be "
+                f"a multiple of {stride}; got {size}. Nearest: {nearest}. Resize or pad it, or "
+                f"build a network that halves it less often."
             )
-        for name, size in (("height", x.shape[2]), ("width", x.shape[3])):
-            if size == 0 or size % self.stride:
-                below, above = size // self.stride * self.stride, -(-size // self.stride)
-                sizes = [s for s in (below, max(above, 1) * self.stride) if s]
-                raise ValueError(
-                    f"a U-Net of {self.levels} levels halves the picture {self.levels} times, so "
-                    f"its {name} must be a multiple of {self.stride}; got {size}. Nearest: "
-                    f"{' or '.join(map(str, sizes))}. Resize, pad, or use fewer levels."
-                )
 
 
 def _double(inputs: int, outputs: int, upsampling: str, bias: bool) -> list[nn.Module]:

@@ -176,6 +176,7 @@ class Recipe:
         return dataclasses.replace(self, stages=tuple(stages))
 
     def to_json(self) -> str:
+        """Every field as indented JSON; defaults too, so that later ones change nothing."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
@@ -188,7 +189,7 @@ class Recipe:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:  # the second: nested too deep
             raise ValueError(f"this recipe is not valid JSON: {error}") from error
         return _build(cls, values, "recipe")
 

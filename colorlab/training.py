@@ -15,6 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -82,10 +83,9 @@ class Trainer:
 
         self.accelerator = _accelerator(recipe, torch.device(device or best_device()))
         self.device = self.accelerator.device
-        # Initial weights and dropout come from the recipe's seed, and nobody else's random numbers
-        # are touched before the run begins.
-        with torch.random.fork_rng():
-            torch.manual_seed(recipe.seed)
+        # Initial weights, dropout and noise come from the recipe's seed, and nobody else's random
+        # numbers are touched.
+        with _random_numbers_of(recipe.seed, self.device):
             generator, discriminator = build_generator(recipe), build_discriminator(recipe)
         self.data_order = torch.Generator().manual_seed(recipe.seed)
 
@@ -131,7 +131,8 @@ class Trainer:
             FloatingPointError: a loss became NaN or infinite; the last weights written are kept.
         """
         held_out = self._held_out()
-        with _History(self.output) as log, self._bar() as bar:
+        own_random_numbers = _random_numbers_of(self.recipe.seed + 1, self.device)
+        with own_random_numbers, _History(self.output) as log, self._bar() as bar:
             for number, stage in enumerate(self.recipe.stages):
                 for index, rgb in enumerate(self._batches(stage)):
                     self._set_rates(stage, index)
@@ -283,7 +284,8 @@ class Trainer:
         lightness, ab = self._lab(rgb)
         generator = self.best_generator
         was_training = generator.training
-        predicted = generator.eval()(lightness).float()
+        with _random_numbers_of(self.recipe.seed, self.device):  # the same noise in each grid
+            predicted = generator.eval()(lightness).float()
         generator.train(was_training)
         if self.output:
             rows = [(lightness, torch.zeros_like(ab)), (lightness, predicted), (lightness, ab)]
@@ -322,6 +324,14 @@ def _accelerator(recipe: Recipe, device: torch.device):  # noqa: ANN202
     return Accelerator(
         mixed_precision="no" if wanted == "fp32" else wanted, cpu=device.type == "cpu"
     )
+
+
+@contextmanager
+def _random_numbers_of(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, random numbers come from ``seed``; outside, nobody's go on differently for it."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _parameter_groups(generator: nn.Module, encoder_rate: float) -> list[dict]:

@@ -89,7 +89,7 @@ class PhotoUpload(Playable):
             layout=widgets.Layout(width="180px"),
         )
         self.message = widgets.HTML()
-        self._say("JPEG, PNG, WebP or TIFF. Nothing happens? Then the file is too large to send.")
+        self._say("JPEG, PNG, WebP or TIFF. A large file takes a while to arrive.")
         self.shown = widgets.VBox([])
         self.box = widgets.VBox([self.button, self.message, self.shown])
         self.button.observe(self._receive, names="value")

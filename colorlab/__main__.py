@@ -6,6 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colorlab.colorize import Colorizer
 
 # What is imported only inside a command keeps `colorlab --help` instant.
 
@@ -58,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="score weights on color photos")
     evaluate.add_argument(
         "folder", nargs="?", metavar="DIR", help="default: the bundled test photos"
+    )
+    evaluate.add_argument(
+        "--grid", metavar="FILE", help="also draw 16 of the photos: gray input, ours, truth"
     )
     _add_weights(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -140,7 +147,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, options.device)
     print(evaluate(colorizer.colorize, paths, progress=True))
+    if options.grid:
+        _draw_grid(colorizer, paths, Path(options.grid))
     return 0
+
+
+def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count: int = 16) -> None:
+    """Photos spread evenly over ``paths``, neither the best nor the worst picked."""
+    from colorlab.metrics import gray_of
+    from colorlab.photos import open_photo
+    from colorlab.show import photo_grid
+
+    count = min(count, len(paths))
+    truths = [open_photo(paths[i * len(paths) // count]) for i in range(count)]
+    grays = [gray_of(truth) for truth in truths]
+    rows = [(g, colorizer.colorize(g), t) for g, t in zip(grays, truths, strict=True)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    photo_grid(rows, across=4, width=16).savefig(target, dpi=75)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from colorlab.color import chroma, rgb_to_lab
 from colorlab.photos import open_photo
+from colorlab.show import to_gray
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,7 @@ def evaluate(
 
 def gray_of(photo: Image.Image) -> Image.Image:
     """The gray picture (mode RGB) that has the photo's own L: what a colorizer is given."""
-    from colorlab.color import lightness_to_gray, normalize_lab
-
-    lightness, _ = normalize_lab(rgb_to_lab(_unit(photo)))
-    gray = (lightness_to_gray(lightness) * 255).round().byte()
-    return Image.fromarray(gray[0].numpy()).convert("RGB")
+    return Image.fromarray(to_gray(photo))
 
 
 def _unit(image: Image.Image) -> Tensor:

@@ -1,0 +1,81 @@
+"""The exercises as they stand in the notebooks: the stub is open, the folded solution is right."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from colorlab.checks import exercises, judge
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+LABEL = re.compile(r"# EXERCISE (\d+\.\d+) · ([●○]{3}) · (\d+) min")
+
+
+def code_cells(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def stubs(notebook: Path) -> dict[str, str]:
+    """Exercise name -> source of the cell that holds its stub."""
+    return {m[1]: cell for cell in code_cells(notebook) if (m := LABEL.match(cell))}
+
+
+def run(source: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"np": np, "torch": torch}
+    exec(compile(source, "<cell>", "exec"), namespace)
+    return namespace
+
+
+def checked_name(name: str, source: str) -> str:
+    """The variable that the stub's cell hands to `check`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "check":
+            assert ast.literal_eval(node.args[0]) == name
+            return node.args[1].id
+    raise AssertionError(f"the cell of exercise {name} does not call check")
+
+
+CASES = [
+    pytest.param(notebook, name, id=name) for notebook in NOTEBOOKS for name in stubs(notebook)
+]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_holds_each_exercise_of_its_lesson_with_its_own_label(notebook: Path) -> None:
+    known = {exercise.name: exercise for exercise in exercises(notebook.name[:2])}
+    found = stubs(notebook)
+    assert set(found) == set(known)
+    for name, source in found.items():
+        _, dots, minutes = LABEL.match(source).groups()
+        assert dots.count("●") == known[name].difficulty
+        assert int(minutes) == known[name].minutes
+
+
+@pytest.mark.parametrize(("notebook", "name"), CASES)
+def test_the_stub_is_open_and_told_where_to_start(
+    notebook: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("COLORLAB_STATE", str(tmp_path))
+    source = stubs(notebook)[name]
+    run(source)
+    (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{name} {exercise.title}: open" in said
+    assert exercise.start.split(".")[0] in said
+
+
+@pytest.mark.parametrize(("notebook", "name"), CASES)
+def test_the_folded_solution_is_solved(notebook: Path, name: str) -> None:
+    cells = [cell for cell in code_cells(notebook) if cell.startswith(f"# SOLUTION {name}\n")]
+    assert len(cells) == 1
+    answer = run(cells[0])[checked_name(name, stubs(notebook)[name])]
+    (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
+    assert judge(exercise, answer).status == "solved"

@@ -74,8 +74,11 @@ class Colorizer:
 
         Raises:
             colorlab.photos.PhotoError: a file that can't be read.
-            TypeError, ValueError: not a photo, or an array of another shape or dtype.
+            TypeError, ValueError: not a photo, an array of another shape or dtype, a picture of
+                0 pixels, or a saturation that is negative or not finite.
         """
+        if not 0 <= saturation < float("inf"):
+            raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
         rgb, alpha = _layers(photo)
         result = self._color(rgb, saturation)
         if alpha is not None:
@@ -141,11 +144,14 @@ def guided_coefficients(
 def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
     """The height and width at which a network that saw photos of short side ``size`` is shown one.
 
-    About the photo's aspect ratio, both multiples of ``stride``; a panorama gets the area of a
-    2 : 1 picture at most, so that its cost is bounded.
+    About the photo's aspect ratio, both multiples of ``stride``; a panorama gets about the area of
+    a 2 : 1 picture at most, so that its cost is bounded, and a thin strip is squeezed lengthwise.
     """
-    scale = min(size / min(height, width), size * 2**0.5 / (height * width) ** 0.5)
-    return tuple(max(round(side * scale / stride), 1) * stride for side in (height, width))
+    area = 2 * size**2
+    scale = min(size / min(height, width), (area / (height * width)) ** 0.5)
+    longest = max(area / stride, stride)  # beside the shortest side there is
+    sides = (min(side * scale, longest) for side in (height, width))
+    return tuple(max(round(side / stride), 1) * stride for side in sides)
 
 
 def _stride(generator: nn.Module) -> int:
@@ -173,6 +179,8 @@ def _layers(photo: Photo) -> tuple[Image.Image, Image.Image | None]:
     if isinstance(photo, (str, os.PathLike)):
         return open_layers(Path(photo))
     if isinstance(photo, Image.Image):
+        if 0 in photo.size:
+            raise ValueError(f"the picture has no pixels: it is {photo.width} x {photo.height}")
         return upright_layers(photo)
     if not isinstance(photo, np.ndarray):
         raise TypeError(

@@ -103,7 +103,10 @@ def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
     """The same of a picture in memory, of any mode that `open_photo` takes."""
     turn = TURNS.get(_orientation(image))
     alpha = None
-    if image.has_transparency_data:
+    if image.mode.startswith("I;16"):
+        if (clear := image.info.get("transparency")) is not None:  # the one value that is unseen
+            alpha = Image.fromarray(np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
         profile = image.info.get("icc_profile")
         image = image.convert("RGBA")
         alpha = image.getchannel("A")

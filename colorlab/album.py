@@ -41,8 +41,8 @@ def plan(
     Raises:
         FileNotFoundError: an input that is not there.
         PhotoError: a folder without a photo.
-        ValueError: two photos that would be written to the same file, or several photos and an
-            ``output`` that names a file.
+        ValueError: two photos that would be written to the same file, several photos or a folder
+            and an ``output`` that names a file, or an ``output`` that can't be a folder.
     """
     out = Path(output)
     names_a_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
@@ -50,13 +50,20 @@ def plan(
         raise ValueError(
             f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(KEPT_SUFFIXES))}"
         )
+    if out.is_file() and not names_a_file:
+        raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
     pairs: list[tuple[Path, Path]] = []
     for given in map(Path, inputs):
         if given.is_dir():
-            for name in list_photos(given):
+            if names_a_file:
+                raise ValueError(f"{given} is a folder and {out} one file; name a folder for it")
+            names = list_photos(given)
+            if given.resolve() in out.resolve().parents:
                 # Copies from an earlier run may lie inside the folder: leave them out.
-                if out.resolve() not in (given / name).resolve().parents:
-                    pairs.append((given / name, out / _writable(Path(name))))
+                names = [n for n in names if out.resolve() not in (given / n).resolve().parents]
+            if not names:
+                raise PhotoError(f"there is no photo in {given} besides those in {out}")
+            pairs += [(given / name, out / _writable(Path(name))) for name in names]
         elif given.exists():
             pairs.append((given, out if names_a_file else out / _writable(Path(given.name))))
         else:
@@ -93,9 +100,12 @@ def colorize_album(
             if target.exists() and not overwrite:
                 raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
             write_photo(colorizer.colorize(source, saturation), target)
-        except (PhotoError, OSError, MemoryError) as error:
-            problem = str(error) or f"{source}: {type(error).__name__}"
-            yield Outcome(source, target, problem)
+        except PhotoError as error:
+            yield Outcome(source, target, str(error))
+        except OSError as error:  # from writing; one from reading is a PhotoError by now
+            yield Outcome(source, target, f"{target}: {error.strerror or error}")
+        except MemoryError:
+            yield Outcome(source, target, f"{source}: too large for this machine's memory")
         else:
             yield Outcome(source, target)
 
@@ -104,7 +114,7 @@ def write_photo(image: Image.Image, target: Path) -> None:
     """Write a picture beside its name and rename it, so that no half-written file is left.
 
     Raises:
-        PhotoError: the picture has alpha and the format can't hold it.
+        PhotoError: the format can't hold the picture's alpha, or that many rows or columns.
         OSError: the disk is full, the folder can't be written.
     """
     suffix = target.suffix.lower()
@@ -115,6 +125,8 @@ def write_photo(image: Image.Image, target: Path) -> None:
     try:
         image.save(aside, **({"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}))
         os.replace(aside, target)
+    except ValueError as error:
+        raise PhotoError(f"{target}: {error}") from error
     finally:
         aside.unlink(missing_ok=True)
 

@@ -189,12 +189,13 @@ def chroma(ab: Tensor) -> Tensor:
 # above the knee and the knee below it, so the power keeps a finite slope there, and the line's term
 # is zero above. (`torch.where` on two branches would do too, but on a CPU it is the slowest step.)
 # The two pieces of the sRGB standard miss each other by 2e-9 at the knee; here they meet.
+# Steps such as `div_` write into the temporary just made, which saves passes through memory.
 
 
 def _decode(rgb: Tensor) -> Tensor:
     """sRGB value -> linear light (IEC 61966-2-1, 5.2)."""
     high = rgb.clamp(min=SRGB_KNEE)
-    return _power((high + 0.055) / 1.055, 2.4).add(rgb - high, alpha=1 / LINEAR_SLOPE)
+    return _power((high + 0.055).div_(1.055), 2.4).add(rgb - high, alpha=1 / LINEAR_SLOPE)
 
 
 def _encode(linear: Tensor) -> Tensor:
@@ -225,7 +226,7 @@ def _linear_to_lab(rgb: Tensor) -> Tensor:
     """Linear RGB (..., 3, H, W) -> Lab (..., 3, H, W)."""
     to_xyz = [[m / white for m in row] for row, white in zip(RGB_TO_XYZ, WHITE, strict=True)]
     x, y, z = _cube_root(_mix(to_xyz, rgb)).unbind(-3)
-    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=-3)
+    return torch.stack([(116 * y).sub_(16), (x - y).mul_(500), (y - z).mul_(200)], dim=-3)
 
 
 def _lab_to_linear(lab: Tensor) -> Tensor:
@@ -243,7 +244,7 @@ def _mix(matrix: list[list[float]], image: Tensor) -> Tensor:
     which is too coarse for color.
     """
     one, two, three = image.unbind(-3)
-    rows = [(m[0] * one).add(two, alpha=m[1]).add(three, alpha=m[2]) for m in matrix]
+    rows = [(m[0] * one).add_(two, alpha=m[1]).add_(three, alpha=m[2]) for m in matrix]
     return torch.stack(rows, dim=-3)
 
 

@@ -13,6 +13,7 @@ from colorlab import color
 from colorlab.color import (
     chroma,
     denormalize_lab,
+    fit_gamut,
     gamut_fraction,
     lab_to_rgb,
     lightness_to_gray,
@@ -144,6 +145,29 @@ def test_the_whole_cube_is_in_gamut_and_clipping_makes_anything_so():
     outside = pixel(70.0, 100.0, -90.0)
     assert gamut_fraction(outside).item() == 0.0
     assert gamut_fraction(rgb_to_lab(lab_to_rgb(outside)), tolerance=1e-5).item() == 1.0
+
+
+def test_fitting_the_gamut_lowers_chroma_alone():
+    generator = torch.Generator().manual_seed(0)
+    lab = torch.rand(2, 3, 9, 8, generator=generator, dtype=torch.float64)
+    lab = lab * pixel(90.0, 200.0, 200.0) + pixel(5.0, -100.0, -100.0)
+    fitted = fit_gamut(lab)
+    assert fitted.shape == lab.shape
+    assert gamut_fraction(lab).max() < 0.9
+    assert gamut_fraction(fitted).tolist() == [1.0, 1.0]
+    assert torch.equal(fitted[:, 0], lab[:, 0])
+    # Same hue: the two ab vectors are parallel and point the same way.
+    before, after = lab[:, 1:], fitted[:, 1:]
+    assert (before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]).abs().max() < 1e-9
+    assert (before * after).sum(dim=1).min() >= 0
+    # As much chroma as fits: a hundredth more of it leaves the gamut, or the color was inside.
+    more = torch.cat([lab[:, :1], after * 1.01], dim=1)
+    moved = (chroma(before) - chroma(after)) > 1e-9
+    for index in moved.nonzero().tolist():
+        image, row, column = index
+        assert gamut_fraction(more[image, :, row : row + 1, column : column + 1]).item() == 0.0
+    inside = ~moved[:, None].expand_as(lab)
+    assert torch.equal(fitted[inside], lab[inside])
 
 
 def test_the_gray_of_a_lightness_has_that_lightness():

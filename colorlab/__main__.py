@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("colorlab: stopped", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
-        print(f"colorlab: {error}", file=sys.stderr)
+        message = str(error).strip()
+        if message.startswith("Caught "):  # a process that reads photos sends its whole traceback
+            message = message.splitlines()[-1].partition(": ")[2]
+        print(f"colorlab: {message}", file=sys.stderr)
         return 2
 
 
@@ -55,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=int, help="shorten or stretch the recipe to so many steps")
     train.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
     train.add_argument("--workers", type=int, default=1, help="processes that read photos")
-    train.add_argument("--sample-every", type=int, default=250, metavar="N")
+    train.add_argument("--sample-every", type=_positive, default=250, metavar="N")
     train.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
     train.set_defaults(run=_train)
 
@@ -69,6 +72,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_weights(evaluate)
     evaluate.set_defaults(run=_evaluate)
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _device(name: str | None) -> str | None:
+    """``name``, tried: torch itself answers a device it doesn't have with all kinds of errors."""
+    if name is not None:
+        import torch
+
+        try:
+            torch.zeros(1, device=name).cpu()
+        except (RuntimeError, AssertionError) as error:
+            why = str(error).splitlines()[0]
+            raise ValueError(
+                f"device {name!r} can't be used here ({why}); leave --device out, or use cpu"
+            ) from error
+    return name
 
 
 def _add_weights(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +115,7 @@ def _colorize(options: argparse.Namespace) -> int:
     plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
     from colorlab.colorize import Colorizer
 
-    colorizer = Colorizer.load(options.weights, options.device)
+    colorizer = Colorizer.load(options.weights, _device(options.device))
     done = failed = 0
     for outcome in colorize_album(
         colorizer,
@@ -111,27 +136,39 @@ def _colorize(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from colorlab import recipes, sources
+    from colorlab.photo_files import list_photos
     from colorlab.training import Trainer
 
     recipe = recipes.get(options.recipe)
     if options.steps is not None:
         recipe = recipe.with_steps(options.steps)
-    photos = sources.data_dir() / "photos" if not (options.data and options.validation) else None
+    data = [Path(folder) for folder in options.data or [sources.data_dir() / "photos" / "train"]]
+    validation = Path(options.validation or sources.data_dir() / "photos" / "val")
     output = Path(options.output or Path("runs") / recipe.name)
-    if (output / "history.csv").exists():
+    if output.is_file():
+        raise FileExistsError(f"{output} is a file; name a folder with --output")
+    if _holds_a_run(output):
         raise FileExistsError(f"{output} holds an earlier run; name another folder with --output")
+    for folder in (*data, validation):
+        list_photos(folder)  # a wrong name is told before a run is begun
     trainer = Trainer(
         recipe,
-        options.data or photos / "train",
-        validation=options.validation or photos / "val",
+        data,
+        validation=validation,
         output=output,
-        device=options.device,
+        device=_device(options.device),
         workers=options.workers,
         sample_every=options.sample_every,
     )
     trainer.train()
     print(f"weights, samples and history are in {output}")
     return 0
+
+
+def _holds_a_run(folder: Path) -> bool:
+    """Whether a step was taken there: a run that failed before its first leaves only a header."""
+    history = folder / "history.csv"
+    return history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > 1
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -145,7 +182,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         paths = [folder / name for name in list_photos(folder)]
     else:
         paths = sources.bundled_photos("test")
-    colorizer = Colorizer.load(options.weights, options.device)
+    colorizer = Colorizer.load(options.weights, _device(options.device))
     print(evaluate(colorizer.colorize, paths, progress=True))
     if options.grid:
         _draw_grid(colorizer, paths, Path(options.grid))

@@ -109,6 +109,7 @@ class Trainer:
         self.generator, self.discriminator, self.optimizer_g, self.optimizer_d = (
             self.accelerator.prepare(generator, discriminator, optimizer_g, optimizer_d)
         )
+        self._set_rates(recipe.stages[0], 0)  # for those who call the steps themselves
 
         objective = recipe.objective
         self.adversarial = AdversarialLoss(objective.adversarial, objective.halved)

@@ -68,6 +68,9 @@ def evaluate(
     Args:
         colorize: gray picture in, color picture out, such as ``Colorizer.load().colorize``.
         paths: color photos.
+
+    Raises:
+        ValueError: no photos, a photo without color, or a result of another size than the photo.
     """
     from tqdm.auto import tqdm
 
@@ -78,8 +81,16 @@ def evaluate(
     for path in tqdm(list(paths), disable=not progress, desc="evaluate"):
         truth = open_photo(path)
         gray = gray_of(truth)
-        pictures = [_unit(picture) for picture in (colorize(gray), gray, truth)]
+        result = colorize(gray)
+        if result.size != truth.size:
+            raise ValueError(
+                f"{path} is {truth.width} x {truth.height}, and came back from the colorizer as "
+                f"{result.width} x {result.height}"
+            )
+        pictures = [_unit(picture) for picture in (result, gray, truth)]
         colored, plain, true = pictures
+        if _mean_chroma(true) < 0.01:
+            raise ValueError(f"{path} is a gray photo: without true colors there is no score")
         labels = [_label(judge, picture) for picture in pictures]
         rows.append(
             (
@@ -94,8 +105,7 @@ def evaluate(
     if not rows:
         raise ValueError("there are no photos to evaluate on")
     ours, grays, chroma_ours, chroma_true, known, gray_known = np.mean(rows, axis=0).tolist()
-    ratio = chroma_ours / chroma_true if chroma_true else float("nan")
-    return Scores(len(rows), ours, grays, ratio, known, gray_known)
+    return Scores(len(rows), ours, grays, chroma_ours / chroma_true, known, gray_known)
 
 
 def gray_of(photo: Image.Image) -> Image.Image:

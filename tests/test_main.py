@@ -1,0 +1,344 @@
+"""The command line, as a user meets it: what is printed, what is written, the exit status."""
+
+import json
+import runpy
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colorlab.__main__ import main
+from colorlab.checkpoints import load_weights, save_weights
+from colorlab.recipes import RECIPES, GeneratorConfig, Recipe, Stage
+from colorlab.unet import UNet
+
+PHOTO = Path(__file__).resolve().parent.parent / "data/photos/val/alpaca.jpg"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> str:
+    """A generator that was never trained: its colors are of no matter here."""
+    torch.manual_seed(0)
+    recipe = Recipe(
+        name="made", generator=GeneratorConfig(levels=3, base=4), stages=(Stage(image_size=32),)
+    )
+    path = tmp_path_factory.mktemp("weights") / "made.safetensors"
+    return str(save_weights(path, UNet(levels=3, base=4), recipe))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder of the user's own, and the shell in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def photo(path: str | Path, mode: str = "RGB", seed: int = 0) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+    return path
+
+
+def files(folder: str | Path) -> list[str]:
+    folder = Path(folder)
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def colorize(weights, capsys):
+    """colorlab colorize …; gives exit status, lines of stdout, lines of stderr."""
+
+    def run(*arguments: str) -> tuple[int, list[str], list[str]]:
+        status = main(["colorize", *arguments, "--weights", weights, "--device", "cpu"])
+        printed = capsys.readouterr()
+        return status, printed.out.splitlines(), printed.err.splitlines()
+
+    return run
+
+
+# --- colorize -------------------------------------------------------------------------------------
+
+
+def test_one_photo_to_one_file(here, colorize):
+    photo("a.jpg")
+    assert colorize("a.jpg", "-o", "b.png") == (0, ["a.jpg -> b.png", "1 colored, 0 not"], [])
+    with Image.open("b.png") as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (30, 20))
+    assert files(".") == ["a.jpg", "b.png"]
+
+
+def test_folders_keep_their_structure_and_a_gif_becomes_png(here, colorize):
+    for name in ("in/a.jpg", "in/x/b.png", "in/x/y/c.gif", "d.webp"):
+        photo(name)
+    status, out, _ = colorize("in", "d.webp", "-o", "out")
+    assert status == 0
+    assert out[-1] == "4 colored, 0 not"
+    assert files("out") == ["a.jpg", "d.webp", "x/b.png", "x/y/c.png"]
+
+
+def test_nothing_is_overwritten_unless_told(here, colorize):
+    photo("a.png")
+    colorize("a.png", "-o", "out")
+    Path("out/a.png").write_bytes(b"mine")
+    status, out, err = colorize("a.png", "-o", "out")
+    assert (status, out) == (1, ["0 colored, 1 not"])
+    assert err == ["not colored: out/a.png exists and was left alone (--overwrite replaces it)"]
+    assert Path("out/a.png").read_bytes() == b"mine"
+    assert colorize("a.png", "-o", "out", "--overwrite")[0] == 0
+    assert Image.open("out/a.png").size == (30, 20)
+
+
+def test_bad_files_are_reported_and_the_rest_colored(here, colorize):
+    photo("in/a.png")
+    Path("in/b.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    Path("in/c.jpg").touch()
+    photo("in/d.png")
+    status, out, err = colorize("in", "-o", "out")
+    assert status == 1
+    assert out == ["in/a.png -> out/a.png", "in/d.png -> out/d.png", "2 colored, 2 not"]
+    assert err[0].startswith("not colored: in/b.jpg: corrupt or truncated")
+    assert err[1].startswith("not colored: in/c.jpg: the file is empty")
+    assert files("out") == ["a.png", "d.png"]
+
+
+def test_alpha_goes_to_png_and_not_to_jpg(here, colorize):
+    Image.new("RGBA", (5, 4), (90, 120, 30, 77)).save("a.png")
+    status, _, err = colorize("a.png", "-o", "b.jpg")
+    assert status == 1
+    expected = "b.jpg: .jpg can't hold transparency; write it as .png or .webp"
+    assert err == [f"not colored: {expected}"]
+    assert colorize("a.png", "-o", "b.png")[0] == 0
+    assert set(Image.open("b.png").getchannel("A").tobytes()) == {77}
+
+
+def test_a_second_run_over_the_folder_that_holds_the_first(here, colorize):
+    photo("a.png")
+    assert colorize(".", "-o", "out")[0] == 0
+    status, out, err = colorize(".", "-o", "out")
+    assert (status, out[-1], len(err)) == (1, "0 colored, 1 not", 1)
+    assert colorize(".", "-o", "out", "--overwrite")[:2] == (
+        0,
+        ["a.png -> out/a.png", "1 colored, 0 not"],
+    )
+    assert files(".") == ["a.png", "out/a.png"]
+
+
+def test_saturation_is_passed_on(here, colorize):
+    Image.new("L", (20, 20), 119).save("a.png")
+    colorize("a.png", "-o", "gray.png", "--saturation", "0")
+    colorize("a.png", "-o", "vivid.png", "--saturation", "20")
+    assert (np.asarray(Image.open("gray.png")) == 119).all()
+    assert np.ptp(np.asarray(Image.open("vivid.png")).astype(int), axis=-1).max() > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("absent.jpg", "-o", "out"), ["no file or folder absent.jpg"]),
+        (("a.jpg", "absent", "-o", "out"), ["no file or folder absent"]),
+        (("void", "-o", "out"), ["No photo in void"]),
+        (("a.jpg", "x/a.jpg", "-o", "out"), ["a.jpg and x/a.jpg would both be written"]),
+        (("a.jpg", "x/a.jpg", "-o", "b.jpg"), ["2 photos", "b.jpg"]),
+        (("x", "-o", "b.jpg"), ["x is a folder", "b.jpg"]),
+        (("a.jpg", "-o", "b.gif"), ["can't write .gif", ".png"]),
+        (("a.jpg", "-o", "notes"), ["notes is a file"]),
+        (("a.jpg", "-o", "out", "--saturation", "-1"), ["saturation must be 0", "-1"]),
+        (("a.jpg", "-o", "out", "--saturation", "nan"), ["saturation must be 0", "nan"]),
+        (("a.jpg", "-o", "out", "--weights", "a.jpg"), ["a.jpg is not a whole safetensors file"]),
+        (("a.jpg", "-o", "out", "--weights", "absent"), ["no weights file absent"]),
+        (("a.jpg", "-o", "out", "--device", "banana"), ["device 'banana'", "cpu"]),
+    ],
+)
+def test_what_can_not_start_says_so_in_one_line(here, weights, capsys, arguments, words):
+    photo("a.jpg"), photo("x/a.jpg"), Path("void").mkdir(), Path("notes").touch()
+    before = files(".")
+    status = main(["colorize", "--weights", weights, *arguments])
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert printed.err.startswith("colorlab: ") and printed.err.count("\n") == 1
+    assert all(word in printed.err for word in words), printed.err
+    assert files(".") == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU where there is none")
+def test_a_gpu_that_is_not_there(here, weights, capsys):
+    photo("a.jpg")
+    command = ["colorize", "a.jpg", "-o", "out", "--weights", weights, "--device", "cuda"]
+    assert main(command) == 2
+    assert "device 'cuda' can't be used here" in capsys.readouterr().err
+
+
+def test_missing_starter_weights_say_how_to_get_them(here, capsys, monkeypatch):
+    photo("photos/a.jpg")
+    monkeypatch.setenv("COLORLAB_DATA", str(here))
+    assert main(["colorize", "photos/a.jpg", "-o", "out"]) == 2
+    assert "git checkout -- data" in capsys.readouterr().err
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
+    for number in range(3):
+        photo(f"photos/{number}.png", seed=number)
+    photo("held/a.png", seed=7)
+    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "photos", "--workers", "0"]
+    command += ["--validation", "held", "--device", "cpu", "-o", "run"]
+    assert main(command) == 0
+    assert "weights, samples and history are in run" in capsys.readouterr().out
+    generator, recipe, notes = load_weights("run/weights.safetensors")
+    assert (recipe.name, recipe.steps, notes["steps_trained"]) == ("tiny", 2, "2")
+    assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 2
+    assert files("run/samples") == ["step-000002.png"]
+
+    Path("own.json").write_text(recipe.to_json())
+    assert main(["colorize", "held", "-o", "o", "--weights", "run/weights.safetensors"]) == 0
+    assert Image.open("o/a.png").size == (30, 20)
+
+    # The same again: nothing of the first run is lost.
+    capsys.readouterr()
+    saved = Path("run/weights.safetensors").read_bytes()
+    assert main(command) == 2
+    assert "run holds an earlier run; name another folder" in capsys.readouterr().err
+    assert Path("run/weights.safetensors").read_bytes() == saved
+
+    # A recipe from a file; and what a run that never began left behind is no earlier run.
+    Path("again").mkdir()
+    Path("again/history.csv").write_text("step,stage\n")
+    again = [*command[:-1], "again"]
+    again[again.index("tiny")] = "own.json"
+    assert main(again) == 0
+    assert files("again") == files("run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"--recipe": "big"}, ["unknown recipe 'big'", *RECIPES]),
+        ({"--recipe": "absent.json"}, ["no recipe file absent.json"]),
+        ({"--recipe": "odd.json"}, ["recipe has no 'colour'", "generator", "stages"]),
+        ({"--recipe": "broken.json"}, ["not valid JSON"]),
+        ({"--steps": "0"}, ["recipe 'tiny' has 2 stages", "got 0"]),
+        ({"--steps": "-5"}, ["got -5"]),
+        ({"--data": "absent"}, ["no folder absent"]),
+        ({"--data": "held/a.png"}, ["is a file"]),
+        ({"--validation": "void"}, ["No photo in void"]),
+        ({"-o": "notes"}, ["notes is a file"]),
+        ({"--device": "banana"}, ["device 'banana'"]),
+    ],
+)
+def test_what_can_not_be_trained_says_so_and_leaves_nothing(here, capsys, changes, words):
+    photo("held/a.png"), Path("void").mkdir(), Path("notes").touch()
+    Path("odd.json").write_text(json.dumps({"colour": 1}))
+    Path("broken.json").write_text("{")
+    options = {"--recipe": "tiny", "--steps": "2", "--data": "held", "--validation": "held"}
+    options |= {"-o": "run", "--workers": "0", **changes}
+    assert main(["train", *(word for pair in options.items() for word in pair)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("colorlab: ") and err.count("\n") == 1
+    assert all(word in err for word in words), err
+    assert not Path("run").exists()
+
+
+def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here, capsys):
+    photo("held/a.png")
+    Path("data").mkdir()
+    Path("data/cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "data", "--workers", "1"]
+    assert main([*command, "--validation", "held", "-o", "run", "--device", "cpu"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("colorlab: data/cut.jpg: corrupt or truncated")
+
+
+# --- evaluate, doctor, and the program itself -----------------------------------------------------
+
+
+def test_evaluate_prints_the_scores_and_draws_the_grid(here, weights, capsys):
+    for number in range(2):
+        photo(f"photos/{number}.png", seed=number)
+    command = ["evaluate", "photos", "--weights", weights, "--device", "cpu"]
+    assert main([*command, "--grid", "pictures/grid.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:22].strip() for line in lines] == [
+        "photos",
+        "PSNR",
+        "mean chroma / truth",
+        "recognized as truth",
+    ]
+    assert lines[0].split() == ["photos", "2"]
+    assert Image.open("pictures/grid.png").width > 500
+
+
+def test_evaluate_on_nothing(here, capsys):
+    assert main(["evaluate", "absent"]) == 2
+    assert "no folder absent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ok", "status"), [(True, 0), (False, 1)])
+def test_doctor_tells_by_its_status(capsys, monkeypatch, ok, status):
+    from colorlab import doctor
+
+    finding = doctor.Finding("weather", ok, "it rains", "" if ok else "take an umbrella")
+    monkeypatch.setattr(doctor, "examine", lambda: [finding])
+    assert main(["doctor"]) == status
+    assert "it rains" in capsys.readouterr().out
+
+
+def test_the_keyboard_stops_a_run_quietly(here, weights, capsys, monkeypatch):
+    from colorlab.colorize import Colorizer
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    photo("a.jpg")
+    monkeypatch.setattr(Colorizer, "colorize", stopped)
+    assert main(["colorize", "a.jpg", "-o", "out", "--weights", weights]) == 130
+    assert capsys.readouterr().err == "colorlab: stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "COMMAND"),
+        (["paint"], "invalid choice: 'paint'"),
+        (["colorize", "a.jpg"], "-o/--output"),
+        (["colorize", "-o", "out"], "IN"),
+        (["colorize", "a.jpg", "-o", "b", "--saturation", "much"], "invalid float value: 'much'"),
+        (["train"], "--recipe"),
+        (["train", "--recipe", "tiny", "--sample-every", "0"], "must be at least 1"),
+    ],
+)
+def test_usage(capsys, arguments, words):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_help_is_there_at_once():
+    code = (
+        "import sys; from colorlab.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    assert all(word in shown.stdout for word in ("doctor", "colorize", "train", "evaluate"))
+
+
+def test_python_m_colorlab_ends_with_the_status(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["colorlab", "colorize", "absent.jpg", "-o", "out"])
+    with pytest.raises(SystemExit) as caught, warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the module is imported above already
+        runpy.run_module("colorlab", run_name="__main__")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "colorlab: there is no file or folder absent.jpg\n"

@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--validation", metavar="DIR", help="photos never learned from (default: bundled)"
     )
+    train.add_argument(
+        "--from", dest="start", metavar="FILE", help="weights to start the generator from"
+    )
     train.add_argument("--steps", type=int, help="shorten or stretch the recipe to so many steps")
     train.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
     train.add_argument("--workers", type=int, default=1, help="processes that read photos")
@@ -156,6 +159,7 @@ def _train(options: argparse.Namespace) -> int:
         data,
         validation=validation,
         output=output,
+        start=options.start,
         device=_device(options.device),
         workers=options.workers,
         sample_every=options.sample_every,

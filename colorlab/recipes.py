@@ -29,12 +29,9 @@ class DataConfig:
 
     Attributes:
         scale: the short side is brought to crop × u, u uniform in this range, before the crop.
-        balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
-            alike, 0 every folder.
     """
 
     scale: tuple[float, float] = (1.0, 1.25)
-    balance: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +113,8 @@ class Stage:
         kind: ``"pretrain"``: the color (and perceptual) loss alone; ``"adversarial"``: all.
         steps: generator updates.
         image_size: side of the crops in pixels.
+        balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
+            alike, 0 every folder.
         schedule: ``"constant"`` or ``"cosine"`` (down to zero), after ``warmup`` linear steps.
     """
 
@@ -127,6 +126,7 @@ class Stage:
     discriminator_rate: float = 2e-4
     schedule: str = "constant"
     warmup: int = 0
+    balance: float = 1.0
 
     def __post_init__(self) -> None:
         _one_of("stage.kind", self.kind, ("pretrain", "adversarial"))
@@ -269,7 +269,7 @@ RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
             Recipe(
                 name="starter",
                 about="What the bundled weights were trained with: a pretrained encoder.",
-                data=DataConfig(scale=(1.0, 1.5), balance=0.4),
+                data=DataConfig(scale=(1.0, 1.5)),
                 generator=GeneratorConfig(kind="encoder-unet"),
                 discriminator=DiscriminatorConfig(
                     base=32, layers=3, norm="none", spectral=True, reduce=2
@@ -285,9 +285,9 @@ RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
                     betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
                 ),
                 stages=(
-                    Stage("pretrain", 3000, 96, 48, 2e-3, warmup=200),
-                    Stage("pretrain", 3500, 128, 32, 2e-3, schedule="cosine"),
-                    Stage("adversarial", 400, 128, 32, 2e-4, 4e-4),
+                    Stage("pretrain", 3000, 96, 48, 2e-3, warmup=200, balance=0.4),
+                    Stage("pretrain", 900, 128, 32, 4e-4, schedule="cosine", balance=0.7),
+                    Stage("adversarial", 300, 128, 32, 5e-5, 2e-4, balance=0.7),
                 ),
             ),
         )

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from colorlab.checkpoints import save_weights
+from colorlab.checkpoints import load_weights, save_weights
 from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
 from colorlab.devices import best_device, bf16_is_fast
 from colorlab.losses import AdversarialLoss, ColorLoss, PerceptualLoss
@@ -45,6 +45,8 @@ class Trainer:
         output: folder for ``history.csv``, ``samples/``, ``weights.safetensors`` and a
             ``weights-stage-N.safetensors`` at each stage's end; nothing is written when it is
             left out.
+        start: a weights file to start the generator from; else the recipe's own start (random, or
+            pretrained on ImageNet).
         device: where to train; the fastest there is when it is left out.
         workers: processes that read photos beside the training.
         progress: show a bar.
@@ -64,6 +66,7 @@ class Trainer:
         *,
         validation: Folders | None = None,
         output: str | os.PathLike[str] | None = None,
+        start: str | os.PathLike[str] | None = None,
         device: torch.device | str | None = None,
         workers: int = 0,
         progress: bool = True,
@@ -87,6 +90,8 @@ class Trainer:
         # numbers are touched.
         with _random_numbers_of(recipe.seed, self.device):
             generator, discriminator = build_generator(recipe), build_discriminator(recipe)
+        if start is not None:
+            _start_from(start, generator, recipe)
         self.data_order = torch.Generator().manual_seed(recipe.seed)
 
         # Convolutions in bf16 gain on the CPU only when the channels lie innermost in memory.
@@ -255,14 +260,15 @@ class Trainer:
 
     def _batches(self, stage: Stage) -> Iterator[Tensor]:
         """The stage's batches; together they are one epoch of steps × batch_size photos."""
-        data = self.recipe.data
-        photos = PhotoFolder(self.photos, size=stage.image_size, augment=True, scale=data.scale)
+        photos = PhotoFolder(
+            self.photos, size=stage.image_size, augment=True, scale=self.recipe.data.scale
+        )
         loader = photo_loader(
             photos,
             stage.batch_size,
             generator=self.data_order,
             num_workers=self.workers,
-            weights=None if data.balance == 1 else photos.weights(data.balance),
+            weights=None if stage.balance == 1 else photos.weights(stage.balance),
             samples=stage.steps * stage.batch_size,
         )
         return iter(self._prepared(loader))
@@ -311,6 +317,18 @@ def schedule(stage: Stage, index: int) -> float:
         return 1.0
     progress = (index - stage.warmup) / max(stage.steps - stage.warmup, 1)
     return (1 + math.cos(math.pi * progress)) / 2
+
+
+def _start_from(weights: str | os.PathLike[str], generator: nn.Module, recipe: Recipe) -> None:
+    """Copy the generator of a weights file in; it must be of the recipe's architecture."""
+    started, theirs, _ = load_weights(weights)
+    if theirs.generator != recipe.generator:
+        raise ValueError(
+            f"{weights} holds another network than recipe {recipe.name!r} trains: "
+            f"{theirs.generator} instead of {recipe.generator}. Take a recipe with the same "
+            f"generator, or start without weights."
+        )
+    generator.load_state_dict(started.state_dict())
 
 
 def _accelerator(recipe: Recipe, device: torch.device):  # noqa: ANN202

@@ -62,7 +62,7 @@ recipes = st.builds(
     Recipe,
     name=st.text(max_size=5),
     seed=st.integers(0, 2**31),
-    data=st.builds(DataConfig, scale=st.tuples(st.floats(1, 2), st.floats(2, 3)), balance=rates),
+    data=st.builds(DataConfig, scale=st.tuples(st.floats(1, 2), st.floats(2, 3))),
     generator=st.builds(GeneratorConfig, widths=st.lists(st.integers(1, 9)).map(tuple)),
     discriminator=st.builds(DiscriminatorConfig),
     objective=st.builds(ObjectiveConfig, halved=st.booleans(), chroma_weight=rates),

@@ -23,7 +23,6 @@ from colorlab.color import rgb_to_lab
 from colorlab.devices import bf16_is_fast
 from colorlab.photos import PhotoError, PhotoFolder
 from colorlab.recipes import (
-    DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,
     ObjectiveConfig,
@@ -505,8 +504,8 @@ def test_crops_that_do_not_fit_the_networks_are_explained(make, size: int, says:
 def test_folders_are_mixed_as_the_balance_says(make, photos, tmp_path, monkeypatch) -> None:
     """Six photos against one: with balance 0 each folder gives half of what is shown."""
     Image.new("RGB", (64, 64), "white").save(tmp_path / "white.png")
-    stages = (Stage("pretrain", 10, 16, 20),)
-    recipe = dataclasses.replace(RECIPE, data=DataConfig(balance=0.0), stages=stages)
+    stages = (Stage("pretrain", 10, 16, 20, balance=0.0),)
+    recipe = dataclasses.replace(RECIPE, stages=stages)
     trainer = make(recipe, folders=[photos, tmp_path])
     shown = torch.cat(list(trainer._batches(stages[0])))
     assert shown.shape == (200, 3, 16, 16) and shown.dtype == torch.uint8

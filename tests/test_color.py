@@ -416,3 +416,53 @@ def test_a_little_overshoot_is_converted():
     lab = rgb_to_lab(rgb)
     assert lab.isfinite().all()
     torch.testing.assert_close(lab_to_rgb(lab), rgb.clamp(0, 1), rtol=0, atol=1e-9)
+
+
+# --- into the gamut by chroma alone ---------------------------------------------------------------
+
+
+def absurd_lab(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """L in 0..100, a and b in -150..150, of shape (*shape[:-2], 3, *shape[-2:])."""
+    rgb = random_rgb(*shape[:-2], 3, *shape[-2:], seed=seed, dtype=dtype)
+    scale = torch.tensor([100, 300, 300], dtype=dtype).reshape(3, 1, 1)
+    return rgb * scale - torch.tensor([0, 150, 150], dtype=dtype).reshape(3, 1, 1)
+
+
+def test_fit_gamut_keeps_lightness_through_8_bits():
+    lab = absurd_lab(40, 50)
+    shown = (lab_to_rgb(fit_gamut(lab)) * 255).round() / 255
+    assert (skimage_lab(shown)[0] - lab[0]).abs().mean() < 0.5
+    clipped = lab_to_rgb(lab)  # which fit_gamut is there to avoid
+    assert (skimage_lab(clipped)[0] - lab[0]).abs().mean() > 5
+
+
+def test_fit_gamut_leaves_colors_inside_as_they_are():
+    lab = rgb_to_lab(random_rgb(3, 20, 30, dtype=torch.float64))
+    assert torch.equal(fit_gamut(lab), lab)
+    single = lab.float()
+    assert torch.equal(fit_gamut(single), single)
+    assert fit_gamut(single).dtype == torch.float32
+
+
+@pytest.mark.parametrize("L", [-20.0, 0.0, 100.0, 130.0])
+def test_fit_gamut_at_black_and_white(L):
+    """What is left of chroma there is what the gamut's tolerance lets pass: one step of 255."""
+    fitted = fit_gamut(pixel(L, 80, -60))
+    end = min(max(L, 0.0), 100.0)
+    assert fitted[0].item() == end
+    shown = (lab_to_rgb(fitted) * 255).round()
+    assert (shown - end / 100 * 255).abs().max() <= 1
+    assert (skimage_lab(shown / 255)[0] - end).abs().item() < 0.3
+
+
+def test_fit_gamut_of_any_leading_dimensions_leaves_its_input_alone():
+    lab = absurd_lab(2, 2, 5, 4)
+    before = lab.clone()
+    fitted = fit_gamut(lab)
+    for i in range(2):
+        for j in range(2):
+            assert torch.equal(fitted[i, j], fit_gamut(lab[i, j]))
+    assert torch.equal(lab, before)
+    assert fit_gamut(lab[:0]).shape == (0, 2, 3, 5, 4)
+    with pytest.raises(ValueError, match="lab must have shape"):
+        fit_gamut(lab[..., :2, :, :])

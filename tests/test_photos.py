@@ -748,3 +748,95 @@ def test_a_bad_file_in_a_worker_is_still_named(folder):
     (folder / "a" / "zz.jpg").write_bytes(PHOTO.read_bytes()[:5000])
     with pytest.raises(PhotoError, match=r"zz\.jpg: corrupt or truncated"):
         epoch(PhotoFolder(folder, size=16), num_workers=1, drop_last=False)
+
+
+# --- a photo and its alpha, apart -----------------------------------------------------------------
+
+
+def layers(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    rgb, alpha = photo_files.open_layers(path)
+    assert rgb.mode == "RGB" and rgb.info == {}
+    assert alpha is None or (alpha.mode == "L" and alpha.size == rgb.size)
+    return np.asarray(rgb).astype(int), None if alpha is None else np.asarray(alpha)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("a.png", "RGB"), ("a.jpg", "RGB"), ("a.png", "L"), ("a.png", "P"), ("a.tif", "CMYK")],
+)
+def test_layers_without_alpha_are_what_open_photo_gives(tmp_path, name, mode):
+    path = save(tmp_path / name, Image.fromarray(smooth(12, 17)).convert(mode))
+    rgb, alpha = layers(path)
+    assert alpha is None
+    assert (rgb == read(path)).all()
+
+
+def test_layers_keep_the_color_under_the_alpha(tmp_path):
+    """open_photo would lay it over white; here both come back as they were."""
+    alpha = np.random.default_rng(0).integers(0, 256, (12, 17), dtype=np.uint8)
+    pixels = np.dstack([smooth(12, 17), alpha])
+    for name in ("a.png", "a.tif"):
+        found = layers(save(tmp_path / name, pixels))
+        assert (found[0] == smooth(12, 17)).all()
+        assert (found[1] == alpha).all()
+    gray = Image.fromarray(np.dstack([smooth(12, 17)[..., 0], alpha]), "LA")
+    found = layers(save(tmp_path / "gray.png", gray))
+    assert (found[0] == gray_box(smooth(12, 17)[..., 0])).all()
+    assert (found[1] == alpha).all()
+
+
+def test_layers_of_transparent_palettes_and_colors(tmp_path):
+    image = Image.new("P", (3, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50, 7, 8, 9])
+    image.putdata([0, 1, 2])
+    expected = [[10, 20, 30], [200, 100, 50], [7, 8, 9]]
+    for options, alphas in (
+        ({"transparency": 1}, [255, 0, 255]),
+        ({"transparency": bytes([255, 0, 128])}, [255, 0, 128]),
+    ):
+        rgb, alpha = layers(save(tmp_path / "p.png", image, **options))
+        assert rgb[0].tolist() == expected
+        assert alpha[0].tolist() == alphas
+    rgb, alpha = layers(save(tmp_path / "c.png", image.convert("RGB"), transparency=(7, 8, 9)))
+    assert rgb[0].tolist() == expected
+    assert alpha[0].tolist() == [255, 255, 0]
+
+
+def test_layers_of_deep_gray_with_a_transparent_value(tmp_path):
+    values = np.array([[0, 257, 4096, 65535]], np.uint16)
+    path = save(tmp_path / "a.png", values, transparency=4096)
+    rgb, alpha = layers(path)
+    assert rgb[0, :, 0].tolist() == [0, 1, 16, 255]
+    assert alpha[0].tolist() == [255, 255, 0, 255]
+    assert layers(save(tmp_path / "b.png", values))[1] is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_layers_are_both_set_upright(tmp_path, orientation):
+    pixels = np.dstack([smooth(6, 9), smooth(6, 9)[..., 2]])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.png", pixels, exif=exif)
+    rgb, alpha = layers(path)
+    # Over opaque pixels open_photo gives the same picture, and its turns are tested above.
+    save(tmp_path / "b.png", smooth(6, 9), exif=exif)
+    assert (rgb == read(tmp_path / "b.png")).all()
+    assert (alpha == rgb[..., 2]).all()
+    with Image.open(path) as image:
+        again = photo_files.upright_layers(image)
+    assert again[0].tobytes() == rgb.astype(np.uint8).tobytes()
+    assert again[1].tobytes() == alpha.tobytes()
+
+
+def test_layers_of_bad_files_are_named(tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    save(tmp_path / "deep.tif", np.zeros((4, 4), np.float32))
+    for name, words in (
+        ("cut.jpg", "truncated"),
+        ("deep.tif", "32-bit"),
+        ("absent.png", "no such file"),
+    ):
+        with pytest.raises(PhotoError, match=rf"{name}: .*{words}"):
+            photo_files.open_layers(tmp_path / name)
+    with pytest.raises(PhotoError, match="32-bit"):
+        photo_files.upright_layers(Image.new("F", (4, 4)))

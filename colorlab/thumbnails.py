@@ -242,14 +242,15 @@ def _speed_and_scale(axes: Axes, _: Any) -> None:
 
 def _better_generators(axes: Axes, _: Any) -> None:
     photo = fitted(_photo("bucket"), 158, 118)
-    for i, degrees in enumerate((0, 75, 150, 255)):
+    # Apart on the blue-yellow axis too, which every kind of color vision but the rarest sees.
+    for i, degrees in enumerate((0, 310, 130, 210)):
         line, column = divmod(i, 2)
-        _place(axes, _recolored(photo, 1.0, degrees), column * 162, line * 122, 158, 118)
+        _place(axes, _recolored(photo, 1.25, degrees), column * 162, line * 122, 158, 118)
 
 
 def _measuring_color(axes: Axes, _: Any) -> None:
     photo = fitted(_photo("chameleon"), 143, 172, 0.4)
-    _place(axes, _recolored(photo, 0.9, -45), 12, 12, 143, 172)
+    _place(axes, _recolored(photo, 0.55, 65), 12, 12, 143, 172)
     _place(axes, photo, 165, 12, 143, 172)
     _write(axes, WIDTH / 2, 211, "real or fake?", 11, weight="bold")
 

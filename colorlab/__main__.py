@@ -204,7 +204,7 @@ def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count:
     grays = [gray_of(truth) for truth in truths]
     rows = [(g, colorizer.colorize(g), t) for g, t in zip(grays, truths, strict=True)]
     target.parent.mkdir(parents=True, exist_ok=True)
-    photo_grid(rows, across=4, width=16).savefig(target, dpi=75)
+    photo_grid(rows, across=2, width=11).savefig(target, dpi=90)
 
 
 if __name__ == "__main__":

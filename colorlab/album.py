@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -122,8 +123,13 @@ def write_photo(image: Image.Image, target: Path) -> None:
         raise PhotoError(f"{target}: {suffix} can't hold transparency; write it as .png or .webp")
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.stem}.partial{target.suffix}")
+    # Encoded in memory, written by Python: Pillow's own writing to a file takes a JPEG cut short by
+    # a full disk for a whole one.
+    encoded = BytesIO()
+    options = {"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}
     try:
-        image.save(aside, **({"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}))
+        image.save(encoded, Image.registered_extensions()[suffix], **options)
+        aside.write_bytes(encoded.getbuffer())
         os.replace(aside, target)
     except ValueError as error:
         raise PhotoError(f"{target}: {error}") from error

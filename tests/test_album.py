@@ -1,6 +1,7 @@
 """colorlab.album: where colored copies go, and that nothing of the user's is ever lost."""
 
 import errno
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -214,30 +215,44 @@ def test_alpha_is_never_dropped_in_silence(tmp_path, suffix):
 # --- disks and folders that will not have it ------------------------------------------------------
 
 
-def full_disk(self, path, *args, **options):
-    Path(path).write_bytes(b"half a picture")
-    raise OSError(errno.ENOSPC, "No space left on device")
+@contextmanager
+def room_for(size: int):
+    """No file can grow beyond so many bytes: like a full disk, the rest of a write is not done."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_no_partial_file_and_no_loss(tmp_path, monkeypatch):
-    photo, there = make(tmp_path / "a.png"), make(tmp_path / "out/a.png", 7)
-    monkeypatch.setattr(Image.Image, "save", full_disk)
-    (outcome,) = run([photo], tmp_path / "out", overwrite=True)
-    assert "No space left on device" in outcome.problem
-    assert str(there) in outcome.problem
-    assert files(tmp_path / "out") == ["a.png"]
-    assert color(there)[0] == 7
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+def test_a_full_disk_leaves_no_partial_file_and_no_loss(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    photo, there = tmp_path / f"a{suffix}", make(tmp_path / f"out/a{suffix}", 7)
+    Image.fromarray(noise).save(photo, quality=100)
+    before = there.read_bytes()
+    with room_for(10_000):
+        (outcome,) = run([photo], tmp_path / "out", overwrite=True)
+    assert outcome.problem == f"{there}: File too large"  # what this stand-in says
+    assert files(tmp_path / "out") == [there.name]
+    assert there.read_bytes() == before
 
 
-def test_stopping_with_the_keyboard_leaves_no_partial_file(tmp_path, monkeypatch):
-    def stopped(self, path, *args, **options):
-        Path(path).write_bytes(b"half a picture")
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_what_ends_a_write_leaves_no_partial_file(tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
 
     photo = make(tmp_path / "a.png")
-    monkeypatch.setattr(Image.Image, "save", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        run([photo], tmp_path / "out")
+    monkeypatch.setattr(album.os, "replace", fail)
+    if isinstance(error, KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
+            run([photo], tmp_path / "out")
+    else:
+        (outcome,) = run([photo], tmp_path / "out")
+        assert outcome.problem == f"{tmp_path / 'out/a.png'}: No space left"
     assert files(tmp_path / "out") == []
 
 

@@ -233,6 +233,8 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         ({"--validation": "void"}, ["No photo in void"]),
         ({"-o": "notes"}, ["notes is a file"]),
         ({"--device": "banana"}, ["device 'banana'"]),
+        ({"--from": "absent"}, ["no weights file absent"]),
+        ({"--from": "held/a.png"}, ["a.png is not a whole safetensors file"]),
     ],
 )
 def test_what_can_not_be_trained_says_so_and_leaves_nothing(here, capsys, changes, words):

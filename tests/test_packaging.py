@@ -1,0 +1,153 @@
+"""What a new machine gets: pinned packages, described alike for pip and conda; a clean checkout."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LARGEST = 16 * 2**20
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+def wanted() -> dict[str, Requirement]:
+    """Everything that pyproject.toml asks for, the extras included, by name."""
+    project = PYPROJECT["project"]
+    texts = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    requirements = map(Requirement, texts)
+    return {canonicalize_name(r.name): r for r in requirements if r.name != "colorlab"}
+
+
+def pins() -> dict[str, Version]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("#")[0].split(";")[0].strip().split("==") for line in lines]
+    return {canonicalize_name(pair[0]): Version(pair[1]) for pair in pairs if pair[0]}
+
+
+def test_conda_gets_the_same_packages_in_the_same_ranges() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["name"] == "colorlab" and environment["channels"] == ["conda-forge"]
+    *names, by_pip = environment["dependencies"]
+    conda = {text.split()[0]: text.split()[1:] for text in [*names, *by_pip["pip"][:-1]]}
+    assert by_pip["pip"][-1] == "-e ."
+    ranges = {CONDA_NAMES.get(n, n): [str(r.specifier)] for n, r in wanted().items()}
+    (build,) = map(Requirement, PYPROJECT["build-system"]["requires"])
+    ranges |= {"python": [PYPROJECT["project"]["requires-python"]], "pip": []}
+    ranges |= {build.name: [str(build.specifier)]}
+    assert conda == ranges
+
+
+def test_every_pin_is_in_the_range_that_is_asked_for() -> None:
+    pinned = pins()
+    assert pinned["torch"] == Version("2.13.0")
+    for name, requirement in wanted().items():
+        assert requirement.specifier.contains(pinned[name]), (name, pinned[name])
+
+
+def test_what_is_installed_here_is_what_is_pinned() -> None:
+    """Direct and indirect alike; what pip adds unpinned today may break a new machine tomorrow."""
+    pinned = pins()
+    found = {
+        canonicalize_name(d.metadata["Name"]): Version(Version(d.version).public)
+        for d in importlib.metadata.distributions()
+    }
+    other = {n: str(v) for n, v in found.items() if n in pinned and pinned[n] != v}
+    assert not other
+    # Elsewhere torch brings CUDA's libraries along, and IPython those of the system.
+    if sys.platform == "linux" and torch.version.cuda is None:
+        assert set(found) - set(pinned) <= {"colorlab", "pip"}
+
+
+def test_importing_colorlab_is_free() -> None:
+    code = (
+        "import sys, time; began = time.perf_counter(); import colorlab; "
+        "print(time.perf_counter() - began, *({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, *heavy = said.stdout.split()
+    assert heavy == []
+    assert float(seconds) < 0.3
+
+
+def test_no_file_is_too_large_for_the_repository() -> None:
+    sizes = {path.name: path.stat().st_size for path in tracked_files() if path.is_file()}
+    assert len(sizes) > 300
+    assert {name: size for name, size in sizes.items() if size > LARGEST} == {}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_committed_executed_and_without_errors(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+    assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1))
+    assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+    assert max(len("".join(c["source"]).splitlines()) for c in code) <= 15
+    assert notebook.stat().st_size < 2_000_000
+
+
+def test_the_repository_has_one_address() -> None:
+    address = PYPROJECT["project"]["urls"]["Repository"]
+    texts = [*NOTEBOOKS, ROOT / "README.md", *(ROOT / "colorlab").rglob("*.py")]
+    found = set()
+    for path in texts:
+        found |= set(
+            re.findall(r"https://github\.com/[\w.-]+/colorlab\b", path.read_text(encoding="utf-8"))
+        )
+    assert found == {address}
+
+
+def _copy_of_the_makefile(folder: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+
+
+def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_python_that_is_too_old_gets_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "a path with spaces"
+    folder.mkdir()
+    _copy_of_the_makefile(folder)
+    old = folder / "python-old"
+    old.write_text('#!/bin/sh\ntest "$1" = --version && echo "Python 3.8.1" && exit\nexit 1\n')
+    old.chmod(0o755)
+    done = _make(folder, "setup", f"PYTHON={old}")
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert done.returncode != 0 and len(ours) == 1
+    assert "needs Python 3.11 or newer" in ours[0] and "3.8.1" in ours[0]
+    assert not (folder / ".venv").exists()
+
+
+def test_a_missing_python_gets_one_line(tmp_path: Path) -> None:
+    _copy_of_the_makefile(tmp_path)
+    done = _make(tmp_path, "setup", "PYTHON=/nowhere/python3")
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert done.returncode != 0 and len(ours) == 1
+    assert "needs Python 3.11 or newer" in ours[0] and "install one" in ours[0]

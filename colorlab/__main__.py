@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from colorlab.colorize import Colorizer
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("colorlab: stopped", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, ImportError, FloatingPointError, MemoryError) as error:
         message = str(error).strip()
         if message.startswith("Caught "):  # a process that reads photos sends its whole traceback
             message = message.splitlines()[-1].partition(": ")[2]
@@ -44,24 +44,46 @@ def _parser() -> argparse.ArgumentParser:
     )
     colorize.add_argument("--overwrite", action="store_true", help="replace what is there")
     colorize.add_argument("--saturation", type=float, default=1.0, help="1 is as predicted")
+    colorize.add_argument(
+        "--seed", type=int, default=0, help="another coloring, for weights trained with noise"
+    )
     _add_weights(colorize)
     colorize.set_defaults(run=_colorize)
 
     train = commands.add_parser("train", help="train a recipe on photos")
     train.add_argument("--recipe", required=True, help="a preset's name, or a .json file")
-    train.add_argument(
+    photos = train.add_mutually_exclusive_group()
+    photos.add_argument(
         "--data", nargs="+", metavar="DIR", help="folders of photos (default: the bundled ones)"
     )
+    photos.add_argument(
+        "--pairs", nargs=2, metavar=("GRAY", "COLOR"), help="two folders, matched by name"
+    )
+    photos.add_argument("--arrays", metavar="DIR", help="l/gray_scale.npy and ab/ab*.npy")
     train.add_argument(
         "--validation", metavar="DIR", help="photos never learned from (default: bundled)"
     )
+    train.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
+    train.add_argument("--resume", action="store_true", help="go on with the run in --output")
     train.add_argument(
         "--from", dest="start", metavar="FILE", help="weights to start the generator from"
     )
-    train.add_argument("--steps", type=int, help="shorten or stretch the recipe to so many steps")
-    train.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
-    train.add_argument("--workers", type=int, default=1, help="processes that read photos")
-    train.add_argument("--sample-every", type=_positive, default=250, metavar="N")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_positive, help="so many steps in all, not the recipe's")
+    length.add_argument("--epochs", type=_positive, help="so many times all photos")
+    train.add_argument("--image-size", type=_positive, metavar="N", help="pixels, not the recipe's")
+    train.add_argument(
+        "--batch-size", type=_positive, metavar="N", help="of all processes together"
+    )
+    train.add_argument("--threads", type=_positive, default=2, help="that read photos")
+    train.add_argument("--sample-every", type=_positive, default=250, metavar="STEPS")
+    train.add_argument(
+        "--checkpoint-every", type=_positive, metavar="STEPS", help="default: every 5 minutes"
+    )
+    train.add_argument("--keep", type=_positive, default=3, help="checkpoints to keep (default: 3)")
+    train.add_argument("--mirror", metavar="DIR", help="a second place for checkpoints; may fail")
+    train.add_argument("--compile", choices=("auto", "on", "off"), default="auto")
+    train.add_argument("--tensorboard", metavar="DIR", help="also write there for TensorBoard")
     train.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
     train.set_defaults(run=_train)
 
@@ -126,6 +148,7 @@ def _colorize(options: argparse.Namespace) -> int:
         options.output,
         overwrite=options.overwrite,
         saturation=options.saturation,
+        seed=options.seed,
     ):
         if outcome.problem is None:
             done += 1
@@ -138,47 +161,73 @@ def _colorize(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from colorlab import recipes, sources
-    from colorlab.photo_files import list_photos
-    from colorlab.training import Trainer
+    from colorlab import recipes
+    from colorlab.epochs import ask_in_terminal
+    from colorlab.listeners import TensorBoard
+    from colorlab.training import Run
 
     recipe = recipes.get(options.recipe)
-    if options.steps is not None:
+    photos, validation = _photos(options)
+    if options.image_size:
+        recipe = recipe.with_size(options.image_size)
+    if options.batch_size:
+        recipe = recipe.with_batch(options.batch_size)
+    if options.epochs:
+        batch = max(stage.batch_size for stage in recipe.stages)
+        recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
+    elif options.steps:
         recipe = recipe.with_steps(options.steps)
-    data = [Path(folder) for folder in options.data or [sources.data_dir() / "photos" / "train"]]
-    validation = Path(options.validation or sources.data_dir() / "photos" / "val")
-    output = Path(options.output or Path("runs") / recipe.name)
-    if output.is_file():
-        raise FileExistsError(f"{output} is a file; name a folder with --output")
-    if _holds_a_run(output):
-        raise FileExistsError(f"{output} holds an earlier run; name another folder with --output")
-    for folder in (*data, validation):
-        list_photos(folder)  # a wrong name is told before a run is begun
-    trainer = Trainer(
+    run = Run(
         recipe,
-        data,
+        photos,
         validation=validation,
-        output=output,
+        output=options.output or Path("runs") / recipe.name,
+        resume=options.resume,
         start=options.start,
         device=_device(options.device),
-        workers=options.workers,
+        compile=options.compile,
+        threads=options.threads,
         sample_every=options.sample_every,
+        checkpoint_every=options.checkpoint_every,
+        keep=options.keep,
+        mirror=options.mirror,
+        listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
+        ask=ask_in_terminal,
     )
-    trainer.train()
-    print(f"weights, samples and history are in {output}")
-    return 0
+    run.train()
+    if run.is_main and run.state == "stopped":
+        print(f"stopped after step {run.step}; the same command with --resume goes on from there")
+    elif run.is_main:
+        print(f"weights, checkpoints, samples and history are in {run.output}")
+    return 0 if run.signal is None else 128 + run.signal
 
 
-def _holds_a_run(folder: Path) -> bool:
-    """Whether a step was taken there: a run that failed before its first leaves only a header."""
-    history = folder / "history.csv"
-    return history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > 1
+def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Training photos and held-out ones: a wrong name is told before a run is begun."""
+    from colorlab import sources
+    from colorlab.photos import PhotoFolder
+
+    if options.arrays:
+        from colorlab.arrays import LabArrays
+
+        held_out = LabArrays(options.validation or options.arrays, part="test")
+        return LabArrays(options.arrays, part="train"), held_out
+    if options.pairs:
+        from colorlab.pairs import PairedFolder
+
+        if options.validation:
+            raise ValueError("--pairs holds out a tenth of its own photos; leave out --validation")
+        parts = PairedFolder(*options.pairs).split({"train": 0.9, "val": 0.1})
+        return parts["train"], parts["val"]
+    folder = sources.data_dir() / "photos"
+    photos = PhotoFolder([Path(name) for name in options.data or [folder / "train"]])
+    return photos, PhotoFolder(Path(options.validation or folder / "val"))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from colorlab import sources
     from colorlab.colorize import Colorizer
-    from colorlab.metrics import evaluate
+    from colorlab.metrics import diversity, evaluate
     from colorlab.photo_files import list_photos
 
     if options.folder:
@@ -188,6 +237,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, _device(options.device))
     print(evaluate(colorizer.colorize, paths, progress=True))
+    if colorizer.recipe.generator.noise_channels:
+        print(
+            f"{'colorings apart':<22}{diversity(colorizer, paths):.1f} (Lab units, mean of pairs)"
+        )
     if options.grid:
         _draw_grid(colorizer, paths, Path(options.grid))
     return 0

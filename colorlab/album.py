@@ -89,6 +89,7 @@ def colorize_album(
     *,
     overwrite: bool = False,
     saturation: float = 1.0,
+    seed: int = 0,
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
@@ -100,7 +101,7 @@ def colorize_album(
                 raise PhotoError(f"{target} is the photo itself; choose another output")
             if target.exists() and not overwrite:
                 raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
-            write_photo(colorizer.colorize(source, saturation), target)
+            write_photo(colorizer.colorize(source, saturation, seed), target)
         except PhotoError as error:
             yield Outcome(source, target, str(error))
         except OSError as error:  # from writing; one from reading is a PhotoError by now

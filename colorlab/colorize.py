@@ -16,12 +16,19 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from colorlab.checkpoints import load_weights
-from colorlab.color import denormalize_lab, fit_gamut, lab_to_rgb, normalize_lab, rgb_to_lab
+from colorlab.color import (
+    denormalize_lab,
+    fit_gamut,
+    lab_to_rgb,
+    lightness_to_gray,
+    normalize_lab,
+    rgb_to_lab,
+)
 from colorlab.devices import best_device
 from colorlab.photo_files import open_layers, upright_layers
 from colorlab.recipes import Recipe
 from colorlab.sources import starter_weights
+from colorlab.weights import load_weights
 
 Photo = str | os.PathLike[str] | Image.Image | np.ndarray
 STRIP = 256  # rows colored at a time: full-size Lab of a whole 12-megapixel photo is 150 MB a copy
@@ -31,7 +38,8 @@ class Colorizer:
     """Colors photos with a trained generator.
 
     Args:
-        generator: L ``(B, 1, H, W)`` in [-1, 1] → ab ``(B, 2, H, W)`` in [-1, 1].
+        generator: as the recipe has it: L ``(B, 1, H, W)`` → ab ``(B, 2, H, W)``, or gray →
+            RGB ``(B, 3, H, W)``, all in [-1, 1].
         recipe: what it was trained with; tells the size at which it has seen photos.
         device: where it runs; the fastest there is when it is left out.
     """
@@ -54,18 +62,19 @@ class Colorizer:
 
         Raises:
             FileNotFoundError: no such file; of the starter weights, how to get them.
-            colorlab.checkpoints.WeightsError: not a generator written by colorlab, or damaged.
+            colorlab.weights.WeightsError: not a generator written by colorlab, or damaged.
         """
         generator, recipe, _ = load_weights(starter_weights() if weights is None else weights)
         return cls(generator, recipe, device)
 
-    def colorize(self, photo: Photo, saturation: float = 1.0) -> Image.Image:
+    def colorize(self, photo: Photo, saturation: float = 1.0, seed: int = 0) -> Image.Image:
         """Color a photo.
 
         Args:
             photo: a path, a PIL image of any mode, or a uint8 array ``(H, W)``, ``(H, W, 3)`` or
                 ``(H, W, 4)``. Colors that it has are not looked at, only its lightness.
             saturation: factor on the predicted chroma; 0 gives the gray picture.
+            seed: of the noise, for a network that has some: another seed, another coloring.
 
         Returns:
             A picture of the same size (upright, where EXIF says that it lay on its side), mode
@@ -80,25 +89,35 @@ class Colorizer:
         if not 0 <= saturation < float("inf"):
             raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
         rgb, alpha = _layers(photo)
-        result = self._color(rgb, saturation)
+        result = self._color(rgb, saturation, seed)
         if alpha is not None:
             result.putalpha(alpha)
         return result
 
     @torch.inference_mode()
-    def predict(self, photo: Photo) -> tuple[Tensor, Tensor]:
+    def predict(self, photo: Photo, seed: int = 0) -> tuple[Tensor, Tensor]:
         """What the network itself sees and says, at its own size: L ``(1, 1, h, w)`` and ab
-        ``(1, 2, h, w)``, both in [-1, 1], on the CPU."""
+        ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network that answers in RGB, the ab."""
         rgb, _ = _layers(photo)
         height, width = network_size(rgb.height, rgb.width, self.size, _stride(self.generator))
         small = rgb.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
         lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
-        ab = self.generator(lightness.to(self.device)).float().cpu()
-        return lightness, ab
+        return lightness, self._answer(lightness.to(self.device), seed).cpu()
+
+    def _answer(self, lightness: Tensor, seed: int) -> Tensor:
+        """ab for L, both in [-1, 1]."""
+        config = self.recipe.generator
+        rgb_out = config.predicts == "rgb"
+        given = lightness_to_gray(lightness) * 2 - 1 if rgb_out else lightness
+        if config.noise_channels:
+            answer = self.generator(given, self.generator.draw_noise(len(given), seed)).float()
+        else:
+            answer = self.generator(given).float()
+        return normalize_lab(rgb_to_lab((answer + 1) / 2))[1] if rgb_out else answer
 
     @torch.inference_mode()
-    def _color(self, rgb: Image.Image, saturation: float) -> Image.Image:
-        slope, offset = guided_coefficients(*self.predict(rgb))
+    def _color(self, rgb: Image.Image, saturation: float, seed: int) -> Image.Image:
+        slope, offset = guided_coefficients(*self.predict(rgb, seed))
         pixels = np.asarray(rgb)
         out = np.empty_like(pixels)
         height, width = pixels.shape[:2]

@@ -78,6 +78,11 @@ class AdversarialLoss:
         total = on_real(real).mean() + on_fake(fake).mean()
         return total / 2 if self.halved else total
 
+    @property
+    def threshold(self) -> float:
+        """The logit above which the discriminator calls a picture real."""
+        return 0.5 if self.kind == "lsgan" else 0.0  # halfway between its two targets
+
     def generator(self, fake: Tensor) -> Tensor:
         """A scalar, small when the discriminator takes the generated pictures for real."""
         return ADVERSARIAL[self.kind][2](fake).mean()
@@ -162,3 +167,30 @@ class PerceptualLoss(nn.Module):
             for i in self.scales
         ]
         return torch.stack(terms).mean()
+
+
+@dataclass(frozen=True)
+class DiversityLoss:
+    """Rewards colorings that differ as their noise differs.
+
+    Yang et al., "Diversity-Sensitive Conditional Generative Adversarial Networks" (ICLR 2019),
+    section 4: maximize min(‖G(x, z₁) − G(x, z₂)‖ / ‖z₁ − z₂‖, τ), the mean over a batch. Both
+    norms are mean absolute differences here, so that neither the picture's size nor the length
+    of z changes the scale. The bound τ keeps the reward from growing for ever.
+
+    Args:
+        bound: τ, in the generator's units ([-1, 1] for ab or RGB) per unit of noise.
+    """
+
+    bound: float = 0.3
+
+    def __call__(self, first: Tensor, second: Tensor, noise: Tensor, other: Tensor) -> Tensor:
+        """A scalar, ``-bound`` at best and 0 where the noise changes nothing.
+
+        Args:
+            first, second: two colorings ``(B, C, H, W)`` of the same photos.
+            noise, other: the noise of each, ``(B, N)``.
+        """
+        colors = (first - second).abs().flatten(1).mean(1)
+        apart = (noise - other).abs().flatten(1).mean(1).clamp_min(1e-5)
+        return -(colors / apart).clamp_max(self.bound).mean()

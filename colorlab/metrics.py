@@ -10,15 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from colorlab.color import chroma, rgb_to_lab
+from colorlab.color import chroma, denormalize_lab, rgb_to_lab
 from colorlab.photos import open_photo
 from colorlab.show import to_gray
+
+if TYPE_CHECKING:
+    from colorlab.colorize import Colorizer
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,33 @@ def evaluate(
         raise ValueError("there are no photos to evaluate on")
     ours, grays, chroma_ours, chroma_true, known, gray_known = np.mean(rows, axis=0).tolist()
     return Scores(len(rows), ours, grays, chroma_ours / chroma_true, known, gray_known)
+
+
+def diversity(
+    colorizer: Colorizer, paths: Iterable[str | os.PathLike[str]], count: int = 5
+) -> float:
+    """How far apart ``count`` colorings of one photo with different noise are: the distance of
+    two colorings in the ab plane, in Lab units (about 2 can just be seen), the mean over pixels,
+    over all pairs, and over the photos. 0 for a network that ignores its noise.
+
+    Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), section 4, measure
+    LPIPS between pairs likewise; Lab needs no second network.
+
+    Raises:
+        ValueError: no photos, or fewer than two colorings.
+    """
+    paths = list(paths)
+    if not paths or count < 2:
+        raise ValueError(f"needs photos and at least 2 colorings, got {len(paths)} and {count}")
+    means = []
+    for path in paths:
+        photo = open_photo(path)
+        answers = [colorizer.predict(photo, seed) for seed in range(count)]
+        colors = torch.cat([denormalize_lab(*answer)[:, 1:] for answer in answers])
+        pairs = torch.combinations(torch.arange(count))
+        apart = (colors[pairs[:, 0]] - colors[pairs[:, 1]]).norm(dim=1)
+        means.append(apart.mean().item())
+    return sum(means) / len(means)
 
 
 def gray_of(photo: Image.Image) -> Image.Image:

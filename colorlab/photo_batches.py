@@ -1,4 +1,4 @@
-"""Batches of photos in an order that one `torch.Generator` decides.
+"""Batches of photos in an order that one `torch.Generator` decides, and some of them ahead of time.
 
 The usual loader draws crops from each worker's own random state, so the number of workers changes
 the batches. Here every sample carries its seed with it, and the number of workers changes nothing.
@@ -6,11 +6,19 @@ the batches. Here every sample carries its seed with it, and the number of worke
 
 from __future__ import annotations
 
+import atexit
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+T = TypeVar("T")
+
+_PATIENCE = 10.0  # seconds to wait, when a reader is stopped, for the batch it is reading
 
 
 class SeededSampler(Sampler[tuple[int, int]]):
@@ -68,7 +76,9 @@ def photo_loader(
     Order and crops come from `generator` (on the CPU) alone, a new draw each epoch; torch's global
     generator is neither read nor moved.
 
-    dataset: takes (index, seed) pairs, as `PhotoFolder` does.
+    dataset: takes (index, seed) pairs, as `PhotoFolder` does. Its `__getitems__`, if it has one,
+        gets those of a batch at once and may read them with threads: together with `ahead` the way
+        to read beside a training that runs in a thread, from where forking processes can hang.
     weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
     samples: photos an epoch; len(dataset) unless told. More than that without weights: again
         from the start, in a new order.
@@ -106,3 +116,74 @@ def photo_loader(
         # DataLoader draws a base seed each epoch; nobody uses it, so keep it off the generators.
         generator=torch.Generator().manual_seed(0),
     )
+
+
+def ahead(batches: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """The same batches in the same order, drawn by one background thread while others are used.
+
+    At most `depth` are drawn and not yet handed out; 0: no thread, nothing ahead. So what `batches`
+    draws from a generator, or tells of its progress, runs up to `depth` batches in advance.
+
+    An exception of `batches` comes up here, after the batches before it, with its own traceback.
+    Closing the generator early (`close()`, or dropping it, as a `for` loop that is left does) stops
+    the thread; a batch just being read is waited for, 10 seconds at most. The thread starts with
+    the first batch asked for.
+
+    Raises ValueError, with the first batch asked for, where depth is negative.
+    """
+    if depth < 0:
+        raise ValueError(f"depth={depth}: the number of batches ahead must be at least 0.")
+    if depth == 0:
+        yield from batches
+        return
+    reader = _Reader(batches, depth)
+    # A thread that is still at work while the interpreter is taken down can crash it.
+    atexit.register(reader.stop)
+    try:
+        while True:
+            kind, value = reader.drawn.get()
+            reader.free.release()
+            if kind == "batch":
+                yield value
+            elif kind == "error":
+                raise value
+            else:
+                return
+    finally:
+        value = None  # an error holds this frame, which would hold the error
+        atexit.unregister(reader.stop)
+        reader.stop()
+
+
+class _Reader:
+    """The thread behind `ahead`, and what the two of them share."""
+
+    def __init__(self, batches: Iterable[Any], depth: int) -> None:
+        self.drawn: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self.free = threading.Semaphore(depth)  # batches that may still be drawn
+        self.stopped = False
+        self.thread = threading.Thread(
+            target=self._read, args=(batches,), name="colorlab-ahead", daemon=True
+        )
+        self.thread.start()
+
+    def _read(self, batches: Iterable[Any]) -> None:
+        try:
+            source = iter(batches)
+            while True:
+                self.free.acquire()
+                if self.stopped:
+                    break
+                self.drawn.put(("batch", next(source)))
+        except StopIteration:
+            self.drawn.put(("end", None))
+        except BaseException as error:
+            self.drawn.put(("error", error))
+
+    def stop(self) -> None:
+        """End the thread after the batch it is reading."""
+        self.stopped = True
+        self.free.release()
+        # The collector runs in any thread, so an abandoned generator may be closed in this one.
+        if threading.current_thread() is not self.thread:
+            self.thread.join(_PATIENCE)

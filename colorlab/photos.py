@@ -2,7 +2,8 @@
 
 Every picture that the course trains on passes through here: a file of any common format becomes an
 upright sRGB picture (`open_photo`), a folder of them becomes a data set (`PhotoFolder`), and a
-loader hands out batches in an order that one `torch.Generator` decides (`photo_loader`).
+loader hands out batches in an order that one `torch.Generator` decides (`photo_loader`). A folder
+that fits in memory is decoded once, and from then on only cut (`keep`).
 Lab is not made here: whole batches are converted later, on the device that trains.
 """
 
@@ -11,19 +12,18 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import random
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
 from colorlab.photo_batches import photo_loader
+from colorlab.photo_cache import Cut, Kept, Threads
 from colorlab.photo_files import PhotoError, canonical, list_photos, open_photo, read_photo
 
 __all__ = [
@@ -55,9 +55,16 @@ class PhotoFolder(Dataset[torch.Tensor]):
     size: None: the whole photo as it is. s: the short side is brought to s and an s x s square is
         cut out (bicubic, antialiased).
     augment: False: the middle square. True: the short side is brought to s * u with u uniform in
-        `scale`, the square is cut at random, and every other one is mirrored. `seed` (an int)
-        alone decides all three; without it, it is drawn from torch's global generator.
+        `scale`, the square is cut at random, and every other one is mirrored; of a photo longer
+        than 4 : 1, from its middle 4 : 1. `seed` (an int) alone decides all of it; without it, it
+        is drawn from torch's global generator. The file becomes a working picture, its short side
+        s * highest u, and the square is cut from that: two resamplings where u is not the highest.
     scale: (lowest, highest) u, at least 1 so that the square fits.
+    keep: bytes of working pictures that may stay in memory, so that later epochs read no file: 3 a
+        pixel, 0.3 MB for s = 256 at 4 : 3. First come, first kept; those beyond are decoded each
+        time. The tensors are the same with and without. Inside the worker processes of a DataLoader
+        nothing is kept, as each would fill a memory of its own: use `threads`.
+    threads: how many decode and cut when a whole batch is asked for, as a DataLoader does.
     bad: "raise": a file that cannot be read raises `PhotoError` when it is asked for; nothing is
         read before. "skip": every file is decoded once, here, and the bad ones are left out with
         a warning that names them. So the length is true from the start and no other photo stands
@@ -70,6 +77,9 @@ class PhotoFolder(Dataset[torch.Tensor]):
     one without a (readable) photo, ValueError for arguments that contradict each other.
     """
 
+    # What a tensor holds, told in words: a data set of other contents has other words.
+    holds: ClassVar[str] = "rgb"
+
     def __init__(
         self,
         folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -78,22 +88,16 @@ class PhotoFolder(Dataset[torch.Tensor]):
         augment: bool = False,
         scale: tuple[float, float] = (1.0, 1.0),
         bad: str = "raise",
+        keep: int = 0,
+        threads: int = 1,
     ) -> None:
         if bad not in ("raise", "skip"):
             raise ValueError(f'bad={bad!r} is unknown. Valid: "raise", "skip".')
-        if size is not None and size < 1:
-            raise ValueError(f"size={size}: the side of the square must be at least 1 pixel.")
-        if augment and size is None:
-            raise ValueError("augment=True cuts a square, so it needs size, such as size=256.")
-        if not 1.0 <= scale[0] <= scale[1]:
-            raise ValueError(
-                f"scale={scale}: expected 1 <= lowest <= highest, such as (1.0, 1.25)."
-            )
+        self._set(size, augment, scale, keep, threads)
         single = isinstance(folders, (str, os.PathLike))
         self.folders = [Path(folders)] if single else [Path(folder) for folder in folders]
         if not self.folders:
             raise ValueError("The list of folders is empty; name at least one folder of photos.")
-        self.size, self.augment, self.scale = size, augment, scale
         self.names: list[str] = []
         self.paths: list[Path] = []
         self.folder_of: list[int] = []
@@ -132,14 +136,62 @@ class PhotoFolder(Dataset[torch.Tensor]):
         return len(self.paths)
 
     def __getitem__(self, item: int | tuple[int, int]) -> torch.Tensor:
-        index, seed = item if isinstance(item, tuple) else (item, None)
-        image, filled = read_photo(self.paths[index], self.size)
-        if self.size is not None:
-            if self.augment and seed is None:
+        return self.__getitems__([item])[0]
+
+    def __getitems__(self, items: Sequence[int | tuple[int, int]]) -> list[torch.Tensor]:
+        """Several photos at once, in the order asked for, read by `threads` threads."""
+        wanted = []
+        for item in items:
+            index, seed = item if isinstance(item, tuple) else (item, None)
+            if seed is None and self.augment:
                 seed = int(torch.randint(2**63 - 1, ()))
-            image = _square(image, filled, self.size, self.scale, seed if self.augment else None)
-        # (H, W, 3) -> (3, H, W), in one copy that owns its memory
-        return torch.from_numpy(np.array(np.asarray(image).transpose(2, 0, 1), order="C"))
+            wanted.append((range(len(self))[index], seed))  # -1 is the last; IndexError beyond
+        return self._threads.map(self._photo, wanted)
+
+    def _photo(self, wanted: tuple[int, int | None]) -> torch.Tensor:
+        index, seed = wanted
+        picture = self._kept.get(index)
+        if picture is None:
+            picture = self._cut.picture(self.paths[index])
+            self._kept.add(index, picture)
+        return self._cut.square(picture, seed)
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Photos and bytes in memory."""
+        return len(self._kept), self._kept.bytes
+
+    def at(
+        self,
+        size: int | None,
+        *,
+        augment: bool | None = None,
+        scale: tuple[float, float] | None = None,
+        keep: int | None = None,
+        threads: int | None = None,
+    ) -> PhotoFolder:
+        """The same photos, not listed anew, with another size; None leaves the rest as it is here.
+
+        What is in memory is not shared. Raises ValueError as the class does.
+        """
+        other = copy.copy(self)
+        other._set(
+            size,
+            self.augment if augment is None else augment,
+            self.scale if scale is None else scale,
+            self._kept.limit if keep is None else keep,
+            self._threads.count if threads is None else threads,
+        )
+        return other
+
+    def _set(
+        self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
+    ) -> None:
+        """Check the settings and take them; nothing is in memory then."""
+        self._cut = Cut(size, augment, scale)
+        self.size, self.augment, self.scale = size, augment, scale
+        self._kept = Kept(keep)
+        self._threads = Threads(threads)
 
     def weights(self, balance: float = 1.0) -> torch.Tensor:
         """Probability of each photo, float64 (len,), sum 1: folder i has a total of n_i**balance
@@ -151,51 +203,18 @@ class PhotoFolder(Dataset[torch.Tensor]):
         return (totals / totals.sum() / counts)[number]
 
     def split(self, fractions: dict[str, float] = _FRACTIONS) -> dict[str, PhotoFolder]:
-        """`split_by_name` of the photos: one PhotoFolder a part, with this one's settings."""
+        """`split_by_name` of the photos: one PhotoFolder a part, with this one's settings
+        and a memory of its own."""
         parts = split_by_name(self.names, fractions)
         return {part: self._only(set(names)) for part, names in parts.items()}
 
     def _only(self, names: set[str]) -> PhotoFolder:
         chosen = [i for i, name in enumerate(self.names) if name in names]
-        other = copy.copy(self)
+        other = self.at(self.size)  # what is in memory goes by number, and the numbers change
         other.names = [self.names[i] for i in chosen]
         other.paths = [self.paths[i] for i in chosen]
         other.folder_of = [self.folder_of[i] for i in chosen]
         return other
-
-
-def _square(
-    image: Image.Image,
-    filled: tuple[float, float, float, float],
-    size: int,
-    scale: tuple[float, float],
-    seed: int | None,
-) -> Image.Image:
-    """An image's `size` x `size` cut: the middle one (seed None) or a random, perhaps mirrored one.
-
-    Equals resizing the part that the photo fills (`filled`: left, top, right, bottom) and cropping;
-    but only what is kept is computed, so that a strip of 10000 x 2 pixels does no harm.
-    """
-    u, across, down, mirror = 1.0, 0.5, 0.5, False
-    if seed is not None:
-        rng = random.Random(int(seed))  # its random() is the same on every machine and Python
-        u = scale[0] + (scale[1] - scale[0]) * rng.random()
-        across, down, mirror = rng.random(), rng.random(), rng.random() < 0.5
-    sides = filled[2] - filled[0], filled[3] - filled[1]
-    factor = size * u / min(sides)
-    spans = []
-    for first, side, where in zip(filled[:2], sides, (across, down), strict=True):
-        resized = max(size, round(side * factor))
-        room = resized - size
-        start = room // 2 if seed is None else int(where * (room + 1))
-        spans.append((first + start * side / resized, first + (start + size) * side / resized))
-    (left, right), (top, bottom) = spans
-    # The last bit of a sum may lie beyond the edge.
-    right, bottom = min(right, image.width), min(bottom, image.height)
-    cut = image.resize(
-        (size, size), Image.Resampling.BICUBIC, box=(left, top, right, bottom), reducing_gap=3.0
-    )
-    return ImageOps.mirror(cut) if mirror else cut
 
 
 def split_by_name(

@@ -1,21 +1,23 @@
 """Every choice of a training run in one frozen object that goes through JSON unchanged.
 
 A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
-are kept by name in :data:`RECIPES`; ``get("starter")`` finds one, and ``dataclasses.replace``
-makes another from it.
+stand in :mod:`colorlab.presets`; ``get("starter")`` finds one by its name, and
+``dataclasses.replace`` makes another from it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import types
+import math
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import nn
+
+COLOR_CHANNELS = {"ab": 2, "rgb": 3}
 
 
 def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
@@ -37,9 +39,14 @@ class DataConfig:
 @dataclass(frozen=True)
 class GeneratorConfig:
     """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
-    describe) or ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``)."""
+    describe) or ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``).
+
+    ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
+    :mod:`colorlab.tasks`.
+    """
 
     kind: str = "unet"
+    predicts: str = "ab"
     levels: int = 8
     base: int = 64
     cap: int = 512
@@ -51,11 +58,15 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _one_of("generator.kind", self.kind, ("unet", "encoder-unet"))
+        _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
+        if self.kind == "encoder-unet" and self.predicts != "ab":
+            raise ValueError("generator.kind 'encoder-unet' predicts 'ab' alone")
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] if ``conditional``, ab alone if not.
+    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
+    colors alone if not.
 
     ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
     predicts ab at half size, 2 makes it judge colors and not sharpness, at a quarter of the cost.
@@ -73,7 +84,8 @@ class DiscriminatorConfig:
 @dataclass(frozen=True)
 class ObjectiveConfig:
     """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
-    perceptual. See :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``."""
+    perceptual + diversity_weight · diversity. See :mod:`colorlab.losses` for the kinds, ``halved``
+    and ``chroma_weight``. Diversity is for generators with noise, and doubles their work."""
 
     adversarial: str = "bce"
     halved: bool = True
@@ -82,6 +94,7 @@ class ObjectiveConfig:
     color_weight: float = 100.0
     chroma_weight: float = 0.0
     perceptual_weight: float = 0.0
+    diversity_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,11 @@ class OptimizationConfig:
         encoder_rate: the pretrained encoder learns at this share of the generator's rate.
         average: decay of the running average of the generator's weights, which is what gets
             saved; 0 saves the weights themselves.
-        precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``.
+        precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``, ``"fp16"``
+            (with a gradient scaler; GPUs alone).
+        sync_batch_norm: with several GPUs, normalize over the batches of all of them; otherwise
+            each process normalizes over its own share.
+        ask_each_epoch: after each epoch ask whether to save and whether to change the rates.
     """
 
     betas: tuple[float, float] = (0.5, 0.999)
@@ -100,9 +117,11 @@ class OptimizationConfig:
     encoder_rate: float = 1.0
     average: float = 0.0
     precision: str = "auto"
+    sync_batch_norm: bool = False
+    ask_each_epoch: bool = False
 
     def __post_init__(self) -> None:
-        _one_of("optimization.precision", self.precision, ("auto", "fp32", "bf16"))
+        _one_of("optimization.precision", self.precision, ("auto", "fp32", "bf16", "fp16"))
 
 
 @dataclass(frozen=True)
@@ -135,6 +154,15 @@ class Stage:
             if getattr(self, name) < 1:
                 raise ValueError(f"stage.{name} must be at least 1, got {getattr(self, name)}")
 
+    def schedule_at(self, index: int) -> float:
+        """The share of the learning rates at the stage's step ``index`` (0 is the first)."""
+        if index < self.warmup:
+            return (index + 1) / self.warmup
+        if self.schedule == "constant":
+            return 1.0
+        progress = (index - self.warmup) / max(self.steps - self.warmup, 1)
+        return (1 + math.cos(math.pi * progress)) / 2
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -153,6 +181,11 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("a recipe needs at least one stage")
+        if self.objective.diversity_weight and not self.generator.noise_channels:
+            raise ValueError(
+                "objective.diversity_weight rewards colorings that differ with the noise, and "
+                "generator.noise_channels is 0; give the generator noise, such as 8 channels"
+            )
 
     @property
     def steps(self) -> int:
@@ -174,6 +207,21 @@ class Recipe:
             stages.append(dataclasses.replace(stage, steps=until - done))
             done = until
         return dataclasses.replace(self, stages=tuple(stages))
+
+    def with_size(self, size: int) -> Recipe:
+        """The same recipe on crops of ``size`` pixels, its U-Net with as many levels as such a
+        crop can be halved, if that is fewer."""
+        halvings = (size & -size).bit_length() - 1  # how often 2 divides it
+        stages = tuple(dataclasses.replace(stage, image_size=size) for stage in self.stages)
+        generator = dataclasses.replace(
+            self.generator, levels=max(min(self.generator.levels, halvings), 2)
+        )
+        return dataclasses.replace(self, generator=generator, stages=stages)
+
+    def with_batch(self, batch_size: int) -> Recipe:
+        """The same recipe with ``batch_size`` photos a step in each stage."""
+        stages = tuple(dataclasses.replace(s, batch_size=batch_size) for s in self.stages)
+        return dataclasses.replace(self, stages=stages)
 
     def to_json(self) -> str:
         """Every field as indented JSON; defaults too, so that later ones change nothing."""
@@ -224,8 +272,29 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     return kind(value)
 
 
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """Every field in which two recipes differ, a line each: ``seed: 0 → 1``."""
+
+    def flat(value: Any, name: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            inner = {f"{name}.{key}" if name else key: v for key, v in value.items()}
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            inner = {f"{name}[{i}]": v for i, v in enumerate(value)}
+        else:
+            return {name: value}
+        return {k: v for key, v0 in inner.items() for k, v in flat(v0, key).items()}
+
+    ours, theirs = (flat(dataclasses.asdict(recipe), "") for recipe in (one, other))
+    absent = "nothing"
+    return [
+        f"{name}: {ours.get(name, absent)} → {theirs.get(name, absent)}"
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name, absent) != theirs.get(name, absent)
+    ]
+
+
 def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
-    """The recipe's generator, L → ab. ``pretrained=False`` where weights are loaded next."""
+    """The recipe's generator. ``pretrained=False`` where weights are loaded next."""
     from colorlab.encoders import EncoderUNet
     from colorlab.unet import UNet
 
@@ -233,7 +302,10 @@ def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
     if config.kind == "encoder-unet":
         return EncoderUNet(config.widths, pretrained=pretrained)
     names = ("levels", "base", "cap", "norm", "dropout", "noise_channels", "upsampling")
-    return UNet(**{name: getattr(config, name) for name in names})
+    return UNet(
+        **{name: getattr(config, name) for name in names},
+        out_channels=COLOR_CHANNELS[config.predicts],
+    )
 
 
 def build_discriminator(recipe: Recipe) -> nn.Module:
@@ -242,7 +314,7 @@ def build_discriminator(recipe: Recipe) -> nn.Module:
 
     config = recipe.discriminator
     return PatchGAN(
-        in_channels=3 if config.conditional else 2,
+        in_channels=COLOR_CHANNELS[recipe.generator.predicts] + config.conditional,
         base=config.base,
         layers=config.layers,
         norm=config.norm,
@@ -251,52 +323,14 @@ def build_discriminator(recipe: Recipe) -> nn.Module:
     )
 
 
-_TINY = Recipe(
-    name="tiny",
-    about="A small pix2pix at 64 pixels: minutes on a laptop, for trying things out.",
-    generator=GeneratorConfig(levels=5, base=32, cap=256),
-    discriminator=DiscriminatorConfig(base=32, layers=2),
-    objective=ObjectiveConfig(color_weight=50.0),
-    stages=(Stage("pretrain", 300, 64, 16), Stage("adversarial", 300, 64, 16)),
-)
-
-_STARTER = Recipe(
-    name="starter",
-    about="What the bundled weights were trained with: a pretrained encoder, no adversary.",
-    data=DataConfig(scale=(1.0, 1.5)),
-    generator=GeneratorConfig(kind="encoder-unet"),
-    objective=ObjectiveConfig(color="huber", color_weight=100.0, chroma_weight=2.0),
-    optimization=OptimizationConfig(
-        betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
-    ),
-    # The second stage draws less from the small folders: with 0.4 and five times the rate it
-    # learned their photos by heart, and the held-out loss rose.
-    stages=(
-        Stage("pretrain", 3000, 96, 48, 2e-3, warmup=200, balance=0.4),
-        Stage("pretrain", 900, 128, 32, 4e-4, schedule="cosine", balance=0.7),
-    ),
-)
-
-_STARTER_ADVERSARIAL = dataclasses.replace(
-    _STARTER,
-    name="starter-adversarial",
-    about="The starter, then a short adversarial stage: hinge loss, spectral norm.",
-    discriminator=DiscriminatorConfig(base=32, norm="none", spectral=True, reduce=2),
-    objective=dataclasses.replace(_STARTER.objective, adversarial="hinge", adversarial_weight=0.1),
-    stages=(*_STARTER.stages, Stage("adversarial", 300, 128, 32, 5e-5, 2e-4, balance=0.7)),
-)
-
-RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
-    {recipe.name: recipe for recipe in (_TINY, _STARTER, _STARTER_ADVERSARIAL)}
-)
-
-
 def get(name: str) -> Recipe:
     """The preset of that name, or the recipe in a JSON file of that path.
 
     Raises:
         ValueError: no such preset (the valid ones are listed) and no such file.
     """
+    from colorlab.presets import RECIPES
+
     if name in RECIPES:
         return RECIPES[name]
     if name.endswith(".json"):

@@ -138,6 +138,12 @@ def photo_grid(
     return figure
 
 
+def tiled(rows: Sequence[Any]) -> np.ndarray:
+    """Rows of batches ``(B, 3, H, W)`` in [0, 1] as one picture, uint8 ``(rows·H, B·W, 3)``."""
+    lines = [np.concatenate([to_uint8(picture) for picture in row.clamp(0, 1)], 1) for row in rows]
+    return np.concatenate(lines, 0)
+
+
 def _checked(
     rows: Sequence[Sequence[Any]], titles: Sequence[str] | None, names: Sequence[str] | None
 ) -> tuple[list[list[np.ndarray]], list[str], list[str]]:

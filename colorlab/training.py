@@ -1,420 +1,517 @@
-"""One training run: pretraining on color alone, then the adversarial game.
+"""A training run that can be watched, paused, changed, killed and resumed.
 
-    batch of photos ─► Lab on the device ─► L ─► generator ─► ab̂ ─┬─► color loss against ab
-                                            │                     └─► discriminator([L, ab̂])
-                                            └───── ab ──────────────► discriminator([L, ab])
-
-Goodfellow et al., "Generative Adversarial Nets" (NIPS 2014), algorithm 1, with one discriminator
-step to one generator step, in the conditional form of Isola et al. (CVPR 2017).
+It trains in a thread of its own, so that a notebook stays alive beside it. What one step is stands
+in :mod:`colorlab.game`, where its photos come from in :mod:`colorlab.feed`, what it leaves on the
+disk in :mod:`colorlab.run_folder`.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import os
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
 
-from colorlab.checkpoints import load_weights, save_weights
-from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
-from colorlab.devices import best_device, bf16_is_fast
-from colorlab.losses import AdversarialLoss, ColorLoss, PerceptualLoss
-from colorlab.photos import PhotoFolder, photo_loader
-from colorlab.recipes import Recipe, Stage, build_discriminator, build_generator
+from colorlab.background import Background
+from colorlab.changes import Change, ChangeLog, checked
+from colorlab.devices import is_out_of_memory
+from colorlab.epochs import Answer, EpochQuestion
+from colorlab.feed import Feed, data_set, fingerprint
+from colorlab.game import Game
+from colorlab.listeners import BalanceWatch, CsvHistory, Event, Listener, ProgressBar
+from colorlab.recipes import Recipe, Stage
+from colorlab.run_folder import Found, RunFolder
+from colorlab.tasks import gray_answer
+from colorlab.weights import save_weights
 
-Folders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-SAMPLE_PHOTOS = 8
+
+class TrainingDiverged(FloatingPointError):
+    """A loss or a weight became NaN or infinite."""
 
 
-class Trainer:
-    """Trains the networks of a recipe on folders of photos.
+class OutOfMemory(MemoryError):
+    """A batch was too large for the device; the message names one that fits."""
+
+
+class Run(Background):
+    """Trains the networks of a recipe.
 
     Args:
         recipe: what to train and how.
-        photos: a folder of training photos, or several.
-        validation: a folder of photos that the networks never learn from, for the sample grids
+        photos: a folder of training photos, several, or a data set (such as
+            :class:`colorlab.arrays.LabArrays` or :class:`colorlab.pairs.PairedFolder`).
+        validation: photos that the networks never learn from, given likewise, for the sample grids
             and the held-out loss; neither is made when it is left out.
-        output: folder for ``history.csv``, ``samples/``, ``weights.safetensors`` and a
-            ``weights-stage-N.safetensors`` at each stage's end; nothing is written when it is
-            left out.
-        start: a weights file to start the generator from; else the recipe's own start (random, or
-            pretrained on ImageNet).
-        device: where to train; the fastest there is when it is left out.
-        workers: processes that read photos beside the training.
+        output: folder for ``history.csv``, ``changes.jsonl``, ``samples/``, ``checkpoints/``,
+            ``weights.safetensors`` and a ``weights-stage-N.safetensors`` at each stage's end;
+            nothing is written when it is left out.
+        resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
+            begins where there is none; a path goes on from that checkpoint; ``False`` begins.
+        start: a weights file to start the generator from; else the recipe's own start.
+        device, compile: see :class:`colorlab.game.Game`.
+        threads: threads that read photos beside the training.
+        keep_photos: keep decoded photos in memory, as many as fit.
+        sample_every: steps between sample grids.
+        checkpoint_every: steps between checkpoints; when it is left out, one is written every
+            ``checkpoint_minutes``. Each stage ends with one too.
+        keep: how many checkpoints to keep, beside the best one.
+        mirror: a second folder for checkpoints, such as one on Google Drive; it may fail.
         progress: show a bar.
-        sample_every: steps between sample grids (and between writes of the weights).
-        on_step: called after each step with its row of the history; what it raises ends the run.
+        listeners: called with every :class:`colorlab.listeners.Event`.
+        ask: answers the question after each epoch, where the recipe has it asked; without it, each
+            epoch is saved and no rate changed.
 
     Attributes:
-        history: one dict a step: ``step``, ``stage``, then every loss as a float.
-        generator, discriminator: the networks as they train. ``best_generator`` is what to color
-            with: the running average of the weights where the recipe keeps one.
+        step: steps taken.
+        history: a dict a step: ``step``, ``stage``, then every loss as a float.
+        state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
+            ``"finished"`` or ``"failed"``; see :class:`colorlab.background.Background`, also for
+            ``error``, ``signal``, and the methods that it brings.
+        game: the networks, losses and optimizers.
+
+    Raises:
+        FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
+        ValueError: the checkpoint is of another recipe; the message lists the differences.
+        colorlab.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        photos: Folders,
+        photos: Any,
         *,
-        validation: Folders | None = None,
+        validation: Any = None,
         output: str | os.PathLike[str] | None = None,
+        resume: bool | str | os.PathLike[str] = False,
         start: str | os.PathLike[str] | None = None,
         device: torch.device | str | None = None,
-        workers: int = 0,
-        progress: bool = True,
+        compile: str = "auto",  # noqa: A002 - torch's own word
+        threads: int = 2,
+        keep_photos: bool = True,
         sample_every: int = 500,
-        on_step: Callable[[dict], None] | None = None,
+        checkpoint_every: int | None = None,
+        checkpoint_minutes: float = 5.0,
+        keep: int = 3,
+        mirror: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        listeners: Sequence[Listener] = (),
+        ask: Callable[[EpochQuestion], Answer] | None = None,
     ):
+        super().__init__()
         self.recipe = recipe
-        self.photos = photos
-        self.validation = validation
+        self.photos = data_set(photos)
         self.output = None if output is None else Path(output)
-        self.workers = workers
-        self.progress = progress
-        self.sample_every = sample_every
-        self.on_step = on_step
+        self.sample_every = int(checked("sample_every", sample_every))
+        self.checkpoint_every, self.checkpoint_minutes = checkpoint_every, checkpoint_minutes
+        self.ask = ask
         self.step = 0
         self.history: list[dict] = []
+        self._seconds: list[float] = []  # of each row of the history, since the run began
+        self._last_checkpoint = (time.monotonic(), 0)  # when, at which step
+        self._rates: dict[str, float] = {}
+        self._score: float | None = None
+        self.feed = Feed(recipe, self.photos, threads, keep_photos)
+        self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
+        self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
 
-        self.accelerator = _accelerator(recipe, torch.device(device or best_device()))
-        self.device = self.accelerator.device
-        # Initial weights, dropout and noise come from the recipe's seed, and nobody else's random
-        # numbers are touched.
-        with _random_numbers_of(recipe.seed, self.device):
-            generator, discriminator = build_generator(recipe), build_discriminator(recipe)
-        if start is not None:
-            _start_from(start, generator, recipe)
-        self.data_order = torch.Generator().manual_seed(recipe.seed)
-
-        # Convolutions in bf16 gain on the CPU only when the channels lie innermost in memory.
-        layout = torch.channels_last
-        generator = generator.to(self.device, memory_format=layout)
-        discriminator = discriminator.to(self.device, memory_format=layout)
-        # Kept apart from what `prepare` returns: accelerate's unwrap_model would get at it too, but
-        # it takes the autocast off the network that still trains.
-        self._bare_generator = generator
-        choices = recipe.optimization
-        self.average: nn.Module | None = None
-        if choices.average:
-            from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-            self.average = AveragedModel(
-                generator, multi_avg_fn=get_ema_multi_avg_fn(choices.average), use_buffers=True
-            )
-        optimizer_g = _adam(_parameter_groups(generator, choices.encoder_rate), recipe)
-        optimizer_d = _adam([{"params": list(discriminator.parameters()), "share": 1.0}], recipe)
-        self.generator, self.discriminator, self.optimizer_g, self.optimizer_d = (
-            self.accelerator.prepare(generator, discriminator, optimizer_g, optimizer_d)
+        self.game = Game(
+            recipe, holds=self.photos.holds, device=device, start=start, compile=compile
         )
-        self._set_rates(recipe.stages[0], 0)  # for those who call the steps themselves
+        self.processes = self.game.accelerator.num_processes
+        self.is_main = self.game.accelerator.is_main_process
+        self.folder: RunFolder | None = None
+        self.changes = ChangeLog()
+        if self.output is not None:
+            self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self._warn)
+            found = self.folder.find(resume, recipe)
+            self.changes = ChangeLog(self.output / "changes.jsonl")
+            if found is not None:
+                self._go_back_to(found)
+        elif resume:
+            raise ValueError("resume needs the output folder of the run to go on with")
 
-        objective = recipe.objective
-        self.adversarial = AdversarialLoss(objective.adversarial, objective.halved)
-        self.color = ColorLoss(objective.color, objective.chroma_weight)
-        self.perceptual: PerceptualLoss | None = None
-        if objective.perceptual_weight:
-            from colorlab.encoders import EfficientNetLite0
-
-            self.perceptual = PerceptualLoss(EfficientNetLite0()).to(self.device)
-
-    @property
-    def best_generator(self) -> nn.Module:
-        """The generator to color with, on the training device, outside any parallel wrapper."""
-        return self._bare_generator if self.average is None else self.average.module
+    # --- what the learner does ---------------------------------------------------------------
 
     def train(self) -> list[dict]:
-        """Run every stage to its end and return the history.
-
-        Raises:
-            FloatingPointError: a loss became NaN or infinite; the last weights written are kept.
-        """
-        held_out = self._held_out()
-        own_random_numbers = _random_numbers_of(self.recipe.seed + 1, self.device)
-        with own_random_numbers, _History(self.output) as log, self._bar() as bar:
-            for number, stage in enumerate(self.recipe.stages):
-                for index, rgb in enumerate(self._batches(stage)):
-                    self._set_rates(stage, index)
-                    row = {"step": self.step + 1, "stage": number, **self._train_step(stage, rgb)}
-                    self.step += 1
-                    last = self.step == self.recipe.steps
-                    if held_out is not None and (self.step % self.sample_every == 0 or last):
-                        row["held_out"] = self._sample(held_out)
-                    self.history.append(row)
-                    log.write(row)
-                    if self.output and (self.step % self.sample_every == 0 or last):
-                        self.save(self.output / "weights.safetensors")
-                    bar.set_postfix({k: f"{v:.3g}" for k, v in row.items() if k not in _COUNTERS})
-                    bar.update()
-                    if self.on_step:
-                        self.on_step(row)
-                if self.output:
-                    self.save(self.output / f"weights-stage-{number}.safetensors")
+        """Train to the end and return the history. Ctrl-C and SIGTERM stop after the step under
+        way and save; :attr:`signal` is then set."""
+        with self._signals():
+            self.start()
+            self.wait()
         return self.history
 
-    def save(self, path: str | os.PathLike[str], half: bool = False) -> Path:
-        """Write :attr:`best_generator` and the recipe; see
-        :func:`colorlab.checkpoints.save_weights`."""
-        notes = {"steps_trained": str(self.step)}
-        return save_weights(path, self.best_generator, self.recipe, half=half, notes=notes)
+    def pause(self) -> None:
+        self._alone("pause")
+        super().pause()
 
-    def pretrain_step(self, rgb: Tensor) -> dict[str, Tensor]:
-        """Teach the generator the color loss alone. ``rgb``: uint8 ``(B, 3, H, W)``."""
-        lightness, ab = self._lab(rgb)
-        predicted = self.generator(lightness).float()
-        total, losses = self._color_losses(lightness, predicted, ab)
-        self._update(self.optimizer_g, total)
-        return losses
+    def save(self) -> Path | None:
+        """Write a checkpoint and the weights now (after the step under way); the checkpoint's
+        path, or None where it could not be written (a warning says why).
 
-    def adversarial_step(self, rgb: Tensor) -> dict[str, Tensor]:
-        """One move of each player, the discriminator first. ``rgb``: uint8 ``(B, 3, H, W)``."""
-        lightness, ab = self._lab(rgb)
-        predicted = self.generator(lightness).float()
+        Raises:
+            RuntimeError: the run has no output folder, or has failed.
+        """
+        if self.folder is None:
+            raise RuntimeError("this run has no output folder; give it one: Run(…, output=…)")
+        if self.state == "failed":
+            raise RuntimeError("this run has failed; its last good checkpoint is kept")
+        return self._request(self._save)
 
-        # detach: the discriminator's loss must not reach the generator.
-        real_logits = self.discriminator(self._shown(lightness, ab)).float()
-        fake_logits = self.discriminator(self._shown(lightness, predicted.detach())).float()
-        loss_d = self.adversarial.discriminator(real_logits, fake_logits)
-        self._update(self.optimizer_d, loss_d)
+    def set(self, **settings: float) -> None:
+        """Change settings from the next step on: ``color_weight`` (the λ of L1),
+        ``generator_rate`` and ``discriminator_rate`` (until the stage ends), ``sample_every``.
 
-        # The generator's loss passes through the discriminator and must not teach it.
-        self.discriminator.requires_grad_(False)
-        fooled = self.adversarial.generator(
-            self.discriminator(self._shown(lightness, predicted)).float()
-        )
-        total, losses = self._color_losses(lightness, predicted, ab)
-        self._update(self.optimizer_g, total + self.recipe.objective.adversarial_weight * fooled)
-        self.discriminator.requires_grad_(True)
-        return {
-            **losses,
-            "generator": fooled.detach(),
-            "discriminator": loss_d.detach(),
-            "logit_real": real_logits.detach().mean(),
-            "logit_fake": fake_logits.detach().mean(),
-        }
+        Raises:
+            ValueError: no such setting, or a value that it can't have.
+            RuntimeError: the run goes over several processes.
+        """
+        self._alone("set")
+        values = {name: checked(name, value) for name, value in settings.items()}
 
-    def _train_step(self, stage: Stage, rgb: Tensor) -> dict[str, float]:
-        self.generator.train()
-        step = self.pretrain_step if stage.kind == "pretrain" else self.adversarial_step
-        losses = {name: value.item() for name, value in step(rgb).items()}
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the {name} loss became {value} at step {self.step + 1}. Usual causes: a "
-                    f"learning rate that is too high, or photos that are broken. The weights "
-                    f"written last are kept."
+        def act() -> None:
+            for name, value in values.items():
+                self._record(Change(self.step + 1, name, value))
+
+        self._request(act)
+
+    @property
+    def best_generator(self) -> torch.nn.Module:
+        """The generator to color with; see :class:`colorlab.game.Game`."""
+        return self.game.best_generator
+
+    def __repr__(self) -> str:
+        return f"<Run {self.recipe.name}: {self.state}, step {self.step} of {self.recipe.steps}>"
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _job(self) -> str:
+        with self._history_file():
+            self._train()
+            if self._last_checkpoint[1] != self.step or not self.step:
+                self._save()
+            if self.folder is not None and self.is_main:
+                self.folder.close()
+        return "finished" if self.step == self.recipe.steps else "stopped"
+
+    def _train(self) -> None:
+        watch = BalanceWatch()
+        before = 0
+        for number, stage in enumerate(self.recipe.stages):
+            end = before + stage.steps
+            if self.step < end:
+                self._begin_stage(before)
+                batches = self.feed.batches(
+                    number, stage, self.step - before, self.game.accelerator
                 )
-        if self.average is not None:
-            self.average.update_parameters(self._bare_generator)
-        return losses
+                try:
+                    self._train_stage(number, before, batches, watch)
+                finally:
+                    batches.close()
+                if self.step < end:
+                    return
+                self._end_stage(number)
+            before = end
 
-    def _lab(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 (B, 3, H, W) -> L (B, 1, H, W) and ab (B, 2, H, W) in [-1, 1], on the device."""
-        with torch.no_grad():
-            lightness, ab = normalize_lab(rgb_to_lab(rgb.to(self.device, non_blocking=True)))
-        return lightness, ab
+    def _train_stage(
+        self, number: int, before: int, batches: Iterator[Tensor], watch: BalanceWatch
+    ) -> None:
+        stage = self.recipe.stages[number]
+        while self.step < before + stage.steps:
+            self._between_steps()
+            if self._stop_wanted:
+                return
+            began = time.monotonic()
+            for change in self.changes.at(self.step + 1):  # known already in a run that is resumed
+                self._apply(change)
+            share = stage.schedule_at(self.step - before)
+            self.game.set_rates(
+                share * self._rates.get("generator_rate", stage.generator_rate),
+                share * self._rates.get("discriminator_rate", stage.discriminator_rate),
+            )
+            row = {"step": self.step + 1, "stage": number, **self._step(stage, next(batches))}
+            self.step += 1
+            pictures = self._sample(row)
+            self.history.append(row)
+            self._seconds.append(self.seconds + time.monotonic() - began)
+            self._tell("step", **row)
+            if pictures is not None:
+                self._tell_sample(row["held_out"], pictures)
+            if message := watch(row):
+                self._warn(message)
+            self._end_epoch(stage)
+            self._save_in_turn()
 
-    def _shown(self, lightness: Tensor, ab: Tensor) -> Tensor:
-        """What the discriminator is shown: [L, ab] or ab alone, reduced if the recipe says so."""
-        config = self.recipe.discriminator
-        shown = torch.cat([lightness, ab], 1) if config.conditional else ab
-        return F.avg_pool2d(shown, config.reduce) if config.reduce > 1 else shown
+    def _step(self, stage: Stage, batch: Tensor) -> dict[str, float]:
+        try:
+            losses = self.game.step(stage.kind, self.step + 1, batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold the batch's activations
+            problem = str(error).splitlines()[0]
+        else:
+            for name, value in losses.items():
+                if not math.isfinite(value):
+                    raise TrainingDiverged(self._diverged(f"the {name} loss became {value}"))
+            return losses
+        raise OutOfMemory(self._too_large(stage, batch, problem))
 
-    def _color_losses(
-        self, lightness: Tensor, predicted: Tensor, ab: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of the losses that compare with the truth, and each by its name."""
-        objective = self.recipe.objective
-        color = self.color(predicted, ab)
-        total, losses = objective.color_weight * color, {"color": color.detach()}
-        if self.perceptual is not None:
-            pictures = [
-                lab_to_rgb(denormalize_lab(lightness, colors)) for colors in (predicted, ab)
-            ]
-            with self.accelerator.autocast():
-                perceptual = self.perceptual(*pictures)
-            total = total + objective.perceptual_weight * perceptual
-            losses["perceptual"] = perceptual.detach()
-        return total, losses
+    def _between_steps(self) -> None:
+        super()._between_steps()
+        if self.processes > 1:  # a signal may have reached one of them alone
+            stop = torch.tensor([float(self._stop_wanted)], device=self.game.device)
+            if self.game.accelerator.reduce(stop, "sum").item() > 0:
+                self._wanted = "stop"
 
-    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        optimizer.step()
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return self._seconds[-1] if self._seconds else 0.0
 
-    def _set_rates(self, stage: Stage, index: int) -> None:
-        share = schedule(stage, index)
-        for optimizer, rate in (
-            (self.optimizer_g, stage.generator_rate),
-            (self.optimizer_d, stage.discriminator_rate),
-        ):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share * group["share"]
+    # --- settings ----------------------------------------------------------------------------
 
-    def _batches(self, stage: Stage) -> Iterator[Tensor]:
-        """The stage's batches; together they are one epoch of steps × batch_size photos."""
-        photos = PhotoFolder(
-            self.photos, size=stage.image_size, augment=True, scale=self.recipe.data.scale
-        )
-        loader = photo_loader(
-            photos,
-            stage.batch_size,
-            generator=self.data_order,
-            num_workers=self.workers,
-            weights=None if stage.balance == 1 else photos.weights(stage.balance),
-            samples=stage.steps * stage.batch_size,
-        )
-        return iter(self._prepared(loader))
+    def _record(self, change: Change) -> None:
+        if self.is_main:
+            try:
+                self.changes.add(change)
+            except OSError as error:
+                self._warn(
+                    f"the change of {change.name} could not be written down ({error}); a run that "
+                    f"is resumed won't know it unless a checkpoint was written since"
+                )
+        self._apply(change)
+        self._tell("change", name=change.name, value=change.value)
 
-    def _prepared(self, loader: DataLoader[Tensor]) -> DataLoader[Tensor]:
-        return self.accelerator.prepare_data_loader(loader, device_placement=False)
+    def _apply(self, change: Change) -> None:
+        if change.name == "color_weight":
+            self.game.color_weight = change.value
+        elif change.name == "sample_every":
+            self.sample_every = int(change.value)
+        elif change.name != "epoch":
+            self._rates[change.name] = change.value
 
-    def _held_out(self) -> Tensor | None:
-        """A fixed batch of validation photos, spread over the folder; None if there is none."""
-        if self.validation is None:
+    def _begin_stage(self, before: int) -> None:
+        """Its own rates hold again, but for changes since it began (in a run that is resumed)."""
+        self._rates = {}
+        for change in self.changes.changes:
+            if before < change.step <= self.step:
+                self._apply(change)
+
+    def _end_epoch(self, stage: Stage) -> None:
+        """After the last batch of an epoch: say so, and ask, where the recipe wants it."""
+        photos = len(self.photos)
+        seen = self.feed.photos_seen(self.step)
+        epoch = seen // photos
+        if epoch == (seen - stage.batch_size) // photos:
+            return
+        steps = min(math.ceil(photos / stage.batch_size), len(self.history))
+        rows = self.history[-steps:]
+        names = [name for name in rows[-1] if name not in ("step", "stage", "held_out")]
+        means = {n: sum(row.get(n, math.nan) for row in rows) / steps for n in names}
+        self._tell("epoch", epoch=epoch, **means)
+        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
+            return
+        optimizers = (self.game.optimizer_g, self.game.optimizer_d)
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates))
+        for name in ("generator_rate", "discriminator_rate"):
+            if (value := getattr(answer, name)) is not None:
+                self._record(Change(self.step + 1, name, checked(name, value)))
+        self._record(Change(self.step + 1, "epoch", epoch))
+        if answer.save:
+            self._save()
+
+    def _ask(self, question: EpochQuestion) -> Answer:
+        """On the first process; the others hear what it was told."""
+        answer = Answer()
+        if self.ask is not None and self.is_main:
+            self._enter("asking")
+            answer = self.ask(question)
+            self._enter("running")
+        if self.processes > 1:
+            from accelerate.utils import broadcast_object_list
+
+            answer = broadcast_object_list([answer])[0]
+        return answer
+
+    def _sample(self, row: dict) -> list[Tensor] | None:
+        """Color the held-out photos, when it is time; the loss goes into ``row``."""
+        last = self.step == self.recipe.steps
+        if self._held_out is None or not (self.step % self.sample_every == 0 or last):
             return None
-        size = self.recipe.stages[-1].image_size
-        photos = PhotoFolder(self.validation, size=size)
-        count = min(SAMPLE_PHOTOS, len(photos))
-        return torch.stack([photos[i * len(photos) // count] for i in range(count)])
+        if not self.is_main:
+            return None
+        given, truth = self.game.split(self._held_out)
+        answer = self.game.colorize(given, self.recipe.seed)
+        row["held_out"] = self._score = F.l1_loss(answer, truth).item()
+        gray = gray_answer(given, self.recipe.generator.predicts)
+        return [self.game.picture(given, colors) for colors in (gray, answer, truth)]
 
-    @torch.no_grad()
-    def _sample(self, rgb: Tensor) -> float:
-        """Color the held-out photos, write them as a grid, and give their plain L1 loss."""
-        lightness, ab = self._lab(rgb)
-        generator = self.best_generator
-        was_training = generator.training
-        with _random_numbers_of(self.recipe.seed, self.device):  # the same noise in each grid
-            predicted = generator.eval()(lightness).float()
-        generator.train(was_training)
-        if self.output:
-            rows = [(lightness, torch.zeros_like(ab)), (lightness, predicted), (lightness, ab)]
-            pictures = [lab_to_rgb(denormalize_lab(*row)) for row in rows]
-            _write_grid(pictures, self.output / "samples" / f"step-{self.step:06d}.png")
-        return F.l1_loss(predicted, ab).item()
+    # --- what is written ---------------------------------------------------------------------
 
-    def _bar(self):  # noqa: ANN202 - tqdm's own type
-        from tqdm.auto import tqdm
+    def _save_in_turn(self) -> None:
+        last, step = self._last_checkpoint
+        if self.checkpoint_every is None:
+            due = time.monotonic() - last > 60 * self.checkpoint_minutes
+        else:
+            due = self.step % self.checkpoint_every == 0
+        if due and step != self.step:
+            self._save()
 
-        return tqdm(total=self.recipe.steps, disable=not self.progress, desc=self.recipe.name)
+    def _save(self) -> Path | None:
+        """The checkpoint and the weights. A disk that fails is a warning: the run goes on."""
+        if self.folder is None or not self.is_main:
+            return None
+        self._last_checkpoint = (time.monotonic(), self.step)
+        tensors, facts = self.game.state()
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise TrainingDiverged(self._diverged(f"{name} holds NaN or infinity"))
+        facts |= {
+            "step": self.step,
+            "recipe": self.recipe.to_json(),
+            "photos": fingerprint(self.photos),
+            "precision": self.game.precision,
+            "changes": [vars(change) for change in self.changes.changes],
+            "score": self._score,
+        }
+        path = self.folder.save(facts, tensors, self.history, self._seconds)
+        if path is not None:
+            self._tell("checkpoint", path=path)
+        self._save_weights("weights.safetensors")
+        return path
 
+    def _save_weights(self, name: str) -> None:
+        try:
+            notes = {"steps_trained": str(self.step)}
+            path = save_weights(self.output / name, self.best_generator, self.recipe, notes=notes)
+            self.folder.mirror_file(path)
+        except OSError as error:
+            self._warn(f"{name} could not be written ({error}); the run goes on")
 
-_COUNTERS = ("step", "stage")
+    def _end_stage(self, number: int) -> None:
+        if self.folder is not None and self.is_main:
+            self._save_weights(f"weights-stage-{number}.safetensors")
+            if self._last_checkpoint[1] != self.step and self.step < self.recipe.steps:
+                self._save()
 
+    def _go_back_to(self, found: Found) -> None:
+        """Continue where the checkpoint was written."""
+        self.game.load_state(found.tensors, found.facts)
+        self.step = found.facts["step"]
+        self.history, self._seconds = found.history, found.seconds
+        self._score = found.facts["score"]
+        self._last_checkpoint = (time.monotonic(), self.step)
+        self.changes.merge([Change(**change) for change in found.facts["changes"]])
+        for change in self.changes.changes:
+            if change.step <= self.step:
+                self._apply(change)
+        for what, now in (
+            ("photos", fingerprint(self.photos)),
+            ("precision", self.game.precision),
+        ):
+            if found.facts[what] != now:
+                self._warn(
+                    f"the {what} were {found.facts[what]} when {found.path.name} was written and "
+                    f"are {now} now: the run goes on, but not as it would have gone"
+                )
+        self.state = "finished" if self.step == self.recipe.steps else "stopped"
 
-def schedule(stage: Stage, index: int) -> float:
-    """The share of the stage's learning rate at its step ``index`` (0 is the first)."""
-    if index < stage.warmup:
-        return (index + 1) / stage.warmup
-    if stage.schedule == "constant":
-        return 1.0
-    progress = (index - stage.warmup) / max(stage.steps - stage.warmup, 1)
-    return (1 + math.cos(math.pi * progress)) / 2
+    @contextmanager
+    def _history_file(self) -> Iterator[None]:
+        if self.output is None or not self.is_main:
+            yield
+            return
+        rows = list(zip(self.history, self._seconds, strict=True))
+        history = CsvHistory(self.output / "history.csv", rows)
+        self.listeners.append(history)
+        try:
+            yield
+        finally:
+            if history in self.listeners:
+                self.listeners.remove(history)
+            history.close()
 
+    # --- what is told ------------------------------------------------------------------------
 
-def _start_from(weights: str | os.PathLike[str], generator: nn.Module, recipe: Recipe) -> None:
-    """Copy the generator of a weights file in; it must be of the recipe's architecture."""
-    started, theirs, _ = load_weights(weights)
-    if theirs.generator != recipe.generator:
-        raise ValueError(
-            f"{weights} holds another network than recipe {recipe.name!r} trains: "
-            f"{theirs.generator} instead of {recipe.generator}. Take a recipe with the same "
-            f"generator, or start without weights."
+    def _tell(self, kind: str, **data: Any) -> None:
+        if not self.is_main:
+            return
+        event = Event(kind, self.step, self.seconds, data)
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a broken display must not cost the run
+                self.listeners.remove(listener)
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                self._warn(
+                    f"the listener {listener!r} failed and is asked no more: "
+                    f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+                )
+
+    def _tell_sample(self, held_out: float, pictures: list[Tensor]) -> None:
+        path = None
+        if self.output is not None:
+            path = self.output / "samples" / f"step-{self.step:06d}.png"
+            try:
+                _write_grid(pictures, path)
+            except OSError as error:
+                self._warn(f"{path} could not be written ({error}); the run goes on")
+        self._tell("sample", held_out=held_out, pictures=pictures, path=path)
+
+    def _warn(self, message: str) -> None:
+        if not any(isinstance(listener, ProgressBar) for listener in self.listeners):
+            print(f"warning at step {self.step}: {message}", file=sys.stderr)
+        self._tell("warning", message=message)
+
+    def _state_changed(self) -> None:
+        self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
+
+    # --- what goes wrong ---------------------------------------------------------------------
+
+    def _diverged(self, what: str) -> str:
+        kept = None if self.folder is None else self.folder.newest_path()
+        return (
+            f"{what} at step {self.step + 1}. Usual causes: a learning rate that is too high, a "
+            f"loss with too much weight, fp16 without its scaler, or photos that are broken. "
+            + (f"The last good checkpoint is kept: {kept}." if kept else "Nothing was kept.")
         )
-    generator.load_state_dict(started.state_dict())
+
+    def _too_large(self, stage: Stage, batch: Tensor, problem: str) -> str:
+        """Tries smaller batches, so that the advice is true. The networks are lost by it, which
+        they were anyway: a step broke off in the middle."""
+        begin = (
+            f"memory on {self.game.device} did not suffice for a batch of {stage.batch_size} at "
+            f"{stage.image_size} pixels, at step {self.step + 1} ({problem})."
+        )
+        size = len(batch) // 2
+        while self.processes == 1 and size:
+            self.game.forget_gradients()
+            try:
+                self.game.step(stage.kind, self.step + 1, batch[:size])
+                return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
+            except Exception:  # noqa: BLE001 - whatever the reason, this one doesn't do
+                size //= 2
+        return f"{begin} Take smaller batches, smaller pictures, or smaller networks."
+
+    def _alone(self, what: str) -> None:
+        if self.processes > 1:
+            raise RuntimeError(f"{what}: a run over several processes can only be stopped")
 
 
-def _accelerator(recipe: Recipe, device: torch.device):  # noqa: ANN202
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-
-    wanted = recipe.optimization.precision
-    if wanted == "auto":
-        wanted = "bf16" if bf16_is_fast(device) else "fp32"
-    # The state is one for the whole process; a second run may want another precision or device.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(
-        mixed_precision="no" if wanted == "fp32" else wanted, cpu=device.type == "cpu"
-    )
-
-
-@contextmanager
-def _random_numbers_of(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, random numbers come from ``seed``; outside, nobody's go on differently for it."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _parameter_groups(generator: nn.Module, encoder_rate: float) -> list[dict]:
-    """The pretrained encoder's parameters apart from the rest, each with its share of the rate."""
-    encoder = getattr(generator, "encoder", None)
-    known = list(encoder.parameters()) if encoder is not None else []
-    ids = {id(parameter) for parameter in known}
-    new = [parameter for parameter in generator.parameters() if id(parameter) not in ids]
-    groups = [{"params": new, "share": 1.0}]
-    return groups + ([{"params": known, "share": encoder_rate}] if known else [])
-
-
-def _adam(groups: list[dict], recipe: Recipe) -> torch.optim.Optimizer:
-    choices = recipe.optimization
-    if choices.weight_decay:
-        return torch.optim.AdamW(groups, betas=choices.betas, weight_decay=choices.weight_decay)
-    return torch.optim.Adam(groups, betas=choices.betas)
-
-
-def _write_grid(rows: Sequence[Tensor], path: Path) -> None:
-    """Rows of pictures (B, 3, H, W) in [0, 1] as one PNG; row i holds ``rows[i]``."""
+def _write_grid(pictures: Sequence[Tensor], path: Path) -> None:
     from PIL import Image
 
-    grid = torch.cat([torch.cat(list(row.clamp(0, 1)), 2) for row in rows], 1)
+    from colorlab.show import tiled
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = (grid * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    Image.fromarray(pixels).save(path)
-
-
-class _History:
-    """``history.csv``, a line a step, written as they come. Losses differ by stage, so the columns
-    are fixed here and the absent ones stay empty."""
-
-    COLUMNS = (
-        *_COUNTERS,
-        "seconds",
-        "color",
-        "perceptual",
-        "generator",
-        "discriminator",
-        "logit_real",
-        "logit_fake",
-        "held_out",
-    )
-
-    def __init__(self, folder: Path | None):
-        self.folder = folder
-        self.began = time.monotonic()
-
-    def __enter__(self) -> _History:
-        self.file = None
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.file = open(self.folder / "history.csv", "w", newline="", encoding="utf-8")  # noqa: SIM115
-            self.rows = csv.DictWriter(self.file, self.COLUMNS)
-            self.rows.writeheader()
-        return self
-
-    def write(self, row: dict) -> None:
-        if self.file is not None:
-            seconds = round(time.monotonic() - self.began, 2)
-            self.rows.writerow({**row, "seconds": seconds})
-            self.file.flush()
-
-    def __exit__(self, *_: object) -> None:
-        if self.file is not None:
-            self.file.close()
+    Image.fromarray(tiled(pictures)).save(path)

@@ -38,11 +38,17 @@ class UNet(nn.Module):
         norm: ``"batch"`` or ``"instance"``.
         dropout: probability in the first three up blocks (fewer where the network is shallower;
             never in the outermost), as in pix2pix.
-        noise_channels: random channels laid beside L, so that one photo has many colorings.
+        noise_channels: length of the random vector z that is laid beside L at every pixel, so that
+            one photo has many colorings (as in Zhu et al., "Toward Multimodal Image-to-Image
+            Translation", NIPS 2017, section 3; noise that differs from pixel to pixel would
+            average out on the way down).
         upsampling: ``"transposed"`` convolutions as in pix2pix, or ``"resize"``, nearest-neighbor
             enlargement before a convolution, which leaves no checkerboard (Odena et al.,
             "Deconvolution and Checkerboard Artifacts", Distill 2016).
         in_channels, out_channels: 1 and 2 for L → ab; 1 and 3 for gray → RGB.
+
+    Attributes:
+        random: the generator that dropout and noise are drawn from; torch's own when it is None.
 
     Departure from pix2pix: the innermost level has no norm on its way down (as in the authors'
     code), since one value a channel has no variance at 1 × 1.
@@ -71,6 +77,7 @@ class UNet(nn.Module):
             )
         self.levels = levels
         self.noise_channels = noise_channels
+        self._random: torch.Generator | None = None
         self.in_channels = in_channels
         make_norm = NORMS[norm]
         channels = widths(levels, base, cap)
@@ -95,8 +102,19 @@ class UNet(nn.Module):
             layers = [nn.ReLU(), *_double(inputs, outputs, upsampling, bias=outermost)]
             layers.append(nn.Tanh() if outermost else make_norm(outputs))
             if dropout and level >= max(levels - 3, 1):
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
             self.ups.append(nn.Sequential(*layers))
+
+    @property
+    def random(self) -> torch.Generator | None:
+        return self._random
+
+    @random.setter
+    def random(self, generator: torch.Generator | None) -> None:
+        self._random = generator
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.random = generator
 
     @property
     def stride(self) -> int:
@@ -108,7 +126,8 @@ class UNet(nn.Module):
 
         Args:
             x: L in [-1, 1], ``(B, in_channels, H, W)``; H and W multiples of ``2**levels``.
-            noise: standard normal, ``(B, noise_channels, H, W)``; drawn when it is left out.
+            noise: standard normal z, ``(B, noise_channels)``, or ``(B, noise_channels, H, W)``
+                for one that changes over the picture; drawn when it is left out.
 
         Returns:
             ab in [-1, 1], ``(B, out_channels, H, W)``.
@@ -130,13 +149,39 @@ class UNet(nn.Module):
             x = up(torch.cat([x, skips.pop()], 1))  # (B, C, H, W) -> (B, C', 2H, 2W)
         return x
 
+    def draw_noise(self, count: int, seed: int = 0) -> Tensor | None:
+        """z for ``count`` photos, ``(count, noise_channels)``, the same for the same seed on any
+        device; None for a network without noise."""
+        if not self.noise_channels:
+            return None
+        drawn = torch.randn(
+            count, self.noise_channels, generator=torch.Generator().manual_seed(seed)
+        )
+        return drawn.to(next(self.parameters()).device)
+
     def _noise(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        """z at every pixel, (B, noise_channels, H, W)."""
         shape = (x.shape[0], self.noise_channels, *x.shape[2:])
         if noise is None:
-            return torch.randn(shape, device=x.device, dtype=x.dtype)
-        if noise.shape != shape:
-            raise ValueError(f"expected noise of shape {shape}, got {tuple(noise.shape)}")
-        return noise
+            noise = torch.randn(shape[:2], generator=self.random, device=x.device, dtype=x.dtype)
+        if noise.shape not in (shape, shape[:2]):
+            raise ValueError(
+                f"expected noise of shape {shape[:2]} or {shape}, got {tuple(noise.shape)}"
+            )
+        return (noise if noise.dim() == 4 else noise[:, :, None, None]).expand(shape)
+
+
+class Dropout(nn.Dropout):
+    """``nn.Dropout`` that draws from a generator of its own where it has one (``random``), so that
+    a run in the background and the notebook beside it don't share random numbers."""
+
+    random: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.random is None or not self.training:
+            return super().forward(x)
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.random)
+        return x * keep.div_(1 - self.p)
 
 
 def check_input(x: Tensor, channels: int, stride: int, who: str) -> None:

@@ -17,12 +17,12 @@ from skimage.color import rgb2lab
 from torch import Tensor, nn
 
 from colorlab import colorize
-from colorlab.checkpoints import WeightsError, load_weights, save_weights
 from colorlab.colorize import Colorizer, guided_coefficients, network_size
 from colorlab.photos import PhotoError
 from colorlab.recipes import GeneratorConfig, Recipe, Stage
 from colorlab.sources import bundled_photos, starter_weights
 from colorlab.unet import UNet
+from colorlab.weights import WeightsError, load_weights, save_weights
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 PHOTO = DATA / "photos/val/alpaca.jpg"

@@ -15,7 +15,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from colorlab.course import LESSONS, Lesson, course_map
-from colorlab.recipes import RECIPES
+from colorlab.presets import RECIPES
 from colorlab.sources import VARIABLE, DataMissing, data_dir
 
 matplotlib.use("agg")

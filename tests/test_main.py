@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 from colorlab.__main__ import main
-from colorlab.checkpoints import load_weights, save_weights
-from colorlab.recipes import RECIPES, GeneratorConfig, Recipe, Stage
+from colorlab.presets import RECIPES
+from colorlab.recipes import GeneratorConfig, Recipe, Stage
 from colorlab.unet import UNet
+from colorlab.weights import load_weights, save_weights
 
 PHOTO = Path(__file__).resolve().parent.parent / "data/photos/val/alpaca.jpg"
 

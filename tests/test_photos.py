@@ -1,6 +1,7 @@
 """colorlab.photos: odd files, folders, crops, splits, and batches that one generator decides."""
 
 import io
+import pickle
 import shutil
 import struct
 import subprocess
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from colorlab import photo_files
+from colorlab import photo_cache, photo_files, photos
 from colorlab.photos import PhotoError, PhotoFolder, open_photo, photo_loader, split_by_name
 
 PHOTO = Path(__file__).resolve().parent.parent / "data/photos/val/alpaca.jpg"
@@ -402,6 +403,8 @@ def test_folders_that_hold_no_photos_are_told(tmp_path):
         ({"augment": True}, "needs size"),
         ({"size": 8, "scale": (0.5, 1.0)}, "1 <= lowest"),
         ({"size": 8, "scale": (1.5, 1.2)}, "1 <= lowest"),
+        ({"keep": -1}, "keep=-1"),
+        ({"threads": 0}, "threads=0"),
     ],
 )
 def test_contradicting_arguments(folder, options, message):
@@ -567,6 +570,224 @@ def test_scale_is_uniform_between_its_ends(tmp_path):
     assert 0.97 < min(scales) < 1.05
     assert 1.45 < max(scales) < 1.53
     assert abs(np.mean(scales) - 1.25) < 0.04
+    # At u = 1 the whole photo is shown: 1 seed in 180 rounds to that.
+    ds = ds.at(120, keep=10**6)
+    assert (
+        max(int(row.max()) - int(row.min()) for row in (ds[0, n][0, 9] for n in range(1200))) > 236
+    )
+
+
+def test_a_random_cut_equals_resize_and_crop(tmp_path):
+    """A second photo, two ramps, tells which part a seed shows; Pillow resizes that part at once.
+
+    Here it is resampled twice, and its place is rounded to a pixel of the working picture: hence
+    decibels, and not a level or two. A place wrong by a pixel gives less than 30.
+    """
+    with Image.open(PHOTO) as image:
+        image = image.resize((300, 220), Image.Resampling.BICUBIC)
+    save(tmp_path / "a.png", image)
+    y, x = np.mgrid[0:220, 0:300]
+    save(tmp_path / "b.png", np.stack([x * 255 / 299, y * 255 / 219, 0 * x], -1).astype(np.uint8))
+    ds = PhotoFolder(tmp_path, size=100, augment=True, scale=(1.0, 1.4))
+    for seed in range(12):
+        ramps = ds[1, seed].double().numpy()
+        across = np.polyfit(np.arange(10, 90), ramps[0].mean(0)[10:90] + 0.5, 1) / 255 * 299
+        down = np.polyfit(np.arange(10, 90), ramps[1].mean(1)[10:90] + 0.5, 1) / 255 * 219
+        step, side = down[0], 100 * down[0]
+        assert abs(across[0]) == pytest.approx(step, rel=0.02)
+        middle = across[1] + 49.5 * across[0] + 0.5, down[1] + 49.5 * down[0] + 0.5
+        box = [
+            middle[0] - side / 2,
+            middle[1] - side / 2,
+            middle[0] + side / 2,
+            middle[1] + side / 2,
+        ]
+        box = np.clip(box, 0, [300, 220, 300, 220])
+        expected = np.asarray(image.resize((100, 100), Image.Resampling.BICUBIC, box=box)).astype(
+            int
+        )
+        if across[0] < 0:
+            expected = expected[:, ::-1]
+        error = (ds[0, seed].numpy().transpose(1, 2, 0) - expected)[2:-2, 2:-2]
+        assert 10 * np.log10(255**2 / np.mean(error**2)) > 32
+
+
+def test_of_a_strip_the_middle_is_kept_and_no_more(tmp_path, monkeypatch):
+    resize, sizes = photo_cache.F.interpolate, []
+
+    def noted(pixels, size, **options):
+        sizes.append(size)
+        return resize(pixels, size, **options)
+
+    monkeypatch.setattr(photo_cache.F, "interpolate", noted)
+    save(tmp_path / "x.png", gray_box(np.tile(np.arange(9000) * 255.0 / 9000, (3, 1)).astype("u1")))
+    ds = PhotoFolder(tmp_path, size=64, augment=True, keep=10**8)
+    photos_ = torch.stack([ds[0, seed] for seed in range(20)])
+    assert ds.kept == (1, 4 * 64 * 64 * 3)
+    assert 126 <= photos_.min() <= photos_.max() <= 129
+    assert all(max(size) <= 4 * 64 for size in sizes)
+
+
+# --- in memory -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[str]:
+    """The names of the files read, as they are read."""
+    names = []
+
+    def counted(path: Path, *options):
+        names.append(path.name)
+        return photo_files.read_photo(path, *options)
+
+    monkeypatch.setattr(photo_cache, "read_photo", counted)
+    return names
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_memory_and_threads_change_no_byte(folder, augment):
+    plain = PhotoFolder(folder, size=16, augment=augment, scale=(1.0, 1.4))
+    expected = epoch(plain, epochs=2)
+    assert plain.kept == (0, 0)
+    for options in ({"keep": 10**6}, {"keep": 6000}, {"threads": 4}, {"keep": 10**6, "threads": 4}):
+        assert torch.equal(epoch(plain.at(16, **options), epochs=2), expected)
+    both = plain.at(16, keep=10**6, threads=2)
+    assert torch.equal(both[5, 1], plain[5, 1])
+    # The workers are forked from a process with threads and photos in memory.
+    list(both.__getitems__([(0, 0), (1, 1), (2, 2)]))
+    assert torch.equal(epoch(both, epochs=2, num_workers=2), expected)
+
+
+def test_the_second_epoch_reads_no_file(cut, folder, reads):
+    expected = epoch(cut, epochs=2)
+    ds = cut.at(16, keep=10**6, threads=2)
+    reads.clear()
+    assert torch.equal(epoch(ds, epochs=2), expected)
+    assert len(reads) == 12
+    # 16 * 1.4, rounded up, is the short side.
+    sides = [sorted([30 + n, 50 - 2 * n]) for n in range(12)]
+    pixels = sum(23 * round(long * 23 / short) for short, long in sides)
+    assert ds.kept == (12, 3 * pixels)
+    shutil.rmtree(folder)
+    assert torch.equal(epoch(ds, epochs=2), expected)
+    with pytest.raises(PhotoError, match="no such file"):
+        epoch(cut)
+
+
+def test_what_does_not_fit_is_read_each_time(cut, reads):
+    ds = cut.at(16, keep=10_000, threads=3)
+    first = epoch(ds)
+    count, size = ds.kept
+    assert 3 <= count <= 6 and size <= 10_000
+    kept = dict(ds._kept._tensors)
+    reads.clear()
+    assert torch.equal(epoch(ds), first)
+    assert len(reads) == 12 - count
+    assert ds.kept == (count, size)
+    assert all(ds._kept.get(number) is tensor for number, tensor in kept.items())
+    one = cut.at(1, augment=False, keep=8)  # 3 bytes a photo
+    assert len(epoch(one)) == 12
+    assert one.kept == (2, 6)
+
+
+def test_whole_photos_are_kept_too(folder, reads):
+    ds = PhotoFolder(folder, keep=10**6)
+    assert all(torch.equal(a, b) for a, b in zip(ds, ds, strict=True))
+    assert len(reads) == 12
+    assert ds.kept[1] == sum(photo.numel() for photo in ds)
+
+
+@pytest.mark.parametrize("size", [1, 16])
+@pytest.mark.parametrize("augment", [True, False])
+def test_writing_to_a_photo_does_not_change_the_kept_one(folder, size, augment):
+    ds = PhotoFolder(folder, size=size, augment=augment, keep=10**6)
+    before = [ds[i, 3].clone() for i in range(12)]
+    for i in range(12):
+        assert ds[i, 3].is_contiguous()
+        ds[i, 3].fill_(255)
+    assert all(torch.equal(ds[i, 3], photo) for i, photo in enumerate(before))
+    if not augment:  # no part of the photo that is never shown
+        assert all(t.untyped_storage().nbytes() == t.nbytes for t in ds._kept._tensors.values())
+
+
+def test_at_gives_other_settings_without_listing_anew(cut, monkeypatch):
+    cut = cut.at(16, keep=10**6, threads=2)
+    cut[0, 0]
+    monkeypatch.setattr(photos, "list_photos", None)
+    small = cut.at(8)
+    assert (small.size, small.augment, small.scale) == (8, True, (1.0, 1.4))
+    assert small[3, 5].shape == (3, 8, 8)
+    assert small.names == cut.names
+    assert cut.kept[0] == small.kept[0] == 1
+    fresh = cut.at(16)
+    assert fresh.kept == (0, 0)
+    assert torch.equal(fresh[0, 9], cut[0, 9])
+    middle = cut.at(16, augment=False)
+    assert torch.equal(middle[0, 1], middle[0, 2])
+    assert cut.at(16, scale=(1.0, 1.0))[0, 0].shape == (3, 16, 16)
+    assert cut.at(16, keep=0)._kept.limit == 0
+    for options in ({"keep": -1}, {"threads": 0}, {"scale": (0.5, 1.0)}, {"size": None}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            cut.at(**{"size": 16, **options})
+
+
+def test_parts_have_a_memory_of_their_own(cut):
+    plain = {name: list(part) for name, part in cut.at(16, augment=False).split().items()}
+    whole = cut.at(16, augment=False, keep=10**6)
+    assert len(list(whole)) == whole.kept[0] == 12  # photo 0 of a part is another one
+    for name, part in whole.split().items():
+        assert part.kept == (0, 0)
+        for _ in range(2):
+            assert all(torch.equal(a, b) for a, b in zip(part, plain[name], strict=True))
+        assert part.kept[0] == len(part)
+    assert whole.kept[0] == 12
+
+
+def test_a_pickle_starts_empty(cut):
+    ds = cut.at(16, keep=10**6, threads=2)
+    expected = ds.__getitems__([(0, 1), (1, 2)])
+    other = pickle.loads(pickle.dumps(ds))
+    assert (other.kept, ds.kept[0]) == ((0, 0), 2)
+    assert all(map(torch.equal, other.__getitems__([(0, 1), (1, 2)]), expected))
+    assert len(pickle.dumps(ds)) < 6000
+
+
+class Telling(PhotoFolder):
+    """A folder whose photos tell how many are kept where they are made."""
+
+    def __getitems__(self, items):
+        super().__getitems__(items)
+        return [torch.tensor(self.kept[0]) for _ in items]
+
+
+def test_worker_processes_keep_nothing(folder):
+    assert epoch_of_numbers(Telling(folder, size=4, keep=10**6), 0) == [4, 8, 12]
+    assert epoch_of_numbers(Telling(folder, size=4, keep=10**6), 1) == [0, 0, 0]
+
+
+def epoch_of_numbers(ds, workers: int) -> list[int]:
+    loader = photo_loader(ds, 4, generator=torch.Generator(), num_workers=workers)
+    return [int(batch.max()) for batch in loader]
+
+
+def test_numbers_beyond_the_end_and_from_it(cut):
+    ds = cut.at(16, keep=10**6)
+    assert torch.equal(ds[-1, 5], ds[11, 5])
+    assert ds.kept[0] == 1
+    for number in (12, -13):
+        with pytest.raises(IndexError):
+            ds[number]
+
+
+def test_threads_name_the_first_bad_photo_of_a_batch(folder):
+    for name in ("y", "z"):
+        (folder / "a" / f"{name}.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    ds = PhotoFolder(folder, size=16, threads=4, keep=10**6)
+    bad = [ds.names.index("a/z.jpg"), 0, ds.names.index("a/y.jpg")]
+    for _ in range(2):
+        with pytest.raises(PhotoError, match=r"z\.jpg: corrupt or truncated"):
+            ds.__getitems__(bad)
+    assert ds.kept[0] <= 1
 
 
 # --- weights and splits --------------------------------------------------------------------------

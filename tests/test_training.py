@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from colorlab import training
-from colorlab.checkpoints import load_weights
+from colorlab.weights import load_weights
 from colorlab.color import rgb_to_lab
 from colorlab.devices import bf16_is_fast
 from colorlab.photos import PhotoError, PhotoFolder

@@ -1,0 +1,100 @@
+"""Settings that change while a run goes on, each kept with the step from which it holds.
+
+They are written down at once, not with the next checkpoint: a run that is killed in between goes
+back to the checkpoint, and meets the same changes at the same steps again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SETTINGS = ("color_weight", "generator_rate", "discriminator_rate", "sample_every")
+
+
+@dataclass(frozen=True)
+class Change:
+    """From ``step`` on (1 is the first), the setting ``name`` is ``value``.
+
+    ``name`` is one of :data:`SETTINGS`, or ``"epoch"``: the question after epoch ``value`` has been
+    answered.
+    """
+
+    step: int
+    name: str
+    value: float
+
+
+def checked(name: str, value: float) -> float:
+    """``value``, if the setting can take it.
+
+    Raises:
+        ValueError: no such setting, or a value that it can't have.
+    """
+    if name not in SETTINGS:
+        raise ValueError(f"a run has no setting {name!r}; choose from {', '.join(SETTINGS)}")
+    whole = name == "sample_every"
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or value < whole or (whole and value != int(value)):
+        wanted = "a whole number from 1 on" if whole else "a number of at least 0"
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+    return int(value) if whole else float(value)
+
+
+class ChangeLog:
+    """``changes.jsonl``: one change a line, in the order made.
+
+    Args:
+        path: the file; None keeps the changes in memory alone.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None):
+        self.path = None if path is None else Path(path)
+        self.changes: list[Change] = []
+        if self.path is not None and self.path.is_file():
+            self.merge(_read(self.path))
+
+    def merge(self, others: list[Change]) -> None:
+        """Take over changes that are not known yet."""
+        known = set(self.changes)
+        self.changes += [change for change in others if change not in known]
+        self.changes.sort(key=lambda change: change.step)
+
+    def add(self, change: Change) -> None:
+        """Keep one more, on the disk before this returns.
+
+        Raises:
+            OSError: it could not be written; it is kept in memory.
+        """
+        self.changes.append(change)
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(change)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def at(self, step: int) -> list[Change]:
+        """Those that begin to hold at ``step``."""
+        return [change for change in self.changes if change.step == step]
+
+    def epoch_is_answered(self, epoch: int) -> bool:
+        return any(c.name == "epoch" and c.value == epoch for c in self.changes)
+
+
+def _read(path: Path) -> list[Change]:
+    """The changes in a file. A last line that a kill cut short never took effect."""
+    changes = []
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        try:
+            changes.append(Change(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{path} holds a line that is no change: {line[:80]!r}. Correct or remove it; "
+                f"without it the run goes on from its checkpoint with the settings kept there."
+            ) from error
+    return changes

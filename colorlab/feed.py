@@ -1,0 +1,111 @@
+"""The photos of a run: batches for each stage, and a fixed few to look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from colorlab.game import seed_of
+from colorlab.photo_batches import ahead, photo_loader
+from colorlab.photos import PhotoFolder
+from colorlab.recipes import Recipe, Stage
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SAMPLE_PHOTOS = 8
+MEMORY_SHARE = 0.5  # of the memory that is free when a stage begins, for its photos
+
+
+def data_set(photos: Any) -> Any:
+    """Folders as a data set; a data set as it is."""
+    return photos if hasattr(photos, "holds") else PhotoFolder(photos)
+
+
+def fingerprint(photos: Any) -> str:
+    """Tells one set of photos from another: their number and a hash of their names."""
+    names = blake2b(digest_size=6)
+    for name in photos.names:
+        names.update(f"{name}\0".encode())
+    return f"{len(photos)} photos {names.hexdigest()}"
+
+
+class Feed:
+    """Deals the photos of ``photos`` out to the stages of ``recipe``.
+
+    Args:
+        threads: threads that read beside the training.
+        keep: keep decoded photos in memory, as many as fit.
+    """
+
+    def __init__(self, recipe: Recipe, photos: Any, threads: int = 2, keep: bool = True):
+        self.recipe, self.photos, self.threads, self.keep = recipe, photos, threads, keep
+
+    def batches(
+        self, number: int, stage: Stage, done: int, accelerator: Accelerator
+    ) -> Iterator[Tensor]:
+        """The batches of stage ``number``, but for the first ``done``: uint8, this process's share.
+
+        Together they are one draw of steps × batch_size photos, in an order and with crops that
+        the recipe's seed and the stage's number decide.
+
+        Raises:
+            ValueError: a batch can't be dealt to the processes evenly.
+        """
+        from accelerate import skip_first_batches
+
+        if stage.batch_size % accelerator.num_processes:
+            raise ValueError(
+                f"a batch of {stage.batch_size} can't be dealt to {accelerator.num_processes} "
+                f"processes evenly; change stage.batch_size or the number of processes"
+            )
+        photos = self.photos.at(
+            stage.image_size,
+            augment=True,
+            scale=self.recipe.data.scale,
+            keep=self._memory(accelerator.num_processes),
+            threads=self.threads,
+        )
+        order = torch.Generator().manual_seed(seed_of(self.recipe.seed, "order", number))
+        loader = photo_loader(
+            photos,
+            stage.batch_size,
+            generator=order,
+            weights=None if stage.balance == 1 else photos.weights(stage.balance),
+            samples=stage.steps * stage.batch_size,
+        )
+        loader = accelerator.prepare_data_loader(loader, device_placement=False)
+        return ahead(skip_first_batches(loader, done) if done else loader)
+
+    def _memory(self, processes: int) -> int:
+        """Bytes for decoded photos; the processes of one machine share them."""
+        if not self.keep:
+            return 0
+        import psutil
+
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+        return int(psutil.virtual_memory().available * MEMORY_SHARE / here)
+
+    def photos_seen(self, steps: int) -> int:
+        """How many photos were shown in the first ``steps`` steps of the run."""
+        seen = 0
+        for stage in self.recipe.stages:
+            taken = min(steps, stage.steps)
+            seen, steps = seen + taken * stage.batch_size, steps - taken
+        return seen
+
+    def held_out(self, validation: Any) -> Tensor:
+        """A fixed batch of validation photos, spread over the folder."""
+        if validation.holds != self.photos.holds:
+            raise ValueError(
+                f"the validation photos are {validation.holds!r} and the training photos "
+                f"{self.photos.holds!r}; give both in the same form"
+            )
+        photos = validation.at(self.recipe.stages[-1].image_size, augment=False)
+        count = min(SAMPLE_PHOTOS, len(photos))
+        return torch.stack([photos[i * len(photos) // count] for i in range(count)])

@@ -1,0 +1,123 @@
+"""Files whole or not at all: full disks, interrupts, and what killed processes leave."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from colorlab import atomic
+from colorlab.atomic import remove_leftovers, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def dead_pid() -> int:
+    child = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_chunks_of_every_kind_are_written_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    chunks = [b"one", memoryview(b"two"), bytearray(b""), bytes(100_000)]
+    assert write_whole(str(path), iter(chunks)) == path
+    assert path.read_bytes() == b"onetwo" + bytes(100_000)
+    assert names(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize(
+    "crash", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), MemoryError(), ValueError()]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_what_fails_on_the_way_leaves_what_was_there(
+    tmp_path: Path, crash: BaseException, first: bool
+) -> None:
+    path = tmp_path / "a"
+    if not first:
+        path.write_bytes(b"before")
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        assert len(list(tmp_path.glob("a.*.partial"))) == 1  # written aside
+        raise crash
+
+    with pytest.raises(type(crash)):
+        write_whole(path, chunks())
+    assert names(tmp_path) == ([] if first else ["a"])
+    assert first or path.read_bytes() == b"before"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders can't be synced there")
+def test_file_then_name_then_folder_reach_the_disk(tmp_path: Path, monkeypatch) -> None:
+    calls = []
+    sync, replace = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        calls.append("folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file")
+        sync(handle)
+
+    monkeypatch.setattr(atomic.os, "fsync", synced)
+    monkeypatch.setattr(atomic.os, "replace", lambda *a: (calls.append("rename"), replace(*a)))
+    write_whole(tmp_path / "a", [b"x"])
+    assert calls[1] == "rename" and len(calls) == 3
+    assert calls == ["file", "rename", "folder"] or not os.path.isdir("/proc/self/fd")
+
+
+def test_a_folder_that_can_not_be_synced_is_no_failure(tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EINVAL, "not here")
+
+    monkeypatch.setattr(atomic.os, "open", refused)
+    assert write_whole(tmp_path / "a", [b"x"]).read_bytes() == b"x"
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_whole(tmp_path / "none" / "a", [b"x"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, only the age of a file tells")
+def test_leftovers_go_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    def left(name: str, age: float = 0) -> str:
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+        return name
+
+    dead, alive = dead_pid(), os.getppid()
+    left(f"a.{dead}-0123abcd.partial")
+    left(f"a.{os.getpid()}-0123abcd.partial")  # of a process that had our number before us
+    left(f"a.{alive}-0123abcd.partial", age=2 * atomic.ABANDONED)
+    left(f"a.{10**30}-0123abcd.partial")
+    stay = [
+        left("a"),
+        left(f"a.{alive}-89abcdef.partial"),
+        left(f"b.{dead}-0123abcd.partial"),
+        left("a.partial", age=2 * atomic.ABANDONED),
+        left("a.12-xyz.partial", age=2 * atomic.ABANDONED),
+    ]
+    remove_leftovers(tmp_path, lambda name: name == "a")
+    assert names(tmp_path) == sorted(stay)
+    remove_leftovers(tmp_path / "none", lambda name: True)  # nothing there: nothing to do
+    left(f"a.{dead}-0123abcd.partial")
+    write_whole(tmp_path / "a", [b"x"])
+    assert names(tmp_path) == sorted(stay)
+
+
+def test_a_write_under_way_in_another_thread_is_not_a_leftover(tmp_path: Path) -> None:
+    def outer() -> Iterator[bytes]:
+        yield b"outer"
+        write_whole(tmp_path / "a", [b"inner"])  # as a second thread would, in the midst of it
+        yield b" whole"
+
+    write_whole(tmp_path / "a", outer())
+    assert (tmp_path / "a").read_bytes() == b"outer whole"
+    assert names(tmp_path) == ["a"]

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="start", metavar="FILE", help="weights to start the generator from"
     )
     length = train.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive, help="so many steps in all, not the recipe's")
+    length.add_argument("--steps", type=int, help="so many steps in all, not the recipe's")
     length.add_argument("--epochs", type=_positive, help="so many times all photos")
     train.add_argument("--image-size", type=_positive, metavar="N", help="pixels, not the recipe's")
     train.add_argument(
@@ -175,7 +175,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.epochs:
         batch = max(stage.batch_size for stage in recipe.stages)
         recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
-    elif options.steps:
+    elif options.steps is not None:
         recipe = recipe.with_steps(options.steps)
     run = Run(
         recipe,

@@ -19,7 +19,7 @@ class Inverter:
     def __init__(self):
         self.asked: list[tuple[Path, float]] = []
 
-    def colorize(self, photo, saturation=1.0):
+    def colorize(self, photo, saturation=1.0, seed=0):
         self.asked.append((photo, saturation))
         try:
             image = Image.open(photo)
@@ -277,7 +277,7 @@ def test_a_picture_too_large_for_its_format_is_one_bad_file(tmp_path):
 
 def test_memory_that_runs_out_names_the_photo(tmp_path):
     class Greedy:
-        def colorize(self, photo, saturation):
+        def colorize(self, photo, saturation, seed=0):
             raise MemoryError
 
     photo = make(tmp_path / "a.png")

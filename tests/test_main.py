@@ -1,9 +1,12 @@
 """The command line, as a user meets it: what is printed, what is written, the exit status."""
 
 import json
+import os
 import runpy
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import torch
 from PIL import Image
 
 from colorlab.__main__ import main
+from colorlab.arrays import LabArrays, write_lab_arrays
 from colorlab.presets import RECIPES
 from colorlab.recipes import GeneratorConfig, Recipe, Stage
+from colorlab.training import Run
 from colorlab.unet import UNet
 from colorlab.weights import load_weights, save_weights
 
@@ -191,10 +196,10 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
     for number in range(3):
         photo(f"photos/{number}.png", seed=number)
     photo("held/a.png", seed=7)
-    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "photos", "--workers", "0"]
+    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "photos", "--threads", "1"]
     command += ["--validation", "held", "--device", "cpu", "-o", "run"]
     assert main(command) == 0
-    assert "weights, samples and history are in run" in capsys.readouterr().out
+    assert "weights, checkpoints, samples and history are in run" in capsys.readouterr().out
     generator, recipe, notes = load_weights("run/weights.safetensors")
     assert (recipe.name, recipe.steps, notes["steps_trained"]) == ("tiny", 2, "2")
     assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 2
@@ -208,7 +213,8 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
     capsys.readouterr()
     saved = Path("run/weights.safetensors").read_bytes()
     assert main(command) == 2
-    assert "run holds an earlier run; name another folder" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "run holds an earlier run; go on with it (--resume" in err and "another folder" in err
     assert Path("run/weights.safetensors").read_bytes() == saved
 
     # A recipe from a file; and what a run that never began left behind is no earlier run.
@@ -243,7 +249,7 @@ def test_what_can_not_be_trained_says_so_and_leaves_nothing(here, capsys, change
     Path("odd.json").write_text(json.dumps({"colour": 1}))
     Path("broken.json").write_text("{")
     options = {"--recipe": "tiny", "--steps": "2", "--data": "held", "--validation": "held"}
-    options |= {"-o": "run", "--workers": "0", **changes}
+    options |= {"-o": "run", "--threads": "1", **changes}
     assert main(["train", *(word for pair in options.items() for word in pair)]) == 2
     err = capsys.readouterr().err
     assert err.startswith("colorlab: ") and err.count("\n") == 1
@@ -255,10 +261,66 @@ def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here,
     photo("held/a.png")
     Path("data").mkdir()
     Path("data/cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
-    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "data", "--workers", "1"]
+    command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "data", "--threads", "2"]
     assert main([*command, "--validation", "held", "-o", "run", "--device", "cpu"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("colorlab: data/cut.jpg: corrupt or truncated")
+
+
+def test_a_stopped_run_goes_on_where_it_was(here, capsys):
+    photo("data/a.png", seed=1)
+    command = ["train", "--recipe", "tiny", "--data", "data", "--validation", "data"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "6"]
+    assert main([*command, "-o", "whole"]) == 0
+    train = Run.train
+
+    def terminated(run):
+        def send(event):
+            if (event.kind, event.step) == ("step", 4):
+                os.kill(os.getpid(), signal.SIGTERM)
+                while run.signal is None:  # until the main thread has heard it
+                    time.sleep(0.001)
+
+        run.listeners.append(send)
+        return train(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "train", terminated)
+        assert main([*command, "-o", "run"]) == 128 + signal.SIGTERM
+    assert "stopped after step 4; the same command with --resume" in capsys.readouterr().out
+    assert main([*command, "-o", "run", "--resume"]) == 0
+    ours, theirs = (Path(f"{run}/weights.safetensors").read_bytes() for run in ("run", "whole"))
+    assert ours == theirs
+    # Another recipe is another run.
+    assert main([*command, "-o", "run", "--resume", "--batch-size", "4"]) == 2
+    assert "stages[0].batch_size: 2 → 4" in capsys.readouterr().err
+
+
+def test_pairs_and_arrays_are_trained_on(here, capsys):
+    for number in range(12):
+        photo(f"color/{number}.png", seed=number)
+        photo(f"gray/{number}.jpg", seed=number)
+    command = ["train", "--device", "cpu", "--image-size", "32", "--batch-size", "2"]
+    pairs = ["--recipe", "rgb-pix2pix", "--pairs", "gray", "color", "--steps", "1"]
+    assert main([*command, *pairs, "-o", "pairs"]) == 0
+    recipe = load_weights("pairs/weights.safetensors")[1]
+    assert (recipe.generator.predicts, recipe.generator.levels) == ("rgb", 5)
+    assert (
+        main(["colorize", "gray/0.jpg", "-o", "o", "--weights", "pairs/weights.safetensors"]) == 0
+    )
+
+    write_lab_arrays("arrays", (Image.open(f"color/{i}.png") for i in range(12)), side=32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            LabArrays.__init__, "__kwdefaults__", {**LabArrays.__init__.__kwdefaults__, "train": 8}
+        )
+        arrays = ["--recipe", "ab-npy", "--arrays", "arrays", "--epochs", "2"]
+        assert main([*command, *arrays, "-o", "arrays-run"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("no terminal to ask: saved, the learning rates stay") == 2
+    assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 8
+    assert main([*command, *pairs, "-o", "no", "--validation", "color"]) == 2
+    assert "leave out --validation" in capsys.readouterr().err
 
 
 # --- evaluate, doctor, and the program itself -----------------------------------------------------

@@ -18,7 +18,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from colorlab import training
-from colorlab.weights import load_weights
 from colorlab.color import rgb_to_lab
 from colorlab.devices import bf16_is_fast
 from colorlab.photos import PhotoError, PhotoFolder
@@ -31,6 +30,7 @@ from colorlab.recipes import (
     Stage,
 )
 from colorlab.training import Trainer, schedule
+from colorlab.weights import load_weights
 
 RECIPE = Recipe(
     name="test",

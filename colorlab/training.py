@@ -196,7 +196,7 @@ class Run(Background):
     def _job(self) -> str:
         with self._history_file():
             self._train()
-            if self._last_checkpoint[1] != self.step or not self.step:
+            if self._last_checkpoint[1] != self.step or not self.step:  # stopped within a stage
                 self._save()
             if self.folder is not None and self.is_main:
                 self.folder.close()
@@ -248,7 +248,8 @@ class Run(Background):
             if message := watch(row):
                 self._warn(message)
             self._end_epoch(stage)
-            self._save_in_turn()
+            if self.step < before + stage.steps:  # the end of a stage has its own
+                self._save_in_turn()
 
     def _step(self, stage: Stage, batch: Tensor) -> dict[str, float]:
         try:
@@ -384,10 +385,11 @@ class Run(Background):
             "changes": [vars(change) for change in self.changes.changes],
             "score": self._score,
         }
+        # The weights first: a run that is killed in between writes them again when it is resumed.
+        self._save_weights("weights.safetensors")
         path = self.folder.save(facts, tensors, self.history, self._seconds)
         if path is not None:
             self._tell("checkpoint", path=path)
-        self._save_weights("weights.safetensors")
         return path
 
     def _save_weights(self, name: str) -> None:
@@ -401,8 +403,7 @@ class Run(Background):
     def _end_stage(self, number: int) -> None:
         if self.folder is not None and self.is_main:
             self._save_weights(f"weights-stage-{number}.safetensors")
-            if self._last_checkpoint[1] != self.step and self.step < self.recipe.steps:
-                self._save()
+            self._save()
 
     def _go_back_to(self, found: Found) -> None:
         """Continue where the checkpoint was written."""

@@ -5,6 +5,7 @@ A safetensors file holds numbers and text and can't run code when it is opened.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -54,7 +55,18 @@ def save_weights(
             )
     header = {**(notes or {}), "format": FORMAT, "recipe": recipe.to_json()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_whole(path, [save(tensors, header)])
+    return write_whole(path, _sorted_notes(save(tensors, header)))
+
+
+def _sorted_notes(file: bytes) -> tuple[bytes, memoryview]:
+    """safetensors writes a header's notes in an order that changes from call to call; here they
+    are sorted, so that equal weights make equal files."""
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8, as the format asks
+    return len(text).to_bytes(8, "little") + text, memoryview(file)[end:]
 
 
 def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, Recipe, dict[str, str]]:

@@ -232,13 +232,23 @@ def commands() -> list[str]:
 def test_readme_commands_are_understood():
     from colorlab.__main__ import _parser
 
-    ours = [shlex.split(line)[1:] for line in commands() if line.startswith("colorlab ")]
+    launched = [line.partition("-m colorlab ")[2] for line in commands()]
+    ours = [line.removeprefix("colorlab ") for line in commands() if line.startswith("colorlab ")]
+    ours = [shlex.split(line) for line in (*ours, *filter(None, launched))]
+    assert sum(map(bool, launched)) == 3
     used = {words[0] for words in ours}
     assert used == {"doctor", "colorize", "train", "evaluate"}
     for words in ours:
         options = _parser().parse_args(words)  # exits on an option that isn't there
         if words[0] == "train" and not options.recipe.endswith(".json"):
             assert options.recipe in RECIPES
+
+    from accelerate.commands.launch import launch_command_parser
+
+    for line in commands():
+        if line.startswith("accelerate launch "):
+            known, rest = launch_command_parser().parse_known_args(shlex.split(line)[2:])
+            assert known.module and known.training_script == "colorlab" and rest == []
 
 
 def test_readme_make_targets_are_there():

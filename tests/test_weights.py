@@ -296,3 +296,10 @@ def test_a_missing_and_an_extra_tensor_are_refused(
     tensors["ups.0.1.weight"] = gone
     safetensors.torch.save_file(tensors, path, header)
     load_weights(path)
+
+
+def test_equal_weights_make_equal_files(tmp_path: Path) -> None:
+    notes = {f"note {i}": str(i) for i in range(12)}
+    files = [save_weights(tmp_path / f"{i}", trained(), RECIPE, notes=notes) for i in range(5)]
+    assert len({file.read_bytes() for file in files}) == 1
+    assert load_weights(files[0])[2] == notes

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/kills.py [--runs 25] [--seed 0]
 
-Each run (a U-Net with dropout, shuffled and augmented photos, float32, CPU, a checkpoint after every
-second step) is killed once, some also in the middle of a write, and resumed to its end; one more
-run changes λ and a learning rate on the way. Printed: how many ended with weights identical, byte
-for byte, to those of the run that was left alone.
+Each run (a U-Net with dropout, shuffled and augmented photos, float32, CPU, a checkpoint after
+every second step) is killed once, some also in the middle of a write, and resumed to its end; one
+more run changes λ and both learning rates on the way. Printed: how many ended with weights
+identical, byte for byte, to those of the run that was left alone.
 """
 
 from __future__ import annotations

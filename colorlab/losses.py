@@ -182,7 +182,7 @@ class DiversityLoss:
         bound: τ, in the generator's units ([-1, 1] for ab or RGB) per unit of noise.
     """
 
-    bound: float = 0.3
+    bound: float = 0.1
 
     def __call__(self, first: Tensor, second: Tensor, noise: Tensor, other: Tensor) -> Tensor:
         """A scalar, ``-bound`` at best and 0 where the noise changes nothing.

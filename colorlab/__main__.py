@@ -195,6 +195,11 @@ def _train(options: argparse.Namespace) -> int:
         ask=ask_in_terminal,
     )
     run.train()
+    if run.is_main and run.step == recipe.steps and run.state == "stopped":
+        raise OSError(
+            f"the run is at its end, but {run.output} could not take its weights; make room there, "
+            f"and the same command with --resume goes on from the last checkpoint"
+        )
     if run.is_main and run.state == "stopped":
         print(f"stopped after step {run.step}; the same command with --resume goes on from there")
     elif run.is_main:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 ENDED = ("stopped", "finished", "failed")
+HALTED = ("paused", "asking")
 
 
 class Background:
@@ -146,7 +147,7 @@ class Background:
     def pause(self) -> None:
         """Halt after the step under way; returns when it has halted. Nothing is lost."""
         self._want("pause")
-        while self.is_alive and self.state != "paused" and not self._in_own_thread:
+        while self.is_alive and self.state not in HALTED and not self._in_own_thread:
             if self._wanted != "pause":
                 return
             time.sleep(0.005)

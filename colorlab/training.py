@@ -117,11 +117,14 @@ class Run(Background):
         self.history: list[dict] = []
         self._seconds: list[float] = []  # of each row of the history, since the run began
         self._last_checkpoint = (time.monotonic(), 0)  # when, at which step
+        self._is_saved = True
         self._rates: dict[str, float] = {}
         self._score: float | None = None
         self.feed = Feed(recipe, self.photos, threads, keep_photos)
         self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
         self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
+        if hasattr(ask, "listen"):  # it shows what the run does between two questions
+            self.listeners.append(ask.listen)
 
         self.game = Game(
             recipe, holds=self.photos.holds, device=device, start=start, compile=compile
@@ -200,7 +203,8 @@ class Run(Background):
                 self._save()
             if self.folder is not None and self.is_main:
                 self.folder.close()
-        return "finished" if self.step == self.recipe.steps else "stopped"
+        # What is not on the disk is not finished: once there is room, save() can be tried again.
+        return "finished" if self.step == self.recipe.steps and self._is_saved else "stopped"
 
     def _train(self) -> None:
         watch = BalanceWatch()
@@ -323,7 +327,7 @@ class Run(Background):
             return
         optimizers = (self.game.optimizer_g, self.game.optimizer_d)
         rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates))
+        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._answer_wanted))
         for name in ("generator_rate", "discriminator_rate"):
             if (value := getattr(answer, name)) is not None:
                 self._record(Change(self.step + 1, name, checked(name, value)))
@@ -343,6 +347,11 @@ class Run(Background):
 
             answer = broadcast_object_list([answer])[0]
         return answer
+
+    def _answer_wanted(self) -> bool:
+        """Called again and again while the question waits for its answer."""
+        self._serve()
+        return not self._stop_wanted
 
     def _sample(self, row: dict) -> list[Tensor] | None:
         """Color the held-out photos, when it is time; the loss goes into ``row``."""
@@ -388,6 +397,7 @@ class Run(Background):
         # The weights first: a run that is killed in between writes them again when it is resumed.
         self._save_weights("weights.safetensors")
         path = self.folder.save(facts, tensors, self.history, self._seconds)
+        self._is_saved = path is not None
         if path is not None:
             self._tell("checkpoint", path=path)
         return path

@@ -655,6 +655,14 @@ def test_a_disk_that_fails_does_not_stop_the_run(make, tmp_path, monkeypatch, ca
     assert "No space left on device" in err and "The run goes on" in err
     assert make(output=tmp_path, resume=True).step == 5
 
+    # Full to the end: not finished, and nothing is lost while the run is there.
+    monkeypatch.setattr(os, "fsync", full)
+    run = make(output=tmp_path / "never")
+    run.train()
+    assert (run.state, run.step, run.save()) == ("stopped", 5, None)
+    monkeypatch.setattr(os, "fsync", real)
+    assert run.save().is_file() and (tmp_path / "never" / "weights.safetensors").is_file()
+
 
 def test_memory_that_does_not_suffice_names_a_batch_that_fits(make, monkeypatch) -> None:
     recipe = dataclasses.replace(RECIPE, stages=(Stage("adversarial", 3, 16, 12),))

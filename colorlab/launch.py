@@ -1,0 +1,190 @@
+"""Train over several processes, one a GPU, from a notebook.
+
+The processes are torch's own elastic launcher's, which ``accelerate launch`` and accelerate's
+``notebook_launcher`` stand on too. The latter forks the notebook, so it can't follow anything that
+has used the GPU, and its copies may hang where torch had computed in several threads. Here the
+processes begin anew, and what the notebook did before does not matter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import pickletools
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from colorlab.recipes import Recipe
+
+
+class ProcessFailed(RuntimeError):
+    """One of the processes failed; the message ends with the traceback from there."""
+
+
+def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any) -> Path:
+    """Train ``Run(recipe, photos, **settings)`` over ``processes`` processes, from a notebook.
+
+    Returns the output folder, where weights, history and checkpoints stand: the networks themselves
+    were those processes' own. An interrupt (■) stops the run after its step and saves; the same
+    call with ``resume=True`` goes on from there. With one process, it trains in the notebook.
+
+    Args:
+        photos: as in :class:`colorlab.training.Run`. A recipe's batches are dealt out to the
+            processes evenly.
+        processes: one for each GPU, or with ``device="cpu"`` any number.
+        settings: further arguments of :class:`colorlab.training.Run`. ``output`` is required;
+            ``ask`` can't be used, since nobody sits before those processes.
+
+    Raises:
+        ValueError: no process, more of them than GPUs, or no output folder.
+        TypeError: an argument can't be sent to another process.
+        ProcessFailed: the training failed there.
+    """
+    output = settings.get("output")
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    if output is None:
+        raise ValueError(
+            "in_notebook needs the folder to train into, output=…: the networks live in other "
+            "processes, and only what they write there is left of them"
+        )
+    if processes == 1:
+        from colorlab.training import Run
+
+        Run(recipe, photos, **settings).train()
+        return Path(output)
+    if settings.get("ask") is not None:
+        raise ValueError(
+            "ask can't be used over several processes started here; leave it out: each epoch is "
+            "saved and no rate changed"
+        )
+    _check_device(settings.get("device"), processes)
+    _check_sendable(recipe=recipe, photos=photos, **settings)
+    _launch(processes, recipe, photos, settings)
+    return Path(output)
+
+
+def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
+    """What each process does."""
+    from colorlab.training import Run
+
+    Run(recipe, photos, **settings).train()
+    torch.distributed.destroy_process_group()
+
+
+def _launch(processes: int, recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
+    from accelerate.utils import patch_environment
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",  # any port that is free
+        local_addr="localhost",
+        max_restarts=0,
+        start_method="spawn",
+    )
+    with _kept_as_it_is(), patch_environment(**_environment(processes)):
+        try:
+            elastic_launch(config, _train)(recipe, photos, settings)
+        except (SignalException, KeyboardInterrupt) as error:
+            if getattr(error, "sigval", signal.SIGINT) != signal.SIGINT:
+                raise
+            print("interrupted: the run has stopped; the same call with resume=True goes on")
+        except ChildFailedError as error:
+            raise ProcessFailed(_told(error)) from None
+
+
+def _check_device(device: Any, processes: int) -> None:
+    from colorlab.devices import best_device
+
+    kind = torch.device(device or best_device()).type
+    if kind == "cpu":
+        return
+    if kind != "cuda":
+        raise ValueError(
+            f"several processes train on GPUs or on the processor, not on {kind!r}; take "
+            f'processes=1, or device="cpu"'
+        )
+    if device is not None and torch.device(device).index is not None:
+        raise ValueError(f'each process takes a GPU of its own: give device="cuda", not {device!r}')
+    if processes > torch.cuda.device_count():
+        raise ValueError(
+            f"there are {torch.cuda.device_count()} GPUs for {processes} processes; take at most "
+            f'as many processes, or device="cpu" to try it out'
+        )
+
+
+def _check_sendable(**arguments: Any) -> None:
+    advice = (
+        "give photos as folders, and define classes and functions in a .py file that the notebook "
+        "imports"
+    )
+    for name, value in arguments.items():
+        try:
+            sent = bytes(ForkingPickler.dumps(value))
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            raise TypeError(
+                f"{name} can't be sent to another process ({error}); {advice}"
+            ) from error
+        if any(word == "__main__" for _, word, _ in pickletools.genops(sent)):
+            raise TypeError(
+                f"{name} holds something that is defined in this notebook, where another process "
+                f"can't find it; {advice}"
+            )
+
+
+@contextmanager
+def _kept_as_it_is() -> Iterator[None]:
+    """Undoes afterwards what the launcher leaves behind: its handlers for signals. Inside, it does
+    not log the traceback that :class:`ProcessFailed` brings."""
+    log = logging.getLogger("torch.distributed.elastic")
+    level = log.level
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _environment(processes: int) -> dict[str, str]:
+    """What the processes find in their environment, beside what is set already."""
+    wanted = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // processes, 1))}
+    if sys.platform == "linux":  # they talk within this machine; its name may lead elsewhere
+        wanted["GLOO_SOCKET_IFNAME"] = "lo"
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
+def _told(error: Any) -> str:
+    """What the process that failed first has to say."""
+    rank, failure = error.get_first_failure()
+    said = failure.error_file_data.get("message")
+    if isinstance(said, dict):
+        return f"{said['message']}\n\nIn process {rank}:\n{said['extraInfo']['py_callstack']}"
+    if failure.exitcode < 0:
+        return (
+            f"process {rank} was ended by {failure.signal_name()}. SIGKILL often means that the "
+            f"machine ran out of memory: take smaller batches or fewer processes"
+        )
+    return f"process {rank} ended with exit status {failure.exitcode}; what it printed says why"

@@ -7,6 +7,7 @@ ever seen or saved half changed.
 from __future__ import annotations
 
 import atexit
+import math
 import signal
 import sys
 import threading
@@ -36,10 +37,14 @@ class Background:
         self.state = "new"
         self.error: BaseException | None = None
         self.signal: int | None = None
+        self._signaled = -math.inf  # when
         self._wanted = "run"
         self._wake = threading.Event()
         self._requests: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
+        # Not the thread's own is_alive and join: in Python 3.11 a join that Ctrl-C interrupts takes
+        # the thread for ended while it works on.
+        self._ended = threading.Event()
         self._waited_for = False
 
     # --- for the subclass --------------------------------------------------------------------
@@ -105,7 +110,7 @@ class Background:
     @property
     def is_alive(self) -> bool:
         """Whether its thread is there, at work or paused."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and not self._ended.is_set()
 
     def start(self) -> Background:
         """Work in the background and return at once; after :meth:`stop`, go on."""
@@ -118,6 +123,7 @@ class Background:
         self._wanted, self.signal = "run", None
         # A notebook that is shut down, or a script that ends, does not wait: stop and save then.
         atexit.register(_stop_at_exit, weakref.ref(self))
+        self._ended.clear()
         self._thread = threading.Thread(target=self._work, name="colorlab training", daemon=True)
         self._enter("running")
         self._thread.start()
@@ -135,7 +141,7 @@ class Background:
             while self.is_alive:
                 if end is not None and time.monotonic() > end:
                     raise TimeoutError(f"not ended after {timeout} seconds: {self!r}")
-                self._thread.join(0.05)
+                self._ended.wait(0.05)
         except KeyboardInterrupt:
             self.stop()
             raise
@@ -163,7 +169,7 @@ class Background:
         """End after the step under way; returns when it has ended."""
         self._want("stop")
         while self.is_alive and not self._in_own_thread:
-            self._thread.join(0.05)
+            self._ended.wait(0.05)
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -187,6 +193,8 @@ class Background:
             self._enter("failed")
             if not self._waited_for:  # nobody would hear of it
                 traceback.print_exc(file=sys.stderr)
+        finally:
+            self._ended.set()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -198,9 +206,11 @@ class Background:
         before = [signal.getsignal(number) for number in watched]
 
         def handle(number: int, _: object) -> None:
-            if self.signal is not None and number == signal.SIGINT:
+            now = time.monotonic()
+            # One Ctrl-C comes twice at once to a process that a launcher started.
+            if self.signal is not None and number == signal.SIGINT and now - self._signaled > 1:
                 raise KeyboardInterrupt
-            self.signal = number
+            self.signal, self._signaled = number, now
             self._want("stop")
 
         for number in watched:

@@ -26,6 +26,8 @@ import torch
 
 from colorlab.recipes import Recipe
 
+STOPPED = 130  # exit status of a process that a signal stopped, as shells have it
+
 
 class ProcessFailed(RuntimeError):
     """One of the processes failed; the message ends with the traceback from there."""
@@ -78,8 +80,11 @@ def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
     """What each process does."""
     from colorlab.training import Run
 
-    Run(recipe, photos, **settings).train()
+    run = Run(recipe, photos, **settings)
+    run.train()
     torch.distributed.destroy_process_group()
+    if run.signal is not None:  # to return now would wait for a launcher that is ending
+        sys.exit(STOPPED)
 
 
 def _launch(processes: int, recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
@@ -182,6 +187,8 @@ def _told(error: Any) -> str:
     said = failure.error_file_data.get("message")
     if isinstance(said, dict):
         return f"{said['message']}\n\nIn process {rank}:\n{said['extraInfo']['py_callstack']}"
+    if failure.exitcode == STOPPED:
+        return f"process {rank} was told to stop: all stopped, and resume=True goes on"
     if failure.exitcode < 0:
         return (
             f"process {rank} was ended by {failure.signal_name()}. SIGKILL often means that the "

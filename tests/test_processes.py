@@ -36,6 +36,7 @@ RECIPE = Recipe(
 )
 TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"]
 TWO += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+TWO += ["--main_process_port", "0"]  # any free one: several tests may run side by side
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from colorlab.encoders import EncoderUNet
+from colorlab.presets import RECIPES
 from colorlab.recipes import (
-    RECIPES,
     DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,

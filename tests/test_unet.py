@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from colorlab.unet import UNet, check_input, widths
+from colorlab.unet import Dropout, UNet, check_input, widths
 
 
 def small(levels: int = 3, **choices) -> UNet:
@@ -154,9 +155,44 @@ def test_noise_is_drawn_when_it_is_left_out() -> None:
         torch.manual_seed(5)
         again = net(x)
         torch.manual_seed(5)
-        given = net(x, torch.randn(2, 1, 16, 16))
-    assert torch.equal(first, again) and torch.equal(first, given)
+        noise = torch.randn(2, 1)
+    given, spread = net(x, noise), net(x, noise[:, :, None, None].expand(2, 1, 16, 16))
+    assert torch.equal(first, again) and torch.equal(first, given) and torch.equal(first, spread)
     assert not torch.equal(first, second)
+
+
+def test_drawn_noise_follows_from_its_seed() -> None:
+    net = small(noise_channels=2)
+    assert net.draw_noise(3, 1).shape == (3, 2) and small().draw_noise(3) is None
+    assert torch.equal(net.draw_noise(3, 1), net.draw_noise(3, 1))
+    assert not torch.equal(net.draw_noise(3, 1), net.draw_noise(3, 2))
+
+
+def test_a_network_with_random_numbers_of_its_own_leaves_torchs_alone() -> None:
+    net, x = small(noise_channels=2, dropout=0.5).train(), picture(2, 1, 16, 16)
+    net.random = torch.Generator().manual_seed(3)
+    before = torch.get_rng_state()
+    first = net(x)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(net(x), first)
+    net.random.manual_seed(3)
+    torch.rand(7)
+    assert torch.equal(net(x), first)
+    assert torch.equal(
+        copy.deepcopy(net).eval()(x, net.draw_noise(2)), net.eval()(x, net.draw_noise(2))
+    )
+
+
+def test_dropout_keeps_the_mean_and_scales_the_gradient() -> None:
+    drop = Dropout(0.25)
+    drop.random = torch.Generator().manual_seed(0)
+    x = torch.ones(200, 200, requires_grad=True)
+    y = drop(x)
+    assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert y.mean().item() == pytest.approx(1, abs=0.01)
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())  # 0 or 1 / 0.75, where the values are too
+    assert drop.eval()(x) is x or torch.equal(drop.eval()(x), x)
 
 
 def test_noise_of_a_wrong_shape_is_refused() -> None:

@@ -1,0 +1,75 @@
+"""Changes are on the disk when they are made, and come back in their order."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from colorlab.changes import Change, ChangeLog, checked
+
+CHANGES = [Change(4, "color_weight", 7.0), Change(9, "generator_rate", 1e-4)]
+
+
+def test_a_change_is_on_the_disk_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "changes.jsonl"
+    log = ChangeLog(path)
+    for number, change in enumerate(CHANGES, 1):
+        log.add(change)
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        assert lines == [vars(change) for change in CHANGES[:number]]
+    assert ChangeLog(path).changes == CHANGES
+    assert log.at(9) == [CHANGES[1]] and log.at(5) == []
+    assert ChangeLog().changes == []
+
+
+def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "changes.jsonl"
+    log = ChangeLog(path)
+    for change in CHANGES:
+        log.add(change)
+    whole = path.read_text()
+    for end in range(len(whole)):
+        path.write_text(whole[:end])
+        assert ChangeLog(path).changes == CHANGES[: whole[:end].count("\n")]
+
+
+@pytest.mark.parametrize("line", ["nonsense", '{"step": 3}', "[1, 2]"])
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "changes.jsonl"
+    path.write_text(f"{line}\n" + json.dumps(vars(CHANGES[0])) + "\n")
+    with pytest.raises(ValueError, match="changes.jsonl holds a line that is no change"):
+        ChangeLog(path)
+
+
+def test_changes_of_a_checkpoint_join_those_of_the_log() -> None:
+    log = ChangeLog()
+    log.add(CHANGES[1])
+    log.merge([CHANGES[0], CHANGES[1]])
+    assert log.changes == CHANGES
+
+
+def test_an_answered_epoch_is_known() -> None:
+    log = ChangeLog()
+    log.add(Change(3, "epoch", 2))
+    log.add(Change(5, "color_weight", 1))
+    assert [log.epoch_is_answered(epoch) for epoch in (1, 2)] == [False, True]
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", None, True])
+def test_values_that_no_setting_takes(value: object) -> None:
+    for name in ("color_weight", "generator_rate", "discriminator_rate"):
+        with pytest.raises(ValueError, match=f"{name} must be a number of at least 0"):
+            checked(name, value)
+
+
+@pytest.mark.parametrize("value", [0, 1.5, math.nan, True])
+def test_steps_are_whole(value: float) -> None:
+    with pytest.raises(ValueError, match="sample_every must be a whole number from 1 on"):
+        checked("sample_every", value)
+
+
+def test_what_fits_is_given_back() -> None:
+    assert checked("color_weight", 0) == 0.0 and checked("sample_every", 20.0) == 20

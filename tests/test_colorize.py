@@ -4,6 +4,7 @@ All but the last class use a made generator; that class needs data/weights/start
 fails without it: the course can't open without those weights.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from colorlab import colorize
 from colorlab.colorize import Colorizer, guided_coefficients, network_size
 from colorlab.photos import PhotoError
-from colorlab.recipes import GeneratorConfig, Recipe, Stage
+from colorlab.recipes import GeneratorConfig, Recipe, Stage, build_generator
 from colorlab.sources import bundled_photos, starter_weights
 from colorlab.unet import UNet
 from colorlab.weights import WeightsError, load_weights, save_weights
@@ -205,6 +206,53 @@ def test_the_color_is_the_one_predicted():
     result = colorizer(Constant(0.1, -0.2)).colorize(gray)
     expected = [lightness_of(gray[..., None].repeat(3, -1))[0, 0], 11, -22]
     np.testing.assert_allclose(rgb2lab(np.asarray(result))[7, 7], expected, atol=0.6)
+
+
+class Rgb(nn.Module):
+    """Answers every picture with one color, and keeps what it was given."""
+
+    stride = 8
+
+    def __init__(self, rgb: tuple[float, float, float]):
+        super().__init__()
+        self.rgb = torch.tensor(rgb).view(1, 3, 1, 1)
+
+    def forward(self, gray: Tensor) -> Tensor:
+        self.given = gray
+        return (self.rgb * 2 - 1).expand(len(gray), 3, *gray.shape[2:])
+
+
+def test_a_network_that_answers_in_rgb_gives_the_color_and_the_photo_its_lightness():
+    recipe = dataclasses.replace(
+        SMALL, generator=dataclasses.replace(SMALL.generator, predicts="rgb")
+    )
+    color = np.array([0.6, 0.45, 0.4])
+    made = Colorizer(Rgb(tuple(color)), recipe, "cpu")
+    gray = np.full((20, 30), 119, np.uint8)
+    result = rgb2lab(np.asarray(made.colorize(gray)))[7, 7]
+    np.testing.assert_allclose(
+        result[0], lightness_of(gray[..., None].repeat(3, -1))[0, 0], atol=0.5
+    )
+    np.testing.assert_allclose(result[1:], rgb2lab(color)[1:], atol=0.6)
+    # It was given gray as files have it, in [-1, 1], and not L.
+    np.testing.assert_allclose(made.generator.given.numpy(), 119 / 127.5 - 1, atol=1e-3)
+
+
+def test_each_seed_is_another_coloring_of_a_network_with_noise():
+    recipe = dataclasses.replace(
+        SMALL, generator=dataclasses.replace(SMALL.generator, noise_channels=2, dropout=0.0)
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = Colorizer(build_generator(recipe), recipe, "cpu")
+    photo = random_photo(40, 60)
+    first, again, other = (np.asarray(made.colorize(photo, seed=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    made.predict(photo, 3)
+    assert torch.equal(state, torch.get_rng_state())  # the learner's random numbers stay
 
 
 def test_saturation_scales_chroma():

@@ -8,7 +8,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from colorlab.devices import best_device, bf16_is_fast
+from colorlab.devices import (
+    best_device,
+    bf16_is_fast,
+    choose_compile,
+    choose_precision,
+    is_out_of_memory,
+    quick_float32,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +83,71 @@ def test_cuda_is_asked_without_emulation(monkeypatch, tensor_cores: bool) -> Non
 
 def test_mps_says_no() -> None:
     assert bf16_is_fast("mps") is False
+
+
+# --- precision and compiling ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Pretends a GPU of some generation."""
+
+    def pretend(capability: tuple[int, int]) -> None:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
+        ampere = capability >= (8, 0)
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation=True: ampere
+        )
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision", "compiled"),
+    [
+        ((6, 1), "fp32", False),  # GTX 1080
+        ((7, 5), "fp16", True),  # T4
+        ((8, 0), "bf16", True),  # A100
+        ((9, 0), "bf16", True),  # H100
+    ],
+)
+def test_each_gpu_gets_what_it_has_units_for(gpu, capability, precision, compiled) -> None:
+    gpu(capability)
+    assert choose_precision("cuda") == precision
+    assert choose_compile("cuda") is compiled
+    assert choose_precision("cuda", "fp32") == "fp32"
+    assert choose_compile("cuda", "off") is False
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_processors(monkeypatch, fast: bool, precision: str) -> None:
+    monkeypatch.setattr("colorlab.devices.bf16_is_fast", lambda device: fast)
+    assert choose_precision("cpu") == precision
+    assert choose_precision("cpu", "bf16") == "bf16"
+    assert choose_compile("cpu") is False and choose_compile("cpu", "on") is True
+
+
+def test_what_no_device_can_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs an NVIDIA GPU, not cpu; use 'auto' or 'fp32'"):
+        choose_precision("cpu", "fp16")
+    with pytest.raises(ValueError, match="'maybe'; choose from auto, on, off"):
+        choose_compile("cpu", "maybe")
+
+
+@pytest.mark.parametrize(("device", "inside"), [("cuda", "high"), ("cpu", "highest")])
+def test_tf32_only_inside_and_only_on_gpus(device: str, inside: str) -> None:
+    assert torch.get_float32_matmul_precision() == "highest"
+    with pytest.raises(KeyError), quick_float32(device):
+        assert torch.get_float32_matmul_precision() == inside
+        raise KeyError
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_out_of_memory_is_told_from_other_errors() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(2**50)  # a petabyte and more
+    assert is_out_of_memory(error.value)
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("out of memory"))

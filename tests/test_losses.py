@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from colorlab.encoders import EfficientNetLite0
-from colorlab.losses import ADVERSARIAL, COLOR_KINDS, AdversarialLoss, ColorLoss, PerceptualLoss
+from colorlab.losses import (
+    ADVERSARIAL,
+    COLOR_KINDS,
+    AdversarialLoss,
+    ColorLoss,
+    DiversityLoss,
+    PerceptualLoss,
+)
 
 
 def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -223,3 +230,35 @@ def test_it_stays_in_eval_mode_and_learns_nothing_from_what_it_sees(
     assert holder.training and not any(m.training for m in perceptual.modules())
     perceptual(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
     assert all(torch.equal(before[name], v) for name, v in perceptual.state_dict().items())
+
+
+# --- diversity ------------------------------------------------------------------------------------
+
+
+def test_diversity_worked_out_by_hand() -> None:
+    zeros, noise = torch.zeros(2, 1, 1, 2), torch.zeros(2, 2)
+    other = torch.tensor([[1.0, 3.0], [2.0, 2.0]])  # mean distances of the noise: 2, 2
+    second = torch.tensor([[[[0.1, 0.3]]], [[[8.0, 8.0]]]])  # of the colors: 0.2, 8
+    got = DiversityLoss(bound=0.5)(zeros, second, noise, other)
+    assert float(got) == pytest.approx(-(0.1 + 0.5) / 2)
+
+
+def test_noise_that_changes_nothing_earns_nothing() -> None:
+    same, noise = random(2, 2, 4, 4), random(2, 3, seed=1)
+    assert float(DiversityLoss()(same, same, noise, noise + 1)) == 0
+
+
+def test_noise_that_is_the_same_does_not_divide_by_zero() -> None:
+    noise = random(2, 3)
+    got = DiversityLoss()(random(2, 2, 4, 4), random(2, 2, 4, 4, seed=1), noise, noise)
+    assert torch.isfinite(got)
+
+
+def test_beyond_the_bound_there_is_nothing_to_gain() -> None:
+    first = torch.zeros(1, 1, 1, 1, requires_grad=True)
+    noise = torch.zeros(1, 1)
+    near, far = torch.full((1, 1, 1, 1), 0.05), torch.full((1, 1, 1, 1), 0.5)
+    for second, slope in ((near, 1.0), (far, 0.0)):
+        DiversityLoss(bound=0.1)(first, second, noise, noise + 1).backward()
+        assert first.grad.item() == pytest.approx(slope)
+        first.grad = None

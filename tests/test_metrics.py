@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from colorlab import encoders
-from colorlab.metrics import Scores, evaluate, gray_of, psnr
+from colorlab.metrics import Scores, diversity, evaluate, gray_of, psnr
 
 
 class Judge(torch.nn.Module):
@@ -141,3 +141,33 @@ def test_the_scores_as_printed():
         "mean chroma / truth   0.97",
         "recognized as truth   83.9% (gray 76.6%)",
     ]
+
+
+class Answers:
+    """A colorizer whose coloring with seed k has a = k · 11, b = 0 in Lab units."""
+
+    def predict(self, photo, seed=0):
+        ab = torch.zeros(1, 2, 4, 4)
+        ab[:, 0] = seed / 10
+        return torch.zeros(1, 1, 4, 4), ab
+
+
+def test_diversity_is_the_mean_distance_of_pairs(photos):
+    # distances of 0, 11, 22: 11, 22 and 11
+    assert diversity(Answers(), photos, 3) == pytest.approx(44 / 3, rel=1e-5)
+
+
+def test_diversity_of_one_answer_is_zero(photos):
+    class Deaf(Answers):
+        def predict(self, photo, seed=0):
+            return super().predict(photo, 4)
+
+    assert diversity(Deaf(), photos) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_diversity_needs_two_colorings(photos, count):
+    with pytest.raises(ValueError, match="at least 2 colorings"):
+        diversity(Answers(), photos, count)
+    with pytest.raises(ValueError, match="needs photos"):
+        diversity(Answers(), [], 5)

@@ -23,6 +23,7 @@ from colorlab.recipes import (
     Stage,
     build_discriminator,
     build_generator,
+    differences,
     get,
 )
 from colorlab.unet import UNet
@@ -267,3 +268,55 @@ def test_each_presets_crops_fit_its_networks(name: str) -> None:
     for stage in recipe.stages:
         assert stage.image_size % generator.stride == 0
         assert stage.image_size // recipe.discriminator.reduce >= judge.smallest
+
+
+# --- sizes, batches, differences -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "levels"), [(256, 8), (128, 7), (64, 6), (96, 5), (512, 8), (60, 2)]
+)
+def test_with_size_keeps_the_net_within_what_a_crop_can_be_halved(size: int, levels: int) -> None:
+    recipe = RECIPES["lab-pix2pix"].with_size(size)
+    assert {stage.image_size for stage in recipe.stages} == {size}
+    assert recipe.generator.levels == levels
+    assert size % 2**levels == 0
+
+
+def test_with_batch_changes_each_stage_and_nothing_else() -> None:
+    recipe = RECIPES["starter"]
+    assert differences(recipe, recipe.with_batch(3)) == [
+        f"stages[{i}].batch_size: {stage.batch_size} → 3" for i, stage in enumerate(recipe.stages)
+    ]
+
+
+def test_equal_recipes_do_not_differ() -> None:
+    assert differences(Recipe(), Recipe()) == []
+
+
+def test_differences_name_every_field() -> None:
+    one = Recipe(stages=(Stage(steps=5),))
+    other = dataclasses.replace(
+        one,
+        seed=4,
+        objective=ObjectiveConfig(color_weight=10.0),
+        stages=(Stage(steps=6), Stage("pretrain")),
+    )
+    lines = differences(one, other)
+    assert lines[:3] == [
+        "seed: 0 → 4",
+        "objective.color_weight: 100.0 → 10.0",
+        "stages[0].steps: 5 → 6",
+    ]
+    assert "stages[1].kind: nothing → pretrain" in lines
+    assert all(line.startswith("stages[1].") for line in lines[3:])
+
+
+def test_a_reward_for_diversity_needs_noise() -> None:
+    with pytest.raises(ValueError, match="noise_channels is 0; give the generator noise"):
+        Recipe(objective=ObjectiveConfig(diversity_weight=1.0))
+
+
+def test_an_encoder_unet_predicts_ab_alone() -> None:
+    with pytest.raises(ValueError, match="'encoder-unet' predicts 'ab' alone"):
+        GeneratorConfig(kind="encoder-unet", predicts="rgb")

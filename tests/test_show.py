@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlab.show import photo_grid, to_gray, to_uint8
+from colorlab.show import photo_grid, tiled, to_gray, to_uint8
 
 
 @pytest.fixture
@@ -194,3 +194,15 @@ def test_grid_refuses(rows, changes, words):
     with pytest.raises(ValueError) as caught:
         photo_grid(rows, **changes)
     assert words in str(caught.value)
+
+
+# --- tiled ----------------------------------------------------------------------------------------
+
+
+def test_rows_of_batches_become_one_picture():
+    first, second = torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4, 5) * 0.2
+    first[1] = 2.0  # overshoot is cut off
+    picture = tiled([first, second])
+    assert picture.shape == (8, 10, 3) and picture.dtype == np.uint8
+    assert (picture[:4, :5] == 0).all() and (picture[:4, 5:] == 255).all()
+    assert (picture[4:] == 51).all()

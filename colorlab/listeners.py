@@ -60,6 +60,8 @@ LOSSES = (
 class ProgressBar:
     """A bar with the losses of the last step; warnings and changes are printed above it."""
 
+    SHOWN = ("color", "generator", "discriminator", "held_out")  # more leave no room for the bar
+
     def __init__(self) -> None:
         self.bar = None
 
@@ -74,7 +76,7 @@ class ProgressBar:
                 self.bar.close()
                 self.bar = None
         elif event.kind == "step" and self.bar is not None:
-            shown = {k: f"{v:.3g}" for k, v in event.data.items() if k not in COUNTERS}
+            shown = {k: f"{v:.3g}" for k, v in event.data.items() if k in self.SHOWN}
             self.bar.set_postfix(shown, refresh=False)
             self.bar.update()
         elif event.kind == "warning":

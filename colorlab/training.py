@@ -123,8 +123,6 @@ class Run(Background):
         self.feed = Feed(recipe, self.photos, threads, keep_photos)
         self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
         self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
-        if hasattr(ask, "listen"):  # it shows what the run does between two questions
-            self.listeners.append(ask.listen)
 
         self.game = Game(
             recipe, holds=self.photos.holds, device=device, start=start, compile=compile

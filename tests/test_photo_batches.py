@@ -201,7 +201,7 @@ def test_closed_early_no_thread_is_left(how, seconds):
                 1 / 0  # noqa: B018
         batches.close()
         gc.collect()
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 5.0  # far below the 10 it would wait for a thread that hangs
     assert settled(lambda: not readers(), 0.5)
     assert source.closed
     drawn = source.drawn

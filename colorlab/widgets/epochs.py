@@ -56,8 +56,8 @@ class EpochButtons(Playable):
         self._answer: Answer | None = None
         self._answered = threading.Event()
         self.message = widgets.HTML()
-        wide = widgets.Layout(width="300px")
-        style = {"description_width": "150px"}
+        wide = widgets.Layout(width="330px")
+        style = {"description_width": "180px"}
         self.rates = {
             player: widgets.Text(description=f"Rate of the {player}", layout=wide, style=style)
             for player in PLAYERS

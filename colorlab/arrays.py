@@ -13,7 +13,6 @@ https://docs.opencv.org/4.x/de/d25/imgproc_color_conversions.html).
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import re
@@ -27,11 +26,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
-from torch.utils.data import Dataset
 
 from colorlab.color import rgb_to_lab
-from colorlab.pairs import check_cut, cut_square, square_window
+from colorlab.photo_cache import Cut
+from colorlab.photo_set import PhotoSet
 
 _GRAY = "gray_scale.npy"
 _HEADERS = {
@@ -90,19 +88,17 @@ class _Stack(NamedTuple):
         return image.reshape(self.shape[1:])
 
 
-class LabArrays(Dataset[Tensor]):
+class LabArrays(PhotoSet):
     """Photos out of Lab arrays as uint8 tensors (3, H, W): L8, a8, b8 (see `lab8_to_lab`).
 
-    `ds[i]` or `ds[i, seed]`; `photo_loader` gives the (index, seed) pairs. Opening reads headers
-    only; an epoch costs no more memory than its batches.
+    Opening reads headers only; an epoch costs no more memory than its batches.
 
     folder: holds `l/gray_scale.npy` and `ab/ab1.npy`, `ab/ab2.npy`, ... (any number, taken by their
         number). However the archive was unpacked: `ab/ab/`, everything in one folder, all of it in
         a folder of its own, and the folder `l` or `ab` itself will do as well.
     part: "train": the first `train` photos. "test": the rest. "all": every one.
-    size: None: the photos as they are. Else as in `PhotoFolder`; no pixel is resampled where the
-        short side is `size` already (and u is 1).
-    augment, scale: as in `PhotoFolder`.
+    size, augment, scale, threads: see `PhotoSet`. No pixel is resampled where the short side is
+        `size` already (and u is 1). Nothing is kept: reading costs next to nothing.
 
     `.names`: the photos' numbers in the whole set, "000000" upward, as they have no other names.
 
@@ -122,13 +118,13 @@ class LabArrays(Dataset[Tensor]):
         size: int | None = None,
         augment: bool = False,
         scale: tuple[float, float] = (1.0, 1.0),
+        threads: int = 1,
     ) -> None:
-        check_cut(size, augment, scale)
+        super().__init__(size, augment, scale, 0, threads)
         if part not in ("train", "test", "all"):
             raise ValueError(f'part={part!r} is unknown. Valid: "train", "test", "all".')
         if train < 1:
             raise ValueError(f"train={train}: at least one photo must be left to train on.")
-        self.size, self.augment, self.scale = size, augment, scale
         gray, colors = _found(Path(folder))
         self._gray = _open(gray, "(photos, height, width)")
         self._colors = [_open(path, "(photos, height, width, 2)") for path in colors]
@@ -156,54 +152,17 @@ class LabArrays(Dataset[Tensor]):
         self._numbers = range(*spans[part])
         self.names = [f"{number:06d}" for number in self._numbers]
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, item: int | tuple[int, int]) -> Tensor:
-        index, seed = item if isinstance(item, tuple) else (item, None)
+    def _picture(self, index: int) -> Tensor:
         number = self._numbers[index]
         file = bisect_right(self._ends, number)
         color = self._colors[file]
         first = self._ends[file] - color.shape[0]
-        gray = self._gray.read(number)
-        ab = color.read(number - first)
-        planes = np.empty((3, *gray.shape), np.uint8)
-        planes[0], planes[1:] = gray, ab.transpose(2, 0, 1)  # (H, W, 2) -> (2, H, W)
-        image = torch.from_numpy(planes)
-        if self.size is None:
-            return image
-        if self.augment and seed is None:
-            seed = int(torch.randint(2**63 - 1, ()))
-        height, width = gray.shape
-        window = square_window(
-            (width, height), self.size, self.scale, seed if self.augment else None
-        )
-        if window.resized != (width, height):
-            image = interpolate(image[None], window.resized[::-1], mode="bicubic", antialias=True)[
-                0
-            ]
-        left, top = window.start
-        image = image[:, top : top + self.size, left : left + self.size]
-        return image.flip(-1) if window.mirror else image.contiguous()
+        planes = self._gray.read(number)[..., None], color.read(number - first)
+        return self._cut.picture_of_pixels(torch.from_numpy(np.concatenate(planes, 2)))
 
-    def at(
-        self,
-        size: int | None,
-        *,
-        augment: bool | None = None,
-        scale: tuple[float, float] | None = None,
-        **ignored: Any,
-    ) -> LabArrays:
-        """The same photos with another size; None leaves the rest as it is here.
-
-        `ignored`: settings of other data sets, such as threads. Raises ValueError as the class.
-        """
-        other = copy.copy(self)
-        other.size = size
-        other.augment = self.augment if augment is None else augment
-        other.scale = self.scale if scale is None else scale
-        check_cut(other.size, other.augment, other.scale)
-        return other
+    def at(self, size: int | None, **settings: Any) -> LabArrays:
+        """As `PhotoSet.at`; `keep` is left aside."""
+        return super().at(size, **{**settings, "keep": 0})
 
 
 def _found(folder: Path) -> tuple[Path, list[Path]]:
@@ -349,6 +308,6 @@ def _middle(photo: Image.Image | Tensor, side: int, number: int) -> Tensor:
             "shape (3, H, W). open_photo gives such a picture for any file."
         )
     if photo.size != (side, side):
-        window = square_window(photo.size, side, (1.0, 1.0), None)
-        photo = cut_square(photo, (0, 0, *photo.size), side, window)
+        cut = Cut(side, augment=False, scale=(1.0, 1.0))
+        return cut.picture(photo, (0, 0, *photo.size)).movedim(-1, 0)
     return torch.from_numpy(np.array(photo)).movedim(-1, 0)

@@ -11,6 +11,7 @@ step to one generator step, in the conditional form of Isola et al. (CVPR 2017).
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -100,11 +101,13 @@ class Game:
         groups = parameter_groups(generator, choices.encoder_rate)
         self.optimizer_g = adam(groups, recipe, self.device)
         self.optimizer_d = adam(parameter_groups(discriminator), recipe, self.device)
-        self._generator, self._judge, self._optimizer_g, self._optimizer_d = (
-            self.accelerator.prepare(
-                self.generator, _Judge(self.discriminator), self.optimizer_g, self.optimizer_d
+        with warnings.catch_warnings():  # the new name is unknown to the torch of most people
+            warnings.filterwarnings("ignore", ".*broadcast_buffers.*deprecated", FutureWarning)
+            self._generator, self._judge, self._optimizer_g, self._optimizer_d = (
+                self.accelerator.prepare(
+                    self.generator, _Judge(self.discriminator), self.optimizer_g, self.optimizer_d
+                )
             )
-        )
 
         objective = recipe.objective
         self.color_weight = objective.color_weight

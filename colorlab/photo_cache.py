@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,17 +23,17 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from colorlab.photo_files import read_photo
-
 T = TypeVar("T")
 R = TypeVar("R")
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 WIDEST = 4  # the longest side of a working picture, in short sides
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How `PhotoFolder` makes a square, by its arguments `size`, `augment` and `scale`.
+    """How a `PhotoSet` makes a square, by its arguments `size`, `augment` and `scale`.
 
     Raises ValueError where they contradict each other.
     """
@@ -54,22 +53,31 @@ class Cut:
                 f"scale={scale}: expected 1 <= lowest <= highest, such as (1.0, 1.25)."
             )
 
-    def picture(self, path: Path) -> Tensor:
-        """The working picture of the photo in `path`, uint8 (H, W, 3), contiguous.
+    @property
+    def short(self) -> int | None:
+        """The short side of a working picture: just enough for every u. None: as the photo is."""
+        if self.size is None or not self.augment:
+            return self.size
+        return math.ceil(self.size * self.scale[1] - 1e-6)  # 100 * 1.1 is 110.00000000000001
 
-        With `augment` its short side is ceil(size * highest u), just enough for every u, and its
-        long side is cut down to `WIDEST` times that; without, it is the middle square itself.
-        Raises `PhotoError`.
+    def picture(self, image: Image.Image, filled: Box) -> Tensor:
+        """The working picture of a photo, uint8 (H, W, 3), contiguous.
+
+        With `augment` its long side is cut down to `WIDEST` short ones; without, it is the middle
+        square itself. `image`, `filled`: as `read_photo(path, self.short)` gives them.
         """
         if self.size is None:
-            return _pixels(read_photo(path)[0])
-        if not self.augment:
-            return _resized(path, self.size, widest=1)
-        # 100 * 1.1 is 110.00000000000001
-        return _resized(path, math.ceil(self.size * self.scale[1] - 1e-6), WIDEST)
+            return _pixels(image)
+        return _resized(image, filled, self.short, WIDEST if self.augment else 1)
+
+    def picture_of_pixels(self, pixels: Tensor) -> Tensor:
+        """The same of a picture in memory, uint8 (H, W, C) of any C."""
+        if self.size is None:
+            return pixels
+        return _fitted(pixels, self.short, WIDEST if self.augment else 1)
 
     def square(self, picture: Tensor, seed: int | None) -> Tensor:
-        """What is cut from a working picture: (3, size, size), in memory of its own.
+        """What is cut from a working picture (H, W, C): (C, size, size), in memory of its own.
 
         With `augment`, `seed` (an int) alone decides u, the place, and whether it is mirrored. A
         window of the picture's short side / u is cut out and brought to `size`.
@@ -152,31 +160,18 @@ class Threads:
         return list(self._pool[1].map(work, items))
 
 
-def _resized(path: Path, short: int, widest: int) -> Tensor:
+def _resized(image: Image.Image, filled: Box, short: int, widest: int) -> Tensor:
     """The photo with a short side of `short`, of it the middle `widest` : 1 -> (H, W, 3).
 
     Equals resizing the whole (bicubic, antialiased) and cutting; but of a strip of 10000 x 2 pixels
     only what is kept is computed.
     """
-    image, filled = read_photo(path, short)
     sides = filled[2] - filled[0], filled[3] - filled[1]
-    wide, high = (max(short, round(side * short / min(sides))) for side in sides)
-    width, height = min(wide, widest * short), min(high, widest * short)
-    left, top = (wide - width) // 2, (high - height) // 2
+    (wide, high), (width, height) = _sizes(sides, short, widest)
     if sides == image.size and max(wide, high) <= WIDEST * short:
-        picture = _pixels(image)
-        if (wide, high) != image.size:
-            # torch's uint8 kernel takes a fifth of Pillow's time; they differ by a level at times.
-            # As a batch in channels-last order, it reads and writes the pixels as they lie.
-            batch = picture[None].permute(0, 3, 1, 2)
-            batch = F.interpolate(batch, (high, wide), mode="bicubic", antialias=True)
-            picture = batch[0].permute(1, 2, 0)
-        if (width, height) != (wide, high):
-            # A clone, not a view: what is cut off is not to stay in memory.
-            part = picture[top : top + height, left : left + width]
-            picture = part.clone(memory_format=torch.contiguous_format)
-        return picture.contiguous()
+        return _fitted(_pixels(image), short, widest)
     # A strip; or a reduced JPEG whose edge falls inside a pixel, which torch cannot resize.
+    left, top = (wide - width) // 2, (high - height) // 2
     box = (
         filled[0] + left * sides[0] / wide,
         filled[1] + top * sides[1] / high,
@@ -186,6 +181,40 @@ def _resized(path: Path, short: int, widest: int) -> Tensor:
     )
     bicubic = Image.Resampling.BICUBIC
     return _pixels(image.resize((width, height), bicubic, box=box, reducing_gap=3.0))
+
+
+def _fitted(picture: Tensor, short: int, widest: int) -> Tensor:
+    """Pixels (H, W, C) with a short side of `short`, of them the middle `widest` : 1."""
+    high_before, wide_before, _ = picture.shape
+    (wide, high), (width, height) = _sizes((wide_before, high_before), short, widest)
+    picture = resize(picture, wide, high)
+    if (width, height) != (wide, high):
+        left, top = (wide - width) // 2, (high - height) // 2
+        # A clone, not a view: what is cut off is not to stay in memory.
+        part = picture[top : top + height, left : left + width]
+        picture = part.clone(memory_format=torch.contiguous_format)
+    return picture.contiguous()
+
+
+def _sizes(
+    sides: tuple[float, float], short: int, widest: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(Width, height) of the whole once its short side is `short`, and of what is kept of it."""
+    wide, high = (max(short, round(side * short / min(sides))) for side in sides)
+    return (wide, high), (min(wide, widest * short), min(high, widest * short))
+
+
+def resize(picture: Tensor, width: int, height: int) -> Tensor:
+    """uint8 (H, W, C) -> (height, width, C), bicubic and antialiased.
+
+    torch's uint8 kernel takes a fifth of Pillow's time; they differ by a level at times. As a batch
+    in channels-last order, it reads and writes the pixels as they lie.
+    """
+    if picture.shape[:2] == (height, width):
+        return picture
+    batch = picture[None].permute(0, 3, 1, 2)
+    batch = F.interpolate(batch, (height, width), mode="bicubic", antialias=True)
+    return batch[0].permute(1, 2, 0)
 
 
 def _pixels(image: Image.Image) -> Tensor:
@@ -205,5 +234,5 @@ def _pixels(image: Image.Image) -> Tensor:
 
 
 def _planes(picture: Tensor) -> Tensor:
-    """(H, W, 3) -> (3, H, W), contiguous, always a copy: the picture may be a kept one."""
+    """(H, W, C) -> (C, H, W), contiguous, always a copy: the picture may be a kept one."""
     return picture.permute(2, 0, 1).clone(memory_format=torch.contiguous_format)

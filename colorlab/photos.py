@@ -9,7 +9,6 @@ Lab is not made here: whole batches are converted later, on the device that trai
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import warnings
@@ -20,11 +19,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from colorlab.photo_batches import photo_loader
-from colorlab.photo_cache import Cut, Kept, Threads
 from colorlab.photo_files import PhotoError, canonical, list_photos, open_photo, read_photo
+from colorlab.photo_set import PhotoSet
 
 __all__ = [
     "PhotoError",
@@ -47,24 +45,10 @@ def _problem(path: Path) -> str | None:
     return None
 
 
-class PhotoFolder(Dataset[torch.Tensor]):
+class PhotoFolder(PhotoSet):
     """The photos below one or more folders, as uint8 tensors (3, H, W), RGB, 0..255.
 
-    `ds[i]` or `ds[i, seed]`; `photo_loader` gives the pairs.
-
-    size: None: the whole photo as it is. s: the short side is brought to s and an s x s square is
-        cut out (bicubic, antialiased).
-    augment: False: the middle square. True: the short side is brought to s * u with u uniform in
-        `scale`, the square is cut at random, and every other one is mirrored; of a photo longer
-        than 4 : 1, from its middle 4 : 1. `seed` (an int) alone decides all of it; without it, it
-        is drawn from torch's global generator. The file becomes a working picture, its short side
-        s * highest u, and the square is cut from that: two resamplings where u is not the highest.
-    scale: (lowest, highest) u, at least 1 so that the square fits.
-    keep: bytes of working pictures that may stay in memory, so that later epochs read no file: 3 a
-        pixel, 0.3 MB for s = 256 at 4 : 3. First come, first kept; those beyond are decoded each
-        time. The tensors are the same with and without. Inside the worker processes of a DataLoader
-        nothing is kept, as each would fill a memory of its own: use `threads`.
-    threads: how many decode and cut when a whole batch is asked for, as a DataLoader does.
+    size, augment, scale, keep, threads: see `PhotoSet`.
     bad: "raise": a file that cannot be read raises `PhotoError` when it is asked for; nothing is
         read before. "skip": every file is decoded once, here, and the bad ones are left out with
         a warning that names them. So the length is true from the start and no other photo stands
@@ -77,7 +61,6 @@ class PhotoFolder(Dataset[torch.Tensor]):
     one without a (readable) photo, ValueError for arguments that contradict each other.
     """
 
-    # What a tensor holds, told in words: a data set of other contents has other words.
     holds: ClassVar[str] = "rgb"
 
     def __init__(
@@ -93,7 +76,7 @@ class PhotoFolder(Dataset[torch.Tensor]):
     ) -> None:
         if bad not in ("raise", "skip"):
             raise ValueError(f'bad={bad!r} is unknown. Valid: "raise", "skip".')
-        self._set(size, augment, scale, keep, threads)
+        super().__init__(size, augment, scale, keep, threads)
         single = isinstance(folders, (str, os.PathLike))
         self.folders = [Path(folders)] if single else [Path(folder) for folder in folders]
         if not self.folders:
@@ -132,66 +115,8 @@ class PhotoFolder(Dataset[torch.Tensor]):
         self.skipped |= {folder / name: why for name, why in bad.items()}
         return [name for name in names if name not in bad]
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, item: int | tuple[int, int]) -> torch.Tensor:
-        return self.__getitems__([item])[0]
-
-    def __getitems__(self, items: Sequence[int | tuple[int, int]]) -> list[torch.Tensor]:
-        """Several photos at once, in the order asked for, read by `threads` threads."""
-        wanted = []
-        for item in items:
-            index, seed = item if isinstance(item, tuple) else (item, None)
-            if seed is None and self.augment:
-                seed = int(torch.randint(2**63 - 1, ()))
-            wanted.append((range(len(self))[index], seed))  # -1 is the last; IndexError beyond
-        return self._threads.map(self._photo, wanted)
-
-    def _photo(self, wanted: tuple[int, int | None]) -> torch.Tensor:
-        index, seed = wanted
-        picture = self._kept.get(index)
-        if picture is None:
-            picture = self._cut.picture(self.paths[index])
-            self._kept.add(index, picture)
-        return self._cut.square(picture, seed)
-
-    @property
-    def kept(self) -> tuple[int, int]:
-        """Photos and bytes in memory."""
-        return len(self._kept), self._kept.bytes
-
-    def at(
-        self,
-        size: int | None,
-        *,
-        augment: bool | None = None,
-        scale: tuple[float, float] | None = None,
-        keep: int | None = None,
-        threads: int | None = None,
-    ) -> PhotoFolder:
-        """The same photos, not listed anew, with another size; None leaves the rest as it is here.
-
-        What is in memory is not shared. Raises ValueError as the class does.
-        """
-        other = copy.copy(self)
-        other._set(
-            size,
-            self.augment if augment is None else augment,
-            self.scale if scale is None else scale,
-            self._kept.limit if keep is None else keep,
-            self._threads.count if threads is None else threads,
-        )
-        return other
-
-    def _set(
-        self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
-    ) -> None:
-        """Check the settings and take them; nothing is in memory then."""
-        self._cut = Cut(size, augment, scale)
-        self.size, self.augment, self.scale = size, augment, scale
-        self._kept = Kept(keep)
-        self._threads = Threads(threads)
+    def _picture(self, index: int) -> torch.Tensor:
+        return self._cut.picture(*read_photo(self.paths[index], self._cut.short))
 
     def weights(self, balance: float = 1.0) -> torch.Tensor:
         """Probability of each photo, float64 (len,), sum 1: folder i has a total of n_i**balance

@@ -131,11 +131,12 @@ def test_resampled_as_pillow_does(folder, data):
 
 def test_at(folder):
     photos = LabArrays(folder, part="test", train=6)
-    other = photos.at(8, augment=True, scale=(1.0, 1.2), workers=3)
+    other = photos.at(8, augment=True, scale=(1.0, 1.2), threads=3, keep=10**6)
     assert (other.size, other.augment, other.scale) == (8, True, (1.0, 1.2))
     assert photos.size is None and other.names == photos.names
     expected = LabArrays(folder, part="test", train=6, size=8, augment=True, scale=(1.0, 1.2))
     assert torch.equal(other[1, 3], expected[1, 3])
+    assert other.kept == (0, 0)  # the system keeps what was read, and may forget it
     assert other.at(12).augment and not other.at(12, augment=False).augment
     with pytest.raises(ValueError, match="size"):
         photos.at(None, augment=True)

@@ -234,7 +234,7 @@ def test_split(folders):
 
 def test_at(folders):
     pairs = PairedFolder(*folders)
-    other = pairs.at(8, augment=True, scale=(1.0, 1.1), cache=True)
+    other = pairs.at(8, augment=True, scale=(1.0, 1.1))
     expected = PairedFolder(*folders, size=8, augment=True, scale=(1.0, 1.1))
     assert torch.equal(other[2, 5], expected[2, 5])
     assert pairs.size is None and other.at(9)[0].shape == (4, 9, 9)
@@ -256,6 +256,21 @@ def test_threads_and_workers_see_the_same(folders):
         loader = photo_loader(pairs, 5, generator=generator, num_workers=workers)
         epochs.append(torch.cat(list(loader)))
     assert epochs[0].shape == (10, 4, 12, 12) and torch.equal(*epochs)
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_memory_and_threads_change_no_byte(folders, augment):
+    plain = PairedFolder(*folders, size=12, augment=augment, scale=(1.0, 1.3))
+    quick = plain.at(12, keep=10**6, threads=3)
+    items = [(index, 7 * index) for index in range(10)]
+    for _ in range(2):  # the second time from memory
+        for one, other in zip(plain.__getitems__(items), quick.__getitems__(items), strict=True):
+            assert torch.equal(one, other)
+    assert plain.kept == (0, 0) and quick.kept[0] == 10 and quick.kept[1] >= 10 * 4 * 12 * 12
+    whole = plain.__getitems__(items)
+    for path in folders[0].rglob("*.*"):
+        path.unlink()
+    assert all(torch.equal(a, b) for a, b in zip(whole, quick.__getitems__(items), strict=True))
 
 
 def test_a_real_photo(tmp_path):

@@ -640,7 +640,7 @@ def reads(monkeypatch) -> list[str]:
         names.append(path.name)
         return photo_files.read_photo(path, *options)
 
-    monkeypatch.setattr(photo_cache, "read_photo", counted)
+    monkeypatch.setattr(photos, "read_photo", counted)
     return names
 
 

@@ -1,0 +1,109 @@
+"""What every data set of this course has in common: squares cut from working pictures."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import torch
+from torch.utils.data import Dataset
+
+from colorlab.photo_cache import Cut, Kept, Threads
+
+
+class PhotoSet(Dataset[torch.Tensor]):
+    """Photos as uint8 tensors (C, H, W). `ds[i]` or `ds[i, seed]`; `photo_loader` gives the pairs.
+
+    size: None: the whole photo as it is. s: the short side is brought to s and an s x s square is
+        cut out (bicubic, antialiased).
+    augment: False: the middle square. True: the short side is brought to s * u with u uniform in
+        `scale`, the square is cut at random, and every other one is mirrored; of a photo longer
+        than 4 : 1, from its middle 4 : 1. `seed` (an int) alone decides all of it; without it, it
+        is drawn from torch's global generator. The file becomes a working picture, its short side
+        s * highest u, and the square is cut from that: two resamplings where u is not the highest.
+    scale: (lowest, highest) u, at least 1 so that the square fits.
+    keep: bytes of working pictures that may stay in memory, so that later epochs read no file: a
+        byte a channel of each pixel, 0.3 MB for a photo of s = 256 at 4 : 3. First come, first
+        kept; those beyond are read each time. The tensors are the same with and without. Inside the
+        worker processes of a DataLoader nothing is kept, as each would fill a memory of its own:
+        use `threads`.
+    threads: how many read and cut when a whole batch is asked for, as a DataLoader does.
+
+    A subclass says in `holds` what its tensors hold, lists its photos in `names`, and reads the
+    working picture of one in `_picture`. Raises ValueError for arguments that contradict each
+    other.
+    """
+
+    holds: ClassVar[str]
+    names: list[str]
+
+    def __init__(
+        self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
+    ) -> None:
+        self._set(size, augment, scale, keep, threads)
+
+    def _picture(self, index: int) -> torch.Tensor:
+        """The working picture of photo `index`, uint8 (H, W, C), as `self._cut` wants it."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, item: int | tuple[int, int]) -> torch.Tensor:
+        return self.__getitems__([item])[0]
+
+    def __getitems__(self, items: Sequence[int | tuple[int, int]]) -> list[torch.Tensor]:
+        """Several photos at once, in the order asked for, read by `threads` threads."""
+        wanted = []
+        for item in items:
+            index, seed = item if isinstance(item, tuple) else (item, None)
+            if seed is None and self.augment:
+                seed = int(torch.randint(2**63 - 1, ()))
+            wanted.append((range(len(self))[index], seed))  # -1 is the last; IndexError beyond
+        return self._threads.map(self._photo, wanted)
+
+    def _photo(self, wanted: tuple[int, int | None]) -> torch.Tensor:
+        index, seed = wanted
+        picture = self._kept.get(index)
+        if picture is None:
+            picture = self._picture(index)
+            self._kept.add(index, picture)
+        return self._cut.square(picture, seed)
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Photos and bytes in memory."""
+        return len(self._kept), self._kept.bytes
+
+    def at(
+        self,
+        size: int | None,
+        *,
+        augment: bool | None = None,
+        scale: tuple[float, float] | None = None,
+        keep: int | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The same photos, not listed anew, with another size; None leaves the rest as it is here.
+
+        What is in memory is not shared. Raises ValueError as the class does.
+        """
+        other = copy.copy(self)
+        other._set(
+            size,
+            self.augment if augment is None else augment,
+            self.scale if scale is None else scale,
+            self._kept.limit if keep is None else keep,
+            self._threads.count if threads is None else threads,
+        )
+        return other
+
+    def _set(
+        self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
+    ) -> None:
+        """Check the settings and take them; nothing is in memory then."""
+        self._cut = Cut(size, augment, scale)
+        self.size, self.augment, self.scale = size, augment, scale
+        self._kept = Kept(keep)
+        self._threads = Threads(threads)

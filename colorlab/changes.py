@@ -49,13 +49,17 @@ class ChangeLog:
 
     Args:
         path: the file; None keeps the changes in memory alone.
+        anew: leave aside what the file holds, and replace it with the first change.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None):
+    def __init__(self, path: str | os.PathLike[str] | None = None, anew: bool = False):
         self.path = None if path is None else Path(path)
         self.changes: list[Change] = []
-        if self.path is not None and self.path.is_file():
-            self.merge(_read(self.path))
+        self._length = 0  # of the file's whole lines, in bytes
+        if self.path is not None and self.path.is_file() and not anew:
+            content = self.path.read_bytes()
+            self._length = content.rfind(b"\n") + 1
+            self.merge(_changes(self.path, content[: self._length].decode(errors="replace")))
 
     def merge(self, others: list[Change]) -> None:
         """Take over changes that are not known yet."""
@@ -73,10 +77,12 @@ class ChangeLog:
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(change)) + "\n")
+        with open(self.path, "ab") as file:
+            file.truncate(min(self._length, file.tell()))  # off with a line that a kill cut short
+            file.write(json.dumps(asdict(change)).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+            self._length = file.tell()
 
     def at(self, step: int) -> list[Change]:
         """Those that begin to hold at ``step``."""
@@ -86,10 +92,10 @@ class ChangeLog:
         return any(c.name == "epoch" and c.value == epoch for c in self.changes)
 
 
-def _read(path: Path) -> list[Change]:
-    """The changes in a file. A last line that a kill cut short never took effect."""
+def _changes(path: Path, text: str) -> list[Change]:
+    """The changes in a file's whole lines. A last one that a kill cut short never took effect."""
     changes = []
-    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+    for line in text.splitlines():
         try:
             changes.append(Change(**json.loads(line)))
         except (ValueError, TypeError) as error:

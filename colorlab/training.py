@@ -134,7 +134,7 @@ class Run(Background):
         if self.output is not None:
             self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self._warn)
             found = self.folder.find(resume, recipe)
-            self.changes = ChangeLog(self.output / "changes.jsonl")
+            self.changes = ChangeLog(self.output / "changes.jsonl", anew=resume is False)
             if found is not None:
                 self._go_back_to(found)
         elif resume:

@@ -33,10 +33,29 @@ def test_a_line_cut_short_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     whole = path.read_text()
     for end in range(len(whole)):
         path.write_text(whole[:end])
-        assert ChangeLog(path).changes == CHANGES[: whole[:end].count("\n")]
+        log = ChangeLog(path)
+        assert log.changes == CHANGES[: whole[:end].count("\n")]
+        log.add(Change(11, "sample_every", 3))  # after it there are whole lines alone
+        assert ChangeLog(path).changes == log.changes
 
 
-@pytest.mark.parametrize("line", ["nonsense", '{"step": 3}', "[1, 2]"])
+def test_a_file_that_was_removed_meanwhile_begins_anew(tmp_path: Path) -> None:
+    log = ChangeLog(tmp_path / "changes.jsonl")
+    log.add(CHANGES[0])
+    log.path.unlink()
+    log.add(CHANGES[1])
+    assert ChangeLog(log.path).changes == CHANGES[1:]
+
+
+def test_a_run_that_begins_anew_knows_nothing_of_an_earlier_ones_changes(tmp_path: Path) -> None:
+    ChangeLog(tmp_path / "changes.jsonl").add(CHANGES[0])
+    log = ChangeLog(tmp_path / "changes.jsonl", anew=True)
+    assert log.changes == []
+    log.add(CHANGES[1])
+    assert ChangeLog(log.path).changes == CHANGES[1:]
+
+
+@pytest.mark.parametrize("line", ["nonsense", '{"step": 3}', "[1, 2]", "\0\0"])
 def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "changes.jsonl"
     path.write_text(f"{line}\n" + json.dumps(vars(CHANGES[0])) + "\n")

@@ -165,13 +165,14 @@ class Checkpoints:
             self._mirror.send_file(Path(path))
 
     def close(self, timeout: float = 60.0) -> None:
-        """Wait for the mirror, at most ``timeout`` seconds; ``warn`` is told what is not copied."""
-        missing = self._mirror.wait(timeout) if self._mirror else []
+        """Wait for the mirror, at most ``timeout`` seconds, and have it try again what failed;
+        ``warn`` is told what is not copied."""
+        missing = self._mirror.finish(timeout) if self._mirror else []
         if missing:
             self.warn(
-                f"{', '.join(path.name for path in missing)} was not yet copied to "
-                f"{self._shelves[1].folder} after {timeout:g} s, and will not be if the program "
-                f"ends now. It is kept in {missing[0].parent}: copy it from there."
+                f"{', '.join(path.name for path in missing)} was not copied to "
+                f"{self._shelves[1].folder}, and will not be if the program ends now. It is kept "
+                f"in {missing[0].parent}: copy it from there."
             )
 
     def _kept(self) -> str:
@@ -182,9 +183,9 @@ class Checkpoints:
 
 
 def _mirror_folder(mirror: Path, folder: Path) -> Path:
-    if mirror.absolute() == folder.absolute():
-        raise CheckpointError(f"the mirror is the folder of checkpoints itself ({mirror})")
     try:
+        if mirror.resolve() in (folder.resolve(), folder.resolve().parent):
+            raise CheckpointError(f"the mirror is the run's own folder ({mirror}): choose another")
         if mirror.exists() and not mirror.is_dir():
             raise CheckpointError(f"the mirror {mirror} is a file: choose a folder")
         if not mirror.absolute().parent.is_dir():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Mirror:
         self._current: Path | None = None
         self._running = False
         self._made = False
+        self._quiet = False  # during the last try: who waits for it tells what is missing
 
     def send_checkpoint(self, path: Path) -> None:
         """Copy a checkpoint, in place of an older one that still waits; then prune the shelf.
@@ -51,12 +53,26 @@ class Mirror:
             self._failed.pop(f"file {path.name}", None)
             self._send({**self._waiting, f"file {path.name}": path})
 
-    def wait(self, timeout: float) -> list[Path]:
-        """Wait until all is copied, at most ``timeout`` seconds; the files that are not."""
+    def wait(self, timeout: float) -> None:
+        """Until nothing is being copied, at most ``timeout`` seconds."""
         with self._change:
             self._change.wait_for(lambda: not self._running, timeout)
+
+    def finish(self, timeout: float) -> list[Path]:
+        """Wait as :meth:`wait`, and try once more what failed: the drive may be back. The files
+        that are not copied then."""
+        end = time.monotonic() + timeout
+        self.wait(timeout)
+        with self._change:
+            retries, self._failed = self._failed, {}
+            if retries:
+                self._quiet = True
+                self._send({**retries, **self._waiting})
+        self.wait(end - time.monotonic())
+        with self._change:
+            self._quiet = False
             under_way = [self._current] if self._current else []
-            return under_way + list(self._waiting.values())
+            return [*under_way, *self._waiting.values(), *self._failed.values()]
 
     def _send(self, waiting: dict[str, Path]) -> None:
         self._waiting = waiting
@@ -98,13 +114,16 @@ class Mirror:
 
     def _report(self, key: str, source: Path, error: Exception) -> None:
         with self._change:
-            if key == CHECKPOINT and key in self._waiting and not os.path.exists(source):
-                return  # pruned to make way for the newer one that waits
-            if key != CHECKPOINT:
+            if key not in self._waiting:
                 self._failed[key] = source
+            elif key == CHECKPOINT and not os.path.exists(source):
+                return  # pruned to make way for the newer one that waits
+            if self._quiet:
+                return
         cause = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         with contextlib.suppress(Exception):  # a listener's own trouble must not end the thread
             self.warn(
                 f"{source.name} could not be copied to {self.shelf.folder} ({cause}). It is kept "
-                f"in {source.parent}; will be tried again with the next checkpoint."
+                f"in {source.parent}; will be tried again with the next checkpoint, and at the "
+                f"run's end."
             )

@@ -108,8 +108,11 @@ def test_folders_that_can_not_be_are_told_at_once(tmp_path: Path, heard) -> None
         Checkpoints(tmp_path / "run", mirror=file, warn=heard.append)
     with pytest.raises(CheckpointError, match="Is the drive mounted"):
         Checkpoints(tmp_path / "run", mirror=tmp_path / "drive" / "run", warn=heard.append)
-    with pytest.raises(CheckpointError, match="is the folder of checkpoints itself"):
-        Checkpoints(tmp_path / "run", mirror=tmp_path / "run", warn=heard.append)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for own in (tmp_path / "run", tmp_path, tmp_path / "link", tmp_path / "x" / ".." / "run"):
+        with pytest.raises(CheckpointError, match="is the run's own folder"):
+            Checkpoints(tmp_path / "run", mirror=own, warn=heard.append)
+    (tmp_path / "link").unlink()
     with pytest.raises(ValueError, match="keep should be 1 or more, got 0"):
         Checkpoints(tmp_path / "run", keep=0, warn=heard.append)
     assert list(tmp_path.iterdir()) == [file]
@@ -169,12 +172,12 @@ def test_a_mirror_that_is_full_or_read_only(small_disk: Path, tmp_path: Path, he
     kept = Checkpoints(tmp_path / "run", mirror=small_disk, warn=heard.append)
     kept.save(1, tensors(1), {})
     kept.save(2, {"x": torch.zeros(100_000)}, {})
-    kept.close(20)
+    kept._mirror.wait(20)
     assert "step-00000002.ckpt could not be copied" in heard[0] and "No space left" in heard[0]
     assert not list(small_disk.glob("*.partial"))
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     kept.save(3, tensors(3), {})
-    kept.close(20)
+    kept._mirror.wait(20)
     assert len(heard) == 2 and "Read-only" in heard[1]
 
 

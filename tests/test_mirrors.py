@@ -141,7 +141,7 @@ def test_close_gives_up_in_time_and_names_what_is_missing(kept, folders, heard, 
     kept.close(timeout=0.1)
     assert 0.1 <= time.monotonic() - began < 2
     (message,) = heard
-    assert f"{ckpts(1)[0]}, {ckpts(2)[0]} was not yet copied to {folders[1]}" in message
+    assert f"{ckpts(1)[0]}, {ckpts(2)[0]} was not copied to {folders[1]}," in message
     assert str(folders[0]) in message
     gate.opened.set()
     kept.close(20)
@@ -152,7 +152,7 @@ def broken(kept, folders, heard, step: int) -> None:
     """The next save warns once, of the right things; the run's own file is there."""
     before = len(heard)
     path = kept.save(step, TENSORS, {})
-    kept.close(20)
+    kept._mirror.wait(20)
     assert read_checkpoint(path)[1]["step"] == step
     (message,) = heard[before:]
     assert f"{path.name} could not be copied to {folders[1]} (" in message
@@ -218,13 +218,38 @@ def test_another_file_that_failed_is_tried_again_with_the_next_checkpoint(
     kept.close(20)
     shutil.move(folders[1], tmp_path / "aside")
     kept.mirror_file(weights)
-    kept.close(20)
+    kept._mirror.wait(20)
     assert len(heard) == 1 and heard[0].startswith("weights.safetensors could not be copied")
     shutil.move(tmp_path / "aside", folders[1])
     weights.write_bytes(b"new")
     kept.save(1, TENSORS, {})
     kept.close(20)
     assert (folders[1] / "weights.safetensors").read_bytes() == b"new" and len(heard) == 1
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_what_failed_last_is_tried_once_more_at_the_end_and_told(
+    kept, folders, heard, tmp_path, back: bool
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"last")
+    kept.save(1, TENSORS, {})
+    kept._mirror.wait(20)
+    shutil.move(folders[1], tmp_path / "aside")
+    kept.mirror_file(weights)
+    kept.save(2, TENSORS, {})
+    kept._mirror.wait(20)
+    before = len(heard)  # each told as it failed
+    if back:
+        shutil.move(tmp_path / "aside", folders[1])
+        kept.close(20)
+        assert names(folders[1]) == [*ckpts(1, 2), "weights.safetensors"]
+        assert len(heard) == before
+    else:
+        kept.close(20)
+        (message,) = heard[before:]
+        assert "was not copied to" in message
+        assert "weights.safetensors" in message and ckpts(2)[0] in message
 
 
 def test_a_listener_that_fails_does_not_end_the_mirror(folders, tmp_path) -> None:
@@ -234,7 +259,7 @@ def test_a_listener_that_fails_does_not_end_the_mirror(folders, tmp_path) -> Non
     kept = Checkpoints(folders[0], mirror=folders[1], warn=warn)
     kept.mirror_file(tmp_path / "none")
     kept.save(1, TENSORS, {})
-    kept.close(20)
+    kept._mirror.wait(20)
     assert names(folders[1]) == ckpts(1)
 
 

@@ -57,7 +57,7 @@ class Feed:
         Raises:
             ValueError: a batch can't be dealt to the processes evenly.
         """
-        from accelerate import skip_first_batches
+        from accelerate.data_loader import prepare_data_loader, skip_first_batches
 
         if stage.batch_size % accelerator.num_processes:
             raise ValueError(
@@ -79,7 +79,15 @@ class Feed:
             weights=None if stage.balance == 1 else photos.weights(stage.balance),
             samples=stage.steps * stage.batch_size,
         )
-        loader = accelerator.prepare_data_loader(loader, device_placement=False)
+        # Not the accelerator's own method: it would keep each stage's photos in memory to the end.
+        loader = prepare_data_loader(
+            loader,
+            num_processes=accelerator.num_processes,
+            process_index=accelerator.process_index,
+            # A recipe's batch is that of all processes together: their number changes nothing.
+            split_batches=True,
+            rng_types=[],  # nothing is drawn from generators that the processes would have to share
+        )
         return ahead(skip_first_batches(loader, done) if done else loader)
 
     def _memory(self, processes: int) -> int:

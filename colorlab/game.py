@@ -338,17 +338,14 @@ def global_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _accelerator(device: torch.device, precision: str):  # noqa: ANN202
-    from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
+    from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
 
     # The state is one for the whole process; a second run may want another precision or device.
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(
-        rng_types=[],  # nothing is drawn from generators that the processes would have to share
         mixed_precision="no" if precision == "fp32" else precision,
         cpu=device.type == "cpu",
-        # A recipe's batch is that of all processes together, so that their number changes nothing.
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
         # Batch norm's running statistics stay each process's own; the first one's are saved.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )

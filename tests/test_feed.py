@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +56,26 @@ def test_keeping_photos_in_memory_changes_nothing(folder: Path) -> None:
 
 def test_stages_are_dealt_differently(folder: Path) -> None:
     assert not torch.equal(batches(folder)[0][:2], batches(folder, number=1)[0])
+
+
+def test_a_stage_that_is_over_gives_its_memory_back(folder: Path) -> None:
+    made, accelerator = [], Accelerator(cpu=True)
+
+    class Noted(PhotoFolder):
+        def at(self, *values, **options):
+            other = super().at(*values, **options)
+            made.append(weakref.ref(other))
+            return other
+
+    feed = Feed(RECIPE, Noted(folder))
+    for number, stage in enumerate(RECIPE.stages):
+        batches = feed.batches(number, stage, 0, accelerator)
+        assert len([next(batches) for _ in range(stage.steps)]) == stage.steps
+        assert made[number]().kept[0] > 0
+        batches.close()
+        del batches
+        gc.collect()
+    assert [reference() for reference in made] == [None, None]
 
 
 def test_a_batch_that_can_not_be_dealt_evenly_is_refused(folder: Path) -> None:

@@ -13,6 +13,7 @@ https://docs.opencv.org/4.x/de/d25/imgproc_color_conversions.html).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -288,7 +289,8 @@ def write_lab_arrays(
             stack.partial.rename(stack.path)
     finally:
         for stack in stacks:
-            stack.file.close()
+            with contextlib.suppress(OSError):  # what found no room on the disk
+                stack.file.close()
             stack.partial.unlink(missing_ok=True)
     return stacks[0].count
 

@@ -74,6 +74,7 @@ class ChangeLog:
             OSError: it could not be written; it is kept in memory.
         """
         self.changes.append(change)
+        self.changes.sort(key=lambda change: change.step)  # a run may have gone back
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

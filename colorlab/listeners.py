@@ -7,6 +7,7 @@ in a warning and asked no more.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 from collections.abc import Callable
@@ -114,7 +115,8 @@ class CsvHistory:
             self.file.flush()
 
     def close(self) -> None:
-        self.file.close()
+        with contextlib.suppress(OSError):  # told already, when the row could not be written
+            self.file.close()
 
 
 class TensorBoard:

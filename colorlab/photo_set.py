@@ -99,6 +99,10 @@ class PhotoSet(Dataset[torch.Tensor]):
         )
         return other
 
+    def weights(self, balance: float = 1.0) -> torch.Tensor:
+        """Probability of each photo, float64 (len,), sum 1; they are one set, so all alike."""
+        return torch.full((len(self),), 1 / len(self), dtype=torch.float64)
+
     def _set(
         self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
     ) -> None:

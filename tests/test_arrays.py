@@ -422,6 +422,21 @@ def test_an_error_leaves_nothing(tmp_path, bad, words):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_a_full_disk_leaves_nothing(tmp_path):
+    """Also what is still to be written when the files are closed finds no room."""
+    code = f"""
+import resource, signal, torch
+from colorlab.arrays import write_lab_arrays
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+write_lab_arrays({str(tmp_path)!r}, [torch.zeros(3, 64, 64).byte()] * 99, side=64, per_file=12)
+"""
+    pytest.importorskip("resource", reason="Windows has no such limit")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "OSError" in done.stderr and "File too large" in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_lightness_is_named_last(tmp_path, monkeypatch):
     """A run killed between two renames leaves what cannot be taken for a set."""
     rename, done = Path.rename, []

@@ -70,6 +70,15 @@ def test_changes_of_a_checkpoint_join_those_of_the_log() -> None:
     assert log.changes == CHANGES
 
 
+def test_a_change_at_an_earlier_step_comes_before_those_of_later_ones(tmp_path: Path) -> None:
+    log = ChangeLog(tmp_path / "changes.jsonl")
+    again = [Change(4, "color_weight", 5.0), Change(4, "color_weight", 7.0)]
+    for change in (CHANGES[1], CHANGES[0], *again):  # 7, 5, 7: the last one holds
+        log.add(change)
+    assert log.changes == [CHANGES[0], *again, CHANGES[1]]
+    assert log.at(4)[-1].value == 7.0
+
+
 def test_an_answered_epoch_is_known() -> None:
     log = ChangeLog()
     log.add(Change(3, "epoch", 2))

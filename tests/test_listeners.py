@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 
 import pytest
@@ -78,6 +79,18 @@ def test_what_came_after_the_checkpoint_is_replaced(tmp_path) -> None:
     again.close()
     assert [(row["step"], row["color"]) for row in rows(path)] == [("1", "0.1"), ("2", "0.7")]
     assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
+def test_a_full_disk_is_told_once_and_closing_is_quiet(tmp_path) -> None:
+    history = CsvHistory(tmp_path / "history.csv")
+    history.file.close()
+    history.file = open("/dev/full", "a", newline="")  # noqa: SIM115
+    history.writer = csv.DictWriter(history.file, history.COLUMNS)
+    with pytest.raises(OSError, match="No space left"):
+        history(step(1, color=0.5))
+    history.close()
+    assert history.file.closed
 
 
 # --- TensorBoard ----------------------------------------------------------------------------------

@@ -273,6 +273,13 @@ def test_memory_and_threads_change_no_byte(folders, augment):
     assert all(torch.equal(a, b) for a, b in zip(whole, quick.__getitems__(items), strict=True))
 
 
+def test_one_set_is_balanced_in_itself(folders):
+    pairs = PairedFolder(*folders)
+    for balance in (0.0, 0.4, 1.0):
+        expected = PhotoFolder(folders[1]).weights(balance)
+        torch.testing.assert_close(pairs.weights(balance), expected)
+
+
 def test_a_real_photo(tmp_path):
     """A gray copy of a real photo, as JPEG: luma of the color file, nearly."""
     path = PHOTOS / "alpaca.jpg"

@@ -6,7 +6,6 @@ ever seen or saved half changed.
 
 from __future__ import annotations
 
-import atexit
 import math
 import signal
 import sys
@@ -121,8 +120,10 @@ class Background:
         if self.is_alive or self.state == "finished":
             return self
         self._wanted, self.signal = "run", None
-        # A notebook that is shut down, or a script that ends, does not wait: stop and save then.
-        atexit.register(_stop_at_exit, weakref.ref(self))
+        if self._thread is None:
+            # A notebook that is shut down, or a script that ends, does not wait: stop and save
+            # then. What atexit calls comes too late: thread pools refuse work before that.
+            threading._register_atexit(_stop_at_exit, weakref.ref(self))
         self._ended.clear()
         self._thread = threading.Thread(target=self._work, name="colorlab training", daemon=True)
         self._enter("running")

@@ -57,7 +57,11 @@ class SeededSampler(Sampler[tuple[int, int]]):
                     for _ in range(rounds)
                 ]
             )[: self.samples]
-        return iter(zip(order.tolist(), seeds.tolist(), strict=True))
+        for first in range(
+            0, self.samples, 4096
+        ):  # as Python numbers, 100 bytes each
+            part = slice(first, first + 4096)
+            yield from zip(order[part].tolist(), seeds[part].tolist(), strict=True)
 
 
 def photo_loader(
@@ -173,7 +177,7 @@ class _Reader:
             while True:
                 self.free.acquire()
                 if self.stopped:
-                    break
+                    raise StopIteration  # whoever still waits for a batch must not do so for ever
                 self.drawn.put(("batch", next(source)))
         except StopIteration:
             self.drawn.put(("end", None))

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from colorlab.checkpoints import CheckpointError, Checkpoints, read_checkpoint
 from colorlab.recipes import Recipe, differences
+from colorlab.shelves import step_of
 
 HISTORY = "history"
 
@@ -65,7 +66,8 @@ class RunFolder:
         Raises:
             FileExistsError: there is a run, and ``resume`` is False.
             CheckpointError: the checkpoint named, or every one there is, is damaged.
-            ValueError: it is of another recipe; the message lists the differences.
+            ValueError: it is of another recipe (the message lists the differences), or the folder
+                holds later ones.
         """
         if resume is False:
             if self.holds_a_run():
@@ -82,6 +84,12 @@ class RunFolder:
         else:
             path = Path(resume)
             tensors, facts = read_checkpoint(path)
+            later = [p for p in self.checkpoints.candidates() if step_of(p.name) > facts["step"]]
+            if later:  # the next resume=True would take them for this run's
+                raise ValueError(
+                    f"{later[0]} comes after {path}; a run that goes back does so in a folder of "
+                    f"its own: name another output, or move the later checkpoints away"
+                )
         try:
             theirs = Recipe.from_json(facts["recipe"])
             rows = _rows(tensors.pop(HISTORY), facts["columns"])

@@ -441,7 +441,14 @@ class Run(Background):
             yield
             return
         rows = list(zip(self.history, self._seconds, strict=True))
-        history = CsvHistory(self.output / "history.csv", rows)
+        try:
+            history = CsvHistory(self.output / "history.csv", rows)
+        except OSError as error:
+            self._warn(f"history.csv could not be written ({error}); the run goes on")
+            history = None
+        if history is None:
+            yield
+            return
         self.listeners.append(history)
         try:
             yield

@@ -402,6 +402,48 @@ def test_a_stopped_run_goes_on_bit_for_bit(make, photos, tmp_path, whole, step: 
     assert (done.state, done.train()) == ("finished", again.history)
 
 
+def test_going_back_takes_a_folder_of_its_own(make, tmp_path) -> None:
+    first = tmp_path / "first"
+    make(output=first, checkpoint_every=1, keep=9).train()
+    early = first / "checkpoints" / "step-00000003.ckpt"
+    with pytest.raises(ValueError, match="step-00000005.ckpt comes after .*00003.ckpt; a run that"):
+        make(output=first, resume=early)
+    other = make(output=tmp_path / "other", resume=early)
+    assert other.step == 3
+    other.train()
+    assert final(tmp_path / "other") == final(first)
+    for step in (4, 5):
+        (first / "checkpoints" / f"step-{step:08d}.ckpt").unlink()
+    assert make(output=first, resume=early).step == 3
+
+
+PROGRAM = """
+import sys
+import time
+from colorlab import photos as module
+from colorlab.recipes import Recipe
+from colorlab.training import Run
+photos, output = sys.argv[1:]
+read = module.read_photo
+module.read_photo = lambda *words: time.sleep(0.1) or read(*words)
+recipe = Recipe.from_json(open(output + ".json").read())
+run = Run(recipe, photos, output=output, device="cpu", progress=False, keep_photos=False).start()
+while run.step < 3:
+    time.sleep(0.01)
+"""
+
+
+def test_a_script_that_ends_saves_its_run(make, photos, tmp_path) -> None:
+    """While photos are read: thread pools shut down early, and readers must not be cut off."""
+    recipe = dataclasses.replace(RECIPE, stages=(Stage("pretrain", 5_000, 16, 6, 1e-3),))
+    output = tmp_path / "run"
+    output.with_suffix(".json").write_text(recipe.to_json())
+    words = [sys.executable, "-c", PROGRAM, str(photos), str(output)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert make(recipe, output=output, resume=True).step >= 3
+
+
 def test_the_same_run_stops_and_starts(make, photos, tmp_path, whole) -> None:
     run = make(LONG, validation=photos, output=tmp_path)
     run.listeners += on_step(lambda row: row["step"] in (3, 9) and run.stop())
@@ -662,6 +704,21 @@ def test_a_disk_that_fails_does_not_stop_the_run(make, tmp_path, monkeypatch, ca
     assert (run.state, run.step, run.save()) == ("stopped", 5, None)
     monkeypatch.setattr(os, "fsync", real)
     assert run.save().is_file() and (tmp_path / "never" / "weights.safetensors").is_file()
+
+
+def test_a_history_that_can_not_be_written_does_not_stop_the_run(
+    make, tmp_path, monkeypatch, capsys
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("colorlab.training.CsvHistory", full)
+    run = make(output=tmp_path)
+    run.train()
+    assert run.state == "finished" and run.save().is_file()
+    assert "history.csv could not be written ([Errno 28] No space" in capsys.readouterr().err
+    again = make(output=tmp_path, resume=True)
+    assert again.history == run.history  # it stands in the checkpoint too
 
 
 def test_memory_that_does_not_suffice_names_a_batch_that_fits(make, monkeypatch) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from colorlab.atomic import write_whole
 
 KINDS = ("state", "step", "sample", "checkpoint", "change", "epoch", "warning")
 
@@ -100,12 +103,11 @@ class CsvHistory:
     def __init__(self, path: str | os.PathLike[str], rows: list[tuple[dict, float]] = ()):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f"{path.name}.partial")
-        with open(aside, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows({**row, "seconds": round(seconds, 2)} for row, seconds in rows)
-        os.replace(aside, path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.COLUMNS)
+        writer.writeheader()
+        writer.writerows({**row, "seconds": round(seconds, 2)} for row, seconds in rows)
+        write_whole(path, [text.getvalue().encode()])
         self.file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115
         self.writer = csv.DictWriter(self.file, self.COLUMNS)
 

@@ -57,9 +57,7 @@ class SeededSampler(Sampler[tuple[int, int]]):
                     for _ in range(rounds)
                 ]
             )[: self.samples]
-        for first in range(
-            0, self.samples, 4096
-        ):  # as Python numbers, 100 bytes each
+        for first in range(0, self.samples, 4096):  # as Python numbers, 100 bytes each
             part = slice(first, first + 4096)
             yield from zip(order[part].tolist(), seeds[part].tolist(), strict=True)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from colorlab.atomic import write_whole
 from colorlab.colorize import Colorizer
 from colorlab.photo_files import SUFFIXES, PhotoError, list_photos
 
@@ -123,19 +124,15 @@ def write_photo(image: Image.Image, target: Path) -> None:
     if image.mode == "RGBA" and suffix in NO_ALPHA:
         raise PhotoError(f"{target}: {suffix} can't hold transparency; write it as .png or .webp")
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.stem}.partial{target.suffix}")
     # Encoded in memory, written by Python: Pillow's own writing to a file takes a JPEG cut short by
     # a full disk for a whole one.
     encoded = BytesIO()
     options = {"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}
     try:
         image.save(encoded, Image.registered_extensions()[suffix], **options)
-        aside.write_bytes(encoded.getbuffer())
-        os.replace(aside, target)
     except ValueError as error:
         raise PhotoError(f"{target}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(target, [encoded.getbuffer()])
 
 
 def _writable(name: Path) -> Path:

@@ -109,6 +109,7 @@ class LabArrays(PhotoSet):
     """
 
     holds: ClassVar[str] = "lab8"
+    per_photo: ClassVar[tuple[str, ...]] = ("names", "_numbers")
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ from colorlab.devices import best_device
 from colorlab.photo_files import open_layers, upright_layers
 from colorlab.recipes import Recipe
 from colorlab.sources import starter_weights
+from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 
 Photo = str | os.PathLike[str] | Image.Image | np.ndarray
@@ -106,14 +107,10 @@ class Colorizer:
 
     def _answer(self, lightness: Tensor, seed: int) -> Tensor:
         """ab for L, both in [-1, 1]."""
-        config = self.recipe.generator
-        rgb_out = config.predicts == "rgb"
-        given = lightness_to_gray(lightness) * 2 - 1 if rgb_out else lightness
-        if config.noise_channels:
-            answer = self.generator(given, self.generator.draw_noise(len(given), seed)).float()
-        else:
-            answer = self.generator(given).float()
-        return normalize_lab(rgb_to_lab((answer + 1) / 2))[1] if rgb_out else answer
+        if self.recipe.generator.predicts == "ab":
+            return colors_of(self.generator, lightness, seed)
+        rgb = colors_of(self.generator, lightness_to_gray(lightness) * 2 - 1, seed)
+        return normalize_lab(rgb_to_lab((rgb + 1) / 2))[1]
 
     @torch.inference_mode()
     def _color(self, rgb: Image.Image, saturation: float, seed: int) -> Image.Image:

@@ -31,6 +31,7 @@ from colorlab.optimizers import (
 )
 from colorlab.recipes import Recipe, build_discriminator, build_generator
 from colorlab.tasks import input_and_truth, picture
+from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 
 
@@ -213,12 +214,9 @@ class Game:
         network = self.best_generator
         was_training = network.training
         network.eval()
-        if self.recipe.generator.noise_channels:
-            answer = network(given, network.draw_noise(len(given), seed))
-        else:
-            answer = network(given)
+        colors = colors_of(network, given, seed)
         network.train(was_training)
-        return answer.float()
+        return colors
 
     def _against_truth(
         self, given: Tensor, truth: Tensor

@@ -18,10 +18,8 @@ from PIL import Image
 from colorlab.photo_cache import Box, resize
 from colorlab.photo_files import PhotoError, canonical, list_photos, open_photo, read_photo
 from colorlab.photo_set import PhotoSet
-from colorlab.photos import split_by_name
 
 _NAMED_IN_WARNING = 20
-_FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 _ASPECT_TOLERANCE = 0.01  # 500 x 333 and 1000 x 667 are the same photo
 
 
@@ -47,6 +45,7 @@ class PairedFolder(PhotoSet):
     """
 
     holds: ClassVar[str] = "gray+rgb"
+    per_photo: ClassVar[tuple[str, ...]] = ("names", "pairs")
 
     def __init__(
         self,
@@ -111,18 +110,6 @@ class PairedFolder(PhotoSet):
             f"{gray} and {color} differ in shape, so they cannot show the same picture pixel by "
             "pixel. Expected the same width to height within 1 %: crop one, or remove the pair."
         )
-
-    def split(self, fractions: dict[str, float] = _FRACTIONS) -> dict[str, PairedFolder]:
-        """`split_by_name` of the pairs: one PairedFolder a part, with this one's settings."""
-        parts = split_by_name(self.names, fractions)
-        return {part: self._only(set(names)) for part, names in parts.items()}
-
-    def _only(self, names: set[str]) -> PairedFolder:
-        chosen = [i for i, name in enumerate(self.names) if name in names]
-        other = self.at(self.size)  # what is in memory goes by number, and the numbers change
-        other.names = [self.names[i] for i in chosen]
-        other.pairs = [self.pairs[i] for i in chosen]
-        return other
 
 
 def _by_stem(folder: Path) -> dict[str, str]:

@@ -1,15 +1,23 @@
-"""What every data set of this course has in common: squares cut from working pictures."""
+"""What every data set of this course has in common: squares cut from working pictures, and a split
+by name."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import ClassVar, Self
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from colorlab.photo_cache import Cut, Kept, Threads
+from colorlab.photo_files import canonical
+
+FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 
 class PhotoSet(Dataset[torch.Tensor]):
@@ -36,6 +44,7 @@ class PhotoSet(Dataset[torch.Tensor]):
     """
 
     holds: ClassVar[str]
+    per_photo: ClassVar[tuple[str, ...]]  # attributes with an entry for each photo
     names: list[str]
 
     def __init__(
@@ -103,6 +112,20 @@ class PhotoSet(Dataset[torch.Tensor]):
         """Probability of each photo, float64 (len,), sum 1; they are one set, so all alike."""
         return torch.full((len(self),), 1 / len(self), dtype=torch.float64)
 
+    def split(self, fractions: dict[str, float] = FRACTIONS) -> dict[str, Self]:
+        """`split_by_name` of the photos: one set a part, with this one's settings and a memory of
+        its own."""
+        parts = split_by_name(self.names, fractions)
+        return {part: self._only(set(names)) for part, names in parts.items()}
+
+    def _only(self, names: set[str]) -> Self:
+        chosen = [i for i, name in enumerate(self.names) if name in names]
+        other = self.at(self.size)  # what is in memory goes by number, and the numbers change
+        for attribute in self.per_photo:
+            entries = getattr(self, attribute)
+            setattr(other, attribute, [entries[i] for i in chosen])
+        return other
+
     def _set(
         self, size: int | None, augment: bool, scale: tuple[float, float], keep: int, threads: int
     ) -> None:
@@ -111,3 +134,36 @@ class PhotoSet(Dataset[torch.Tensor]):
         self.size, self.augment, self.scale = size, augment, scale
         self._kept = Kept(keep)
         self._threads = Threads(threads)
+
+
+def split_by_name(
+    names: Iterable[str | PurePath], fractions: dict[str, float] = FRACTIONS
+) -> dict[str, list[Any]]:
+    """Deal names into parts by a hash of each name alone, in the order given.
+
+    BLAKE2b (RFC 7693) of the name, as a number in [0, 1), falls into one part's share of that
+    interval. A photo's part depends on nothing but its name and the fractions: adding, removing
+    or reordering other photos never moves it, on any machine. The shares are met on average only.
+    Near-duplicates under different names can be parted; group them first where that matters.
+
+    names: relative to the data's folder (`PhotoFolder.names`), so the same everywhere.
+    fractions: part -> share; at least 0, with a sum of 1.
+    Raises ValueError for other fractions and for absolute paths.
+    """
+    if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
+        raise ValueError(f"fractions={fractions}: expected shares of at least 0 with a sum of 1.")
+    parts: dict[str, list[Any]] = {part: [] for part in fractions}
+    ends = np.cumsum(list(fractions.values()))
+    for name in names:
+        text = name.as_posix() if isinstance(name, PurePath) else name
+        if os.path.isabs(text):
+            raise ValueError(
+                f"{text} is an absolute path, which differs from machine to machine, and so would "
+                "the split. Give names relative to the folder, as PhotoFolder.names has them."
+            )
+        digest = hashlib.blake2b(canonical(text).encode(), digest_size=6).digest()
+        place = int.from_bytes(digest, "big") / 2**48
+        # The last end can be 1 - 1e-16 after the sum.
+        number = min(int(np.searchsorted(ends, place, side="right")), len(ends) - 1)
+        parts[list(fractions)[number]].append(name)
+    return parts

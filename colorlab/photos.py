@@ -9,20 +9,18 @@ Lab is not made here: whole batches are converted later, on the device that trai
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
-import numpy as np
 import torch
 
 from colorlab.photo_batches import photo_loader
-from colorlab.photo_files import PhotoError, canonical, list_photos, open_photo, read_photo
-from colorlab.photo_set import PhotoSet
+from colorlab.photo_files import PhotoError, list_photos, open_photo, read_photo
+from colorlab.photo_set import PhotoSet, split_by_name
 
 __all__ = [
     "PhotoError",
@@ -33,7 +31,6 @@ __all__ = [
 ]
 
 _NAMED_IN_WARNING = 20
-_FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 
 def _problem(path: Path) -> str | None:
@@ -62,6 +59,7 @@ class PhotoFolder(PhotoSet):
     """
 
     holds: ClassVar[str] = "rgb"
+    per_photo: ClassVar[tuple[str, ...]] = ("names", "paths", "folder_of")
 
     def __init__(
         self,
@@ -126,50 +124,3 @@ class PhotoFolder(PhotoSet):
         )
         totals = counts.double() ** balance
         return (totals / totals.sum() / counts)[number]
-
-    def split(self, fractions: dict[str, float] = _FRACTIONS) -> dict[str, PhotoFolder]:
-        """`split_by_name` of the photos: one PhotoFolder a part, with this one's settings
-        and a memory of its own."""
-        parts = split_by_name(self.names, fractions)
-        return {part: self._only(set(names)) for part, names in parts.items()}
-
-    def _only(self, names: set[str]) -> PhotoFolder:
-        chosen = [i for i, name in enumerate(self.names) if name in names]
-        other = self.at(self.size)  # what is in memory goes by number, and the numbers change
-        other.names = [self.names[i] for i in chosen]
-        other.paths = [self.paths[i] for i in chosen]
-        other.folder_of = [self.folder_of[i] for i in chosen]
-        return other
-
-
-def split_by_name(
-    names: Iterable[str | PurePath], fractions: dict[str, float] = _FRACTIONS
-) -> dict[str, list[Any]]:
-    """Deal names into parts by a hash of each name alone, in the order given.
-
-    BLAKE2b (RFC 7693) of the name, as a number in [0, 1), falls into one part's share of that
-    interval. A photo's part depends on nothing but its name and the fractions: adding, removing
-    or reordering other photos never moves it, on any machine. The shares are met on average only.
-    Near-duplicates under different names can be parted; group them first where that matters.
-
-    names: relative to the data's folder (`PhotoFolder.names`), so the same everywhere.
-    fractions: part -> share; at least 0, with a sum of 1.
-    Raises ValueError for other fractions and for absolute paths.
-    """
-    if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
-        raise ValueError(f"fractions={fractions}: expected shares of at least 0 with a sum of 1.")
-    parts: dict[str, list[Any]] = {part: [] for part in fractions}
-    ends = np.cumsum(list(fractions.values()))
-    for name in names:
-        text = name.as_posix() if isinstance(name, PurePath) else name
-        if os.path.isabs(text):
-            raise ValueError(
-                f"{text} is an absolute path, which differs from machine to machine, and so would "
-                "the split. Give names relative to the folder, as PhotoFolder.names has them."
-            )
-        digest = hashlib.blake2b(canonical(text).encode(), digest_size=6).digest()
-        place = int.from_bytes(digest, "big") / 2**48
-        # The last end can be 1 - 1e-16 after the sum.
-        number = min(int(np.searchsorted(ends, place, side="right")), len(ends) - 1)
-        parts[list(fractions)[number]].append(name)
-    return parts

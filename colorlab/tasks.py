@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from colorlab.arrays import lab8_to_lab
 from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
 
 HOLDS = {"rgb": 3, "gray+rgb": 4, "lab8": 3}
@@ -40,19 +41,12 @@ def input_and_truth(batch: Tensor, holds: str, predicts: str) -> tuple[Tensor, T
         )
     if predicts == "ab":
         if holds == "lab8":
-            from colorlab.arrays import lab8_to_lab
-
             return normalize_lab(lab8_to_lab(batch))
         lightness, ab = normalize_lab(rgb_to_lab(batch[:, -3:]))
         if holds == "gray+rgb":  # the lightness is that of the gray file
             lightness, _ = normalize_lab(rgb_to_lab(batch[:, :1].expand(-1, 3, -1, -1)))
         return lightness, ab
-    if holds == "lab8":
-        from colorlab.arrays import lab8_to_lab
-
-        rgb = lab_to_rgb(lab8_to_lab(batch))
-    else:
-        rgb = batch[:, -3:].float() / 255
+    rgb = lab_to_rgb(lab8_to_lab(batch)) if holds == "lab8" else batch[:, -3:].float() / 255
     if holds == "gray+rgb":
         gray = batch[:, :1].float() / 255
     else:

@@ -171,6 +171,12 @@ class UNet(nn.Module):
         return (noise if noise.dim() == 4 else noise[:, :, None, None]).expand(shape)
 
 
+def colors_of(generator: nn.Module, given: Tensor, seed: int = 0) -> Tensor:
+    """What a generator of this course answers, float32; what noise it takes comes from ``seed``."""
+    noise = [generator.draw_noise(len(given), seed)] if hasattr(generator, "draw_noise") else []
+    return generator(given, *noise).float()
+
+
 class Dropout(nn.Dropout):
     """``nn.Dropout`` that draws from a generator of its own where it has one (``random``), so that
     a run in the background and the notebook beside it don't share random numbers."""

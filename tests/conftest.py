@@ -1,12 +1,38 @@
-"""Settings for every test: one thread a process, since pytest-xdist brings the processes."""
+"""Settings for every test (one thread a process, since pytest-xdist brings the processes), and
+photos that were made."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
+
+from colorlab.photos import PhotoFolder
 
 torch.set_num_threads(1)
 
 # A busy machine is no bug: hypothesis must not fail an example for the time it took.
 settings.register_profile("colorlab", deadline=None)
 settings.load_profile("colorlab")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """Six photos of 64 × 64: a colored disc on a two-colored slope."""
+    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64] / 63
+    for i in range(6):
+        a, b, disc = rng.uniform(0, 255, (3, 3))
+        picture = a + (b - a) * ((x + i * y) / (1 + i))[..., None]
+        picture[(x - 0.5) ** 2 + (y - rng.uniform(0.3, 0.7)) ** 2 < 0.05] = disc
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def batch(photos: Path) -> torch.Tensor:
+    return torch.stack([PhotoFolder(photos, size=16)[i] for i in range(4)])

@@ -2,18 +2,18 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from made import check_threads_and_workers
 from PIL import Image
 from skimage.color import rgb2lab
 from torch.utils.data import DataLoader
 
 from colorlab.arrays import LabArrays, lab8_to_lab, lab_to_lab8, write_lab_arrays
-from colorlab.photos import open_photo, photo_loader
+from colorlab.photos import open_photo
 
 PHOTOS = Path(__file__).resolve().parent.parent / "data/photos/val"
 COUNTS = {1: 4, 2: 3, 10: 2}  # ab10 belongs after ab2; by spelling it would come before
@@ -162,16 +162,7 @@ def test_layouts(folder, data, layout):
 def test_threads_and_workers_see_the_same(folder, data):
     photos = LabArrays(folder, part="all", size=10, augment=True, scale=(1.0, 1.3))
     items = [(index % 9, index) for index in range(400)]
-    serial = [photos[item] for item in items]
-    with ThreadPoolExecutor(8) as pool:
-        for one, other in zip(serial, pool.map(photos.__getitem__, items), strict=True):
-            assert torch.equal(one, other)
-    epochs = []
-    for workers in (0, 1):
-        generator = torch.Generator().manual_seed(4)
-        loader = photo_loader(photos, 3, generator=generator, num_workers=workers)
-        epochs.append(torch.cat(list(loader)))
-    assert epochs[0].shape == (9, 3, 10, 10) and torch.equal(*epochs)
+    assert check_threads_and_workers(photos, items, 3).shape == (9, 3, 10, 10)
 
 
 def test_spawned_worker(folder, data):

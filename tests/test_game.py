@@ -5,58 +5,20 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from made import RECIPE, same, weights, with_
 from torch import Tensor, nn
 
 from colorlab import devices
 from colorlab.color import rgb_to_lab
 from colorlab.game import Game
-from colorlab.photos import PhotoFolder
 from colorlab.recipes import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    OptimizationConfig,
     Recipe,
     Stage,
 )
-
-RECIPE = Recipe(
-    name="test",
-    generator=GeneratorConfig(levels=3, base=4, cap=16),
-    discriminator=DiscriminatorConfig(base=4, layers=1),
-    optimization=OptimizationConfig(precision="fp32"),
-    stages=(Stage("pretrain", 2, 16, 2, 1e-3), Stage("adversarial", 3, 16, 2, 1e-3, 2e-3)),
-)
-
-
-def with_(recipe: Recipe = RECIPE, **sections: dict) -> Recipe:
-    """The recipe with some fields of some sections changed."""
-    parts = {k: dataclasses.replace(getattr(recipe, k), **v) for k, v in sections.items()}
-    return dataclasses.replace(recipe, **parts)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> Path:
-    """Six photos of 64 × 64: a colored disc on a two-colored slope."""
-    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    y, x = np.mgrid[:64, :64] / 63
-    for i in range(6):
-        a, b, disc = rng.uniform(0, 255, (3, 3))
-        picture = a + (b - a) * ((x + i * y) / (1 + i))[..., None]
-        picture[(x - 0.5) ** 2 + (y - rng.uniform(0.3, 0.7)) ** 2 < 0.05] = disc
-        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{i}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def batch(photos: Path) -> Tensor:
-    return torch.stack([PhotoFolder(photos, size=16)[i] for i in range(4)])
 
 
 @pytest.fixture
@@ -65,14 +27,6 @@ def make() -> Callable[..., Game]:
         return Game(recipe, device="cpu", **choices)
 
     return game
-
-
-def weights(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
-def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 # --- one step -------------------------------------------------------------------------------------

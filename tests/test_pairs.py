@@ -2,16 +2,16 @@
 
 import unicodedata
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from made import check_threads_and_workers
 from PIL import Image
 
 from colorlab.pairs import PairedFolder
-from colorlab.photos import PhotoError, PhotoFolder, photo_loader, split_by_name
+from colorlab.photos import PhotoError, PhotoFolder, split_by_name
 
 PHOTOS = Path(__file__).resolve().parent.parent / "data/photos/val"
 
@@ -246,16 +246,7 @@ def test_at(folders):
 def test_threads_and_workers_see_the_same(folders):
     pairs = PairedFolder(*folders, size=12, augment=True, scale=(1.0, 1.3))
     items = [(index % 10, index) for index in range(200)]
-    serial = [pairs[item] for item in items]
-    with ThreadPoolExecutor(8) as pool:
-        for one, other in zip(serial, pool.map(pairs.__getitem__, items), strict=True):
-            assert torch.equal(one, other)
-    epochs = []
-    for workers in (0, 1):
-        generator = torch.Generator().manual_seed(4)
-        loader = photo_loader(pairs, 5, generator=generator, num_workers=workers)
-        epochs.append(torch.cat(list(loader)))
-    assert epochs[0].shape == (10, 4, 12, 12) and torch.equal(*epochs)
+    assert check_threads_and_workers(pairs, items, 5).shape == (10, 4, 12, 12)
 
 
 @pytest.mark.parametrize("augment", [True, False])

@@ -21,56 +21,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made import RECIPE, same, weights, with_
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorlab.devices import bf16_is_fast
 from colorlab.epochs import Answer, EpochQuestion
 from colorlab.listeners import Event
 from colorlab.photos import PhotoError, PhotoFolder
 from colorlab.recipes import (
-    DiscriminatorConfig,
-    GeneratorConfig,
     ObjectiveConfig,
-    OptimizationConfig,
     Recipe,
     Stage,
 )
 from colorlab.training import OutOfMemory, Run, TrainingDiverged
 from colorlab.weights import load_weights
 
-RECIPE = Recipe(
-    name="test",
-    generator=GeneratorConfig(levels=3, base=4, cap=16),
-    discriminator=DiscriminatorConfig(base=4, layers=1),
-    optimization=OptimizationConfig(precision="fp32"),
-    stages=(Stage("pretrain", 2, 16, 2, 1e-3), Stage("adversarial", 3, 16, 2, 1e-3, 2e-3)),
-)
 ADVERSARIAL_LOSSES = {"generator", "discriminator", "logit_real", "logit_fake"}
-
-
-def with_(recipe: Recipe = RECIPE, **sections: dict) -> Recipe:
-    """The recipe with some fields of some sections changed."""
-    parts = {k: dataclasses.replace(getattr(recipe, k), **v) for k, v in sections.items()}
-    return dataclasses.replace(recipe, **parts)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> Path:
-    """Six photos of 64 × 64: a colored disc on a two-colored slope."""
-    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    y, x = np.mgrid[:64, :64] / 63
-    for i in range(6):
-        a, b, disc = rng.uniform(0, 255, (3, 3))
-        picture = a + (b - a) * ((x + i * y) / (1 + i))[..., None]
-        picture[(x - 0.5) ** 2 + (y - rng.uniform(0.3, 0.7)) ** 2 < 0.05] = disc
-        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{i}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def batch(photos: Path) -> Tensor:
-    return torch.stack([PhotoFolder(photos, size=16)[i] for i in range(4)])
 
 
 @pytest.fixture
@@ -89,14 +56,6 @@ def on_step(act: Callable[[dict], object]) -> list[Callable[[Event], None]]:
             act(event.data)
 
     return [listen]
-
-
-def weights(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
-def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
 # --- learning rates -------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from colorlab.atomic import write_whole
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,4 @@ def _write(path: Path, records: dict[str, Record]) -> None:
     """Whole or not at all: two notebooks may write at once, and a kernel may be killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({name: asdict(record) for name, record in sorted(records.items())}, indent=1)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        os.replace(scratch, path)
-    except OSError:
-        os.unlink(scratch)
-        raise
+    write_whole(path, [f"{text}\n".encode()])

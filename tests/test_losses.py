@@ -237,7 +237,7 @@ def test_it_stays_in_eval_mode_and_learns_nothing_from_what_it_sees(
 
 def test_diversity_worked_out_by_hand() -> None:
     zeros, noise = torch.zeros(2, 1, 1, 2), torch.zeros(2, 2)
-    other = torch.tensor([[1.0, 3.0], [2.0, 2.0]])  # mean distances of the noise: 2, 2
+    other = torch.tensor([[1.0, 3.0], [4.0, 4.0]])  # mean distances of the noise: 2, 4
     second = torch.tensor([[[[0.1, 0.3]]], [[[8.0, 8.0]]]])  # of the colors: 0.2, 8
     got = DiversityLoss(bound=0.5)(zeros, second, noise, other)
     assert float(got) == pytest.approx(-(0.1 + 0.5) / 2)

@@ -48,7 +48,9 @@ def test_the_steps_are_adams(decay, layout):
     ours, plain = network(layout), network()
     optimizer = adam(parameter_groups(ours), recipe(betas=(0.5, 0.99), weight_decay=decay), CPU)
     set_rate(optimizer, 1e-2)
+    places = [parameter.data_ptr() for parameter in ours.parameters()]
     run(ours, optimizer)
+    assert [parameter.data_ptr() for parameter in ours.parameters()] == places  # no copies
     kind = torch.optim.AdamW if decay else torch.optim.Adam
     settings = {"weight_decay": decay} if decay else {}
     run(plain, kind(plain.parameters(), lr=1e-2, betas=(0.5, 0.99), foreach=False, **settings))

@@ -1,5 +1,6 @@
 """colorlab.photo_batches on data sets that are no photos; those are in test_photos.py."""
 
+import collections
 import gc
 import subprocess
 import sys
@@ -93,6 +94,13 @@ def test_one_generator_state_gives_the_rest_of_an_interrupted_epoch():
     again = skip_first_batches(photo_loader(Numbers(), 4, generator=generator), 2)
     assert torch.equal(torch.cat(list(ahead(again))), torch.cat(rest))
     assert len(used) == 2
+
+
+def test_long_epochs_deal_every_photo_equally_often_and_no_seed_twice():
+    generator = torch.Generator().manual_seed(3)
+    drawn = list(photo_loader(Numbers(), 4, generator=generator, samples=10_000).sampler)
+    assert collections.Counter(index for index, _ in drawn) == dict.fromkeys(range(20), 500)
+    assert len({seed for _, seed in drawn}) == 10_000
 
 
 # --- ahead ---------------------------------------------------------------------------------------

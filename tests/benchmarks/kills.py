@@ -64,21 +64,20 @@ def whole(output: Path, change: bool) -> tuple[bytes, float, float]:
     return (output / "weights.safetensors").read_bytes(), first, time.monotonic() - began
 
 
-def killed(output: Path, change: bool, delay: float) -> tuple[bytes, str]:
+def killed(output: Path, change: bool, delay: float) -> tuple[bytes, str] | None:
     """The weights of a run that is killed after ``delay`` seconds and resumed, and what was left
-    when it died."""
+    when it died; None where it had ended by itself."""
     child = process(output, change)
     time.sleep(delay)
-    alive = child.poll() is None
     child.kill()
-    child.wait()
+    if child.wait() == 0:
+        return None
     names = [path.name for path in output.rglob("*")] if output.exists() else []
     done = max((int(n[5:-5]) for n in names if n.endswith(".ckpt")), default=0)
     writing = ", in the middle of a write" if any(n.endswith(".partial") for n in names) else ""
     child = process(output, change)
     assert child.wait() == 0, child.stderr.read()
-    how = f"killed after checkpoint {done}{writing}" if alive else "ended before it was killed"
-    return (output / "weights.safetensors").read_bytes(), how
+    return (output / "weights.safetensors").read_bytes(), f"after checkpoint {done}{writing}"
 
 
 def main() -> None:
@@ -96,12 +95,20 @@ def main() -> None:
         for change, runs in ((False, options.runs), (True, 1)):
             wanted, first, end = whole(Path(folder, f"whole-{change}"), change)
             print(f"left alone: {end:.1f} s, first step after {first:.1f} s", flush=True)
-            same = 0
-            for number in range(runs):
-                delay = chance.uniform(first, end)
-                got, how = killed(Path(folder, f"{change}-{number}"), change, delay)
+            same = tried = died = 0
+            while died < runs:
+                result = killed(
+                    Path(folder, f"{change}-{tried}"), change, chance.uniform(first, end)
+                )
+                tried += 1
+                if result is None:
+                    print("  ended before it was killed: not counted", flush=True)
+                    continue
+                died += 1
+                got, how = result
                 same += got == wanted
-                print(f"  {how}: {'identical' if got == wanted else 'DIFFERENT'}", flush=True)
+                told = "identical" if got == wanted else "DIFFERENT"
+                print(f"  killed {how}: {told}", flush=True)
             what = ", with changes of λ and both learning rates" if change else ""
             print(f"{same} of {runs} killed runs ended identical, byte for byte{what}", flush=True)
 

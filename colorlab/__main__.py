@@ -161,7 +161,7 @@ def _colorize(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from colorlab import recipes
+    from colorlab import launch, recipes
     from colorlab.epochs import ask_in_terminal
     from colorlab.listeners import TensorBoard
     from colorlab.training import Run
@@ -195,6 +195,7 @@ def _train(options: argparse.Namespace) -> int:
         ask=ask_in_terminal,
     )
     run.train()
+    launch.leave()
     if run.is_main and run.step == recipe.steps and run.state == "stopped":
         raise OSError(
             f"the run is at its end, but {run.output} could not take its weights; make room there, "

@@ -125,7 +125,8 @@ class Background:
             # then. What atexit calls comes too late: thread pools refuse work before that.
             threading._register_atexit(_stop_at_exit, weakref.ref(self))
         self._ended.clear()
-        self._thread = threading.Thread(target=self._work, name="colorlab training", daemon=True)
+        # No daemon: one that still frees its tensors while the interpreter is taken down aborts it.
+        self._thread = threading.Thread(target=self._work, name="colorlab training")
         self._enter("running")
         self._thread.start()
         return self

@@ -14,6 +14,7 @@ import pickle
 import pickletools
 import signal
 import sys
+import time
 import threading
 import uuid
 from collections.abc import Iterator
@@ -76,13 +77,26 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
     return Path(output)
 
 
+def leave() -> None:
+    """At the end of one process of several: wait for the others, then part. Alone, do nothing.
+
+    A process that ended while gloo's threads still let go of the last tensors would be aborted,
+    and the launcher would report a failure (pytorch's pull request 179291 tells how). Nothing says
+    when they are done; after a moment they are.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        time.sleep(0.2)
+        torch.distributed.destroy_process_group()
+
+
 def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
     """What each process does."""
     from colorlab.training import Run
 
     run = Run(recipe, photos, **settings)
     run.train()
-    torch.distributed.destroy_process_group()
+    leave()
     if run.signal is not None:  # to return now would wait for a launcher that is ending
         sys.exit(STOPPED)
 

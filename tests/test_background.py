@@ -171,3 +171,24 @@ Told().start()
     )
     assert done.stdout.split() == ["running", "0", "stopped", "0"] and done.returncode == 0
     assert done.stderr == ""
+
+
+def test_a_program_that_ends_waits_for_what_its_thread_still_does() -> None:
+    """Freeing tensors, for one: cut off in the middle of that, torch aborts the process."""
+    code = """
+import sys, time; sys.path.insert(0, {!r})
+from test_background import Counter
+class Slow(Counter):
+    def _work(self):
+        super()._work()
+        time.sleep(0.5)
+        print("freed", flush=True)
+job = Slow(3)
+job.start().wait()
+print(job.state, flush=True)
+"""
+    here = __file__.rpartition("/")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(here)], capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout.split(), done.returncode) == (["finished", "freed"], 0), done.stderr

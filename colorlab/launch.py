@@ -14,8 +14,8 @@ import pickle
 import pickletools
 import signal
 import sys
-import time
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -229,7 +229,7 @@ class Run(Background):
         stage = self.recipe.stages[number]
         while self.step < before + stage.steps:
             self._between_steps()
-            if self._stop_wanted:
+            if self._stops_here():
                 return
             began = time.monotonic()
             for change in self.changes.at(self.step + 1):  # known already in a run that is resumed
@@ -268,12 +268,16 @@ class Run(Background):
             return losses
         raise OutOfMemory(self._too_large(stage, batch, problem))
 
-    def _between_steps(self) -> None:
-        super()._between_steps()
-        if self.processes > 1:  # a signal may have reached one of them alone
-            stop = torch.tensor([float(self._stop_wanted)], device=self.game.device)
-            if self.game.accelerator.reduce(stop, "sum").item() > 0:
-                self._wanted = "stop"
+    def _stops_here(self) -> bool:
+        """Whether the run stops before the next step.
+
+        Several processes agree on it: a signal may reach one alone, or each at another moment, and
+        a process that took the next step without the others would wait for them in vain.
+        """
+        if self.processes == 1:
+            return self._stop_wanted
+        stop = torch.tensor([float(self._stop_wanted)], device=self.game.device)
+        return self.game.accelerator.reduce(stop, "sum").item() > 0
 
     @property
     def seconds(self) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorlab import recipes
 from colorlab.__main__ import main
 from colorlab.recipes import (
     DiscriminatorConfig,
@@ -23,6 +24,7 @@ from colorlab.recipes import (
     Recipe,
     Stage,
 )
+from colorlab.training import Run
 from colorlab.weights import load_weights
 
 # Instance norm and no dropout: batch norm and the draws of dropout do depend on how a batch is
@@ -105,9 +107,6 @@ def test_two_processes_stop_at_a_signal_and_one_goes_on(here: Path, capsys) -> N
     step = int(checkpoint.stem.removeprefix("step-"))
     assert step == len(rows(output)) < 3000
     # With another number of processes: the same recipe, the same step, the next ones follow.
-    from colorlab import recipes
-    from colorlab.training import Run
-
     run = Run(
         recipes.get(str(here / "long.json")),
         here / "photos",
@@ -119,6 +118,24 @@ def test_two_processes_stop_at_a_signal_and_one_goes_on(here: Path, capsys) -> N
     )
     assert run.step == step
     assert [row["step"] for row in run.train()] == list(range(1, step + 3))
+
+
+def test_a_signal_while_the_processes_agree_waits_for_the_next_step(here: Path) -> None:
+    """It came too late for the other process, which goes on and would wait in vain."""
+    run = Run(RECIPE, here / "photos", device="cpu", progress=False)
+    run.processes = 2  # this one, and one that hears of no signal
+    reduce = run.game.accelerator.reduce
+
+    def signaled(tensor, how):
+        total = reduce(tensor, how)
+        if how == "sum" and run.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.5)  # the main thread hears of it
+        return total
+
+    run.game.accelerator.reduce = signaled
+    run.train()
+    assert (run.state, run.step, run.signal) == ("stopped", 4, signal.SIGTERM)
 
 
 def test_a_batch_that_can_not_be_dealt_out_is_told(here: Path) -> None:

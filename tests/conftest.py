@@ -3,6 +3,7 @@ photos that were made."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from colorlab.photos import PhotoFolder
 
 torch.set_num_threads(1)
 
-# A busy machine is no bug: hypothesis must not fail an example for the time it took.
-settings.register_profile("colorlab", deadline=None)
-settings.load_profile("colorlab")
+# A busy machine is no bug: hypothesis must not fail an example for the time it took. Every run
+# tries the same examples; new ones are looked for with HYPOTHESIS_PROFILE=explore.
+settings.register_profile("colorlab", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "colorlab"))
 
 
 @pytest.fixture(scope="session")

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from made import with_
 
 from colorlab.launch import ProcessFailed, in_notebook
-from colorlab.recipes import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    OptimizationConfig,
-    Recipe,
-    Stage,
-)
+from colorlab.recipes import Recipe, Stage
 from colorlab.weights import load_weights
 
-RECIPE = Recipe(
-    name="launched",
-    generator=GeneratorConfig(levels=2, base=4, cap=8, norm="instance", dropout=0.0),
-    discriminator=DiscriminatorConfig(base=4, layers=1, norm="instance"),
-    optimization=OptimizationConfig(precision="fp32"),
+RECIPE = dataclasses.replace(
+    with_(
+        generator={"levels": 2, "cap": 8, "norm": "instance", "dropout": 0.0},
+        discriminator={"norm": "instance"},
+    ),
     stages=(Stage("adversarial", 3, 16, 2),),
 )
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> Path:
-    folder, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    for number in range(4):
-        pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number}.png")
-    return folder
 
 
 def launched(photos: Path, output: Path, recipe: Recipe = RECIPE, **settings) -> Path:
@@ -99,3 +85,30 @@ def test_what_the_notebook_alone_knows_is_named(photos: Path, tmp_path: Path, mo
     monkeypatch.setattr(__main__, "listen", listen, raising=False)
     with pytest.raises(TypeError, match="listeners holds something that is defined in this noteb"):
         launched(photos, tmp_path / "run", listeners=[listen])
+
+
+LEAVING = """
+import sys, time
+import torch.distributed
+from colorlab.launch import leave
+leave()  # alone
+rank, store = int(sys.argv[1]), torch.distributed.FileStore(sys.argv[2], 2)
+torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+torch.distributed.barrier()
+time.sleep(rank)
+began = time.monotonic()
+leave()
+print(time.monotonic() - began, torch.distributed.is_initialized())
+"""
+
+
+def test_who_is_done_first_waits_for_the_other(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", LEAVING]
+    children = [
+        subprocess.Popen([*words, rank, str(tmp_path / "store")], stdout=subprocess.PIPE, text=True)
+        for rank in ("0", "1")
+    ]
+    told = [child.communicate(timeout=60)[0].split() for child in children]
+    assert [child.returncode for child in children] == [0, 0]
+    assert float(told[0][0]) > 0.9 > float(told[1][0])
+    assert [words[1] for words in told] == ["False", "False"]

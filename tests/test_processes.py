@@ -13,27 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made import with_
 from PIL import Image
 
 from colorlab import recipes
 from colorlab.__main__ import main
-from colorlab.recipes import (
-    DiscriminatorConfig,
-    GeneratorConfig,
-    OptimizationConfig,
-    Recipe,
-    Stage,
-)
+from colorlab.recipes import Stage
 from colorlab.training import Run
 from colorlab.weights import load_weights
 
 # Instance norm and no dropout: batch norm and the draws of dropout do depend on how a batch is
 # dealt out. Small rates: Adam makes much of the last bit of a gradient near zero.
-RECIPE = Recipe(
-    name="dealt",
-    generator=GeneratorConfig(levels=3, base=8, cap=16, norm="instance", dropout=0.0),
-    discriminator=DiscriminatorConfig(base=8, layers=1, norm="instance"),
-    optimization=OptimizationConfig(precision="fp32"),
+RECIPE = dataclasses.replace(
+    with_(
+        generator={"base": 8, "norm": "instance", "dropout": 0.0},
+        discriminator={"base": 8, "norm": "instance"},
+    ),
     stages=(Stage("pretrain", 10, 32, 4, 2e-4), Stage("adversarial", 10, 32, 4, 2e-4, 2e-4)),
 )
 TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"]

@@ -30,8 +30,10 @@ def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryvie
         OSError: as it came from the filesystem. What ``chunks`` raises is raised too.
     """
     path = Path(path)
-    remove_leftovers(path.parent, lambda name: name == path.name)
-    aside = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    # A name may be as long as the filesystem allows, 255 bytes on most: then a part of it must do.
+    short = path.name.encode(errors="ignore")[:200].decode(errors="ignore")
+    remove_leftovers(path.parent, lambda name: name == short)
+    aside = path.with_name(f"{short}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     _writing.add(aside.name)
     try:
         with open(aside, "wb") as file:

@@ -112,6 +112,23 @@ def test_leftovers_go_and_what_is_being_written_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted(stay)
 
 
+@pytest.mark.parametrize(
+    "name", ["a" * 255, "é" * 127, "日" * 85, "b.jpg"], ids=["one", "two", "three", "short"]
+)
+def test_the_longest_names_are_written_and_their_leftovers_go(tmp_path: Path, name: str) -> None:
+    def killed() -> Iterator[bytes]:
+        yield b"half"
+        (left,) = names(tmp_path)  # as a process that died would leave it
+        (tmp_path / left).rename(tmp_path / left.replace(f".{os.getpid()}-", f".{dead_pid()}-"))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / name, killed())
+    assert len(names(tmp_path)) == 1 and names(tmp_path)[0] != name
+    write_whole(tmp_path / name, [b"whole"])
+    assert names(tmp_path) == [name] and (tmp_path / name).read_bytes() == b"whole"
+
+
 def test_a_write_under_way_in_another_thread_is_not_a_leftover(tmp_path: Path) -> None:
     def outer() -> Iterator[bytes]:
         yield b"outer"

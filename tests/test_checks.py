@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from colorlab import checks
 from colorlab.checks import check, exercises, judge, memory, progress
@@ -338,6 +339,56 @@ def test_garbage_never_raises_and_is_never_solved(index, capsys):
     text = capsys.readouterr().out
     assert "0.1 Half gray, half in color: " in text
     assert ": solved" not in text
+
+
+# The same, in functions that take whatever they are called with.
+GARBAGE_FOR_ANY = [
+    None,
+    ...,
+    0,
+    float("nan"),
+    "solution",
+    [None],
+    Evil(),
+    Evil,
+    int,
+    print,
+    type,
+    raising(ValueError("x")),
+    raising(EvilError()),
+    raising(SystemExit(3)),
+    raising(StopIteration()),
+    recursing,
+    lambda *_: None,
+    lambda *_: Evil(),
+    lambda *_: np.nan,
+    lambda *_: np.full((3, 3), np.nan),
+    lambda *_: np.array("text"),
+    lambda *_: np.empty((0,)),
+    lambda *_: torch.full((2, 2, 4, 4), torch.nan),
+    lambda *_: torch.empty(0),
+    lambda *_: torch.tensor(1 + 2j),
+    lambda *_: torch.ones(3, dtype=torch.bool),
+    lambda *given: given[0] if given else None,
+    lambda *given: [given, given],
+    lambda *_: (1, 2),
+    lambda *_: {"a": 1},
+    lambda *_: "text",
+    lambda *_: iter(int, 1),
+    lambda *_: torch.nn.Linear(2, 2),
+    type("Module", (torch.nn.Module,), {}),
+    type("Silent", (torch.nn.Module,), {"__init__": lambda self, *_, **__: None}),
+    type("Deaf", (torch.nn.Module,), {"forward": lambda self, *_: None}),
+]
+ALL = [exercise for lesson in checks._lessons() for exercise in exercises(lesson)]
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
+def test_garbage_is_survived_by_every_tester(exercise):
+    for garbage in GARBAGE_FOR_ANY:
+        verdict = judge(exercise, garbage)
+        assert verdict.status != "solved"
+        assert verdict.finding or verdict.advice
 
 
 @pytest.mark.parametrize("name", ["0.9", "99.1", "", "0.1 ", None, 0.1, Evil, "٠.١", ["0.1"]])

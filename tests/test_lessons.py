@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from colorlab.checks import exercises, judge
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
 LABEL = re.compile(r"# EXERCISE (\d+\.\d+) · ([●○]{3}) · (\d+) min")
 
 
@@ -29,12 +29,27 @@ def stubs(notebook: Path) -> dict[str, str]:
     return {m[1]: cell for cell in code_cells(notebook) if (m := LABEL.match(cell))}
 
 
-def run(source: str) -> dict[str, Any]:
-    """The names that a cell makes. Its text goes where Jupyter puts it too: whether a stub is still
-    open is told from the source."""
+def definitions_before(notebook: Path, name: str) -> str:
+    """What stands above the stub of an exercise and what its solution may use: imports, functions,
+    classes and constants in capitals, those of the stubs left out."""
+    cells = code_cells(notebook)
+    above = cells[: cells.index(stubs(notebook)[name])]
+    kept: list[ast.stmt] = []
+    for cell in above:
+        for node in ast.parse(cell).body if not LABEL.match(cell) else ():
+            name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
+            if isinstance(node, DEFINITIONS) or (name.isupper() and len(name) > 1):
+                kept.append(node)
+    return ast.unparse(ast.Module(kept, []))
+
+
+def run(source: str, before: str = "") -> dict[str, Any]:
+    """The names that a cell makes, with those of `before`. Its text goes where Jupyter puts it too:
+    whether a stub is still open is told from the source."""
     name = f"<cell {hash(source)}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    namespace: dict[str, Any] = {"np": np, "torch": torch}
+    namespace: dict[str, Any] = {"np": np}
+    exec(before, namespace)
     exec(compile(source, name, "exec"), namespace)
     return namespace
 
@@ -70,7 +85,9 @@ def test_the_stub_is_open_and_told_where_to_start(
 ) -> None:
     monkeypatch.setenv("COLORLAB_STATE", str(tmp_path))
     source = stubs(notebook)[name]
-    run(source)
+    before = definitions_before(notebook, name)
+    capsys.readouterr()
+    run(source, before)
     (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
     said = " ".join(capsys.readouterr().out.split())
     assert f"{name} {exercise.title}: open" in said
@@ -81,6 +98,7 @@ def test_the_stub_is_open_and_told_where_to_start(
 def test_the_folded_solution_is_solved(notebook: Path, name: str) -> None:
     cells = [cell for cell in code_cells(notebook) if cell.startswith(f"# SOLUTION {name}\n")]
     assert len(cells) == 1
-    answer = run(cells[0])[checked_name(name, stubs(notebook)[name])]
+    made = run(cells[0], definitions_before(notebook, name))
+    answer = made[checked_name(name, stubs(notebook)[name])]
     (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
     assert judge(exercise, answer).status == "solved"

@@ -198,6 +198,13 @@ def _meaning(kind: str, message: str) -> str:
         ("must match exactly", "The arrays differ in size: print the .shape of each."),
         ("broadcast", "The arrays differ in size: print the .shape of each."),
         ("out of bounds", "An index is too large: remember that counting starts at 0."),
+        ("is ambiguous", "`if` asks one question; for a whole array use np.where or torch.where."),
+        ("can't convert np", "NumPy and torch are mixed: stay with torch from start to end."),
+        ("Sizes of tensors must match", "Two maps differ in size: print the .shape of each."),
+        ("to have", "The number of channels does not fit: print the .shape that goes in."),
+        ("backward through the graph a second", "A `.detach()` is missing where D sees the fake."),
+        ("call numpy() on Tensor", "NumPy carries no gradient: stay with torch from start to end."),
+        ("does not require grad", "A `.detach()`, `.item()` or NumPy cut the gradient's way."),
         ("read-only", "Work on a copy: `picture = photo.copy()`."),
     )
     for words, cause in causes:

@@ -15,8 +15,9 @@ that), and any other exception is explained to the learner by `colorlab.checks`.
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,100 @@ def want_array(
             "Look for a division by zero, or for a root or logarithm of a number below zero.",
         )
     return value
+
+
+def want_tensor(
+    value: Any, *, shape: tuple[int, ...] | None = None, what: str = "your result"
+) -> Any:
+    """`value` itself if it is a torch tensor of this shape with finite floats.
+
+    Raises `NotYet` with what came instead.
+    """
+    import torch  # here, not above: testers of NumPy exercises load without torch
+
+    if not isinstance(value, torch.Tensor):
+        advice = {
+            "numpy": "It is a NumPy array: compute with torch from the start (torch.stack, "
+            "torch.where, ...), since an array carries no gradient.",
+            "builtins": "Work on the tensors that came in; torch.stack makes one of several.",
+        }.get(type(value).__module__.split(".")[0], "Work on the tensors that came in.")
+        raise NotYet(f"A torch tensor was expected for {what}; it is {describe(value)}.", advice)
+    if shape is not None and tuple(value.shape) != tuple(shape):
+        raise NotYet(
+            f"{_capital(what)} should have the shape {tuple(shape)}; it has {tuple(value.shape)}.",
+            "Print the .shape of each tensor on the way and look where it changes.",
+        )
+    if not value.is_floating_point():
+        raise NotYet(
+            f"{_capital(what)} should hold floats; its kind is {value.dtype}.",
+            "A comparison or a whole number came out where a float is due: .float() makes it one.",
+        )
+    if not bool(torch.isfinite(value.detach()).all()):
+        count = int((~torch.isfinite(value.detach())).sum())
+        raise NotYet(
+            f"{count} of {value.numel()} numbers in {what} are NaN or infinite.",
+            "Look for a division by zero, or for a root or logarithm of a number below zero.",
+        )
+    return value
+
+
+def want_number(value: Any, what: str = "your result") -> float:
+    """`value` as a float if it is one finite number: Python's, or of NumPy or torch.
+
+    Raises `NotYet` with what came instead.
+    """
+    number = value
+    if type(value).__module__.split(".")[0] in ("numpy", "torch"):
+        if getattr(value, "shape", ()) not in ((), (1,)):
+            raise NotYet(
+                f"One number was expected for {what}; it is {describe(value)}.",
+                "Sum up over everything: .mean() or .sum() without arguments leaves one number.",
+            )
+        number = value.item()
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise NotYet(
+            f"One number was expected for {what}; it is {describe(value)}.",
+            "Return the number alone, such as 0.5.",
+        )
+    if not math.isfinite(number):
+        raise NotYet(f"{_capital(what)} is {number}.", "Look for a division by zero.")
+    return float(number)
+
+
+def match(
+    result: Any,
+    right: Any,
+    mistakes: Sequence[tuple[Any, Hint]],
+    otherwise: Hint,
+    tolerance: float = 1e-4,
+) -> Hint | None:
+    """None where `result` is `right`; else the hint of the mistake that gives this result.
+
+    Args:
+        result: what the learner's code gave: an array, a tensor or a number.
+        right: the same, as it should be.
+        mistakes: what well-known mistakes give, each with its hint; the first that fits is told.
+        otherwise: the hint where none of them fits.
+        tolerance: the largest difference that counts as none, beside 1e-4 of the number itself.
+    """
+    found = _plain(result)
+
+    def is_(other: Any) -> bool:
+        other = _plain(other)
+        return found.shape == other.shape and np.allclose(
+            found, other, rtol=1e-4, atol=tolerance, equal_nan=True
+        )
+
+    if is_(right):
+        return None
+    return next((hint for wrong, hint in mistakes if is_(wrong)), otherwise)
+
+
+def _plain(value: Any) -> np.ndarray:
+    """An array, tensor or number as a float64 array."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value, dtype=np.float64)
 
 
 def describe(value: Any) -> str:

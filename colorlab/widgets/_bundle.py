@@ -7,14 +7,16 @@ shows the picture that stands beside it in the same output.
 from __future__ import annotations
 
 import base64
+import functools
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-STILL_SIZE = 400  # pixels, the longer side: some 200 kB for a photo
+STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
 
 
 def encode(pixels: np.ndarray, kind: str = "jpeg") -> bytes:
@@ -40,31 +42,39 @@ def reduce(pixels: np.ndarray, largest: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)).copy()
 
 
-def draw_label(pixels: np.ndarray, text: str, side: str = "left", size: int = 15) -> None:
+@functools.cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The font of matplotlib's figures: it has all the signs of our texts, such as − and λ."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size)
+
+
+def draw_label(pixels: np.ndarray, text: str, side: str = "left", size: int = 14) -> None:
     """Write white `text` on a dark tag into an upper corner of uint8 (H, W, 3), in place.
 
     `side` is "left" or "right". A tag that would cover more than half of the width is left out.
     """
     height, width, _ = pixels.shape
-    font = ImageFont.load_default(size)
-    left, top, right, bottom = font.getbbox(text)
+    letters = font(size)
+    left, top, right, bottom = letters.getbbox(text)
     tag_width, tag_height = int(right) + 12, int(bottom) + 8
     if tag_width + 12 > width / 2 or tag_height + 12 > height:
         return
     x = 6 if side == "left" else width - 6 - tag_width
     tag = Image.fromarray((pixels[6 : 6 + tag_height, x : x + tag_width] * 0.35).astype(np.uint8))
-    ImageDraw.Draw(tag).text((6, 3), text, fill="white", font=font)
+    ImageDraw.Draw(tag).text((6, 3), text, fill="white", font=letters)
     pixels[6 : 6 + tag_height, x : x + tag_width] = np.asarray(tag)
 
 
 def text_picture(text: str, width: int = 420) -> np.ndarray:
     """A few lines of dark text on a light ground, uint8 (H, W, 3)."""
-    font = ImageFont.load_default(15)
     lines = text.splitlines()
     image = Image.new("RGB", (width, 24 + 22 * len(lines)), "#f4f4f4")
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        draw.text((14, 12 + 22 * number), line, fill="#222222", font=font)
+        draw.text((14, 12 + 22 * number), line, fill="#222222", font=font(14))
     return np.asarray(image).copy()
 
 

@@ -1,0 +1,1 @@
+"""The questions of each lesson's quiz, one module a lesson; `colorlab.widgets.quiz` shows them."""

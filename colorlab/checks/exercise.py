@@ -14,6 +14,7 @@ that), and any other exception is explained to the learner by `colorlab.checks`.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -112,6 +113,47 @@ def call(function: Any, *arguments: Any) -> Any:
             f"{name} gave back {describe(result)}.", "Use `return`, not `yield` or `async`."
         )
     return result
+
+
+def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | None]:
+    """A tester whose torch starts from seed 0 and leaves the learner's random numbers alone."""
+
+    @functools.wraps(test)
+    def forked(answer: Any) -> Hint | None:
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return test(answer)
+
+    return forked
+
+
+def want_module(value: Any, what: str = "your block") -> Any:
+    """`value` itself if it is an ``nn.Module``; raises `NotYet` with what came instead."""
+    from torch import nn
+
+    if isinstance(value, type) and issubclass(value, nn.Module):
+        raise NotYet(
+            f"{_capital(what)} is the class {value.__name__} itself.",
+            "Make one of it: put parentheses behind the name.",
+        )
+    if isinstance(value, list | tuple):
+        raise NotYet(
+            f"{_capital(what)} is {describe(value)}.",
+            "nn.Sequential(a, b, c) makes one module of several: no list, but commas.",
+        )
+    if not isinstance(value, nn.Module):
+        raise NotYet(
+            f"A torch module was expected for {what}; it is {describe(value)}.",
+            "Return nn.Sequential(...) with the layers in it.",
+        )
+    return value
+
+
+def layers_of(module: Any) -> list[Any]:
+    """The layers inside a module that hold no others, in their order."""
+    return [part for part in module.modules() if not list(part.children())]
 
 
 def want_array(

@@ -1,0 +1,655 @@
+"""The testers of lesson 03: the blocks of a U-Net, its walk, its size, a step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from colorlab.checks.exercise import (
+    Exercise,
+    Hint,
+    NotYet,
+    call,
+    layers_of,
+    match,
+    own_random,
+    want_module,
+    want_number,
+    want_tensor,
+)
+
+# --- 3.1 and 3.2: the blocks ---------------------------------------------------------------------
+
+
+def _only(layers: Sequence[Any], kind: type, name: str) -> Any:
+    found = [layer for layer in layers if isinstance(layer, kind)]
+    if len(found) != 1:
+        raise NotYet(
+            f"The block holds {len(found)} layers of the kind {name}; it should be one.",
+            f"Layers that are there: {', '.join(type(layer).__name__ for layer in layers)}.",
+        )
+    return found[0]
+
+
+def _check_geometry(conv: Any, inputs: int, outputs: int) -> Hint | None:
+    """Channels, kernel, stride, padding and bias of a block's convolution."""
+    name = type(conv).__name__
+    if (conv.in_channels, conv.out_channels) == (outputs, inputs):
+        return Hint(
+            "Inputs and outputs have changed places.", f"{name} wants (inputs, outputs, ...)."
+        )
+    if (conv.in_channels, conv.out_channels) != (inputs, outputs):
+        return Hint(
+            f"The convolution goes from {conv.in_channels} to {conv.out_channels} channels; asked "
+            f"for were {inputs} to {outputs}.",
+            "Use the function's two arguments, no fixed numbers.",
+        )
+    if conv.stride != (2, 2):
+        return Hint(
+            f"The stride is {conv.stride[0]}, so the size does not change by a factor of 2.",
+            "stride=2.",
+        )
+    if conv.kernel_size != (4, 4):
+        return Hint(
+            f"The kernel is {conv.kernel_size[0]} pixels wide.",
+            "Take 4: a kernel that the stride divides covers all pixels equally often.",
+        )
+    if conv.padding != (1, 1):
+        return Hint(
+            f"With padding={conv.padding[0]} the size is off: not half, not double.",
+            "padding=1 gives exactly half on the way down, and exactly twice on the way up.",
+        )
+    return None
+
+
+def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Hint | None:
+    kinds = [next((kind for kind in wanted if isinstance(layer, kind)), None) for layer in layers]
+    if kinds != list(wanted):
+        names = ", ".join(type(layer).__name__ for layer in layers)
+        return Hint(
+            f"The layers stand in this order: {names}.",
+            "First the activation, then the convolution, then the norm: "
+            f"{', '.join(kind.__name__ for kind in wanted)}.",
+        )
+    return None
+
+
+@own_random
+def _test_down(down: Any) -> Hint | None:
+    from torch import nn
+
+    for norm in (True, False):
+        layers = layers_of(want_module(call(down, 6, 10, norm)))
+        norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+        conv = _only(layers, nn.Conv2d, "Conv2d")
+        hint = _check_geometry(conv, 6, 10)
+        if hint is not None:
+            return hint
+        if conv.bias is not None:
+            return Hint(
+                "The convolution has a bias, and the norm behind it takes it off again.",
+                "bias=False saves the parameters.",
+            )
+        if norm and not norms:
+            return Hint("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
+        if not norm and norms:
+            return Hint(
+                "With norm=False there is a BatchNorm2d all the same.",
+                "The innermost block has none: `if norm: layers.append(...)`.",
+            )
+        if any(type(layer) is nn.ReLU for layer in layers):
+            return Hint(
+                "On the way down the activation is a LeakyReLU, not a ReLU.",
+                "nn.LeakyReLU(0.2): a fifth of what is negative passes, and so does its gradient.",
+            )
+        leaky = _only(layers, nn.LeakyReLU, "LeakyReLU")
+        if leaky.negative_slope != 0.2:
+            return Hint(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
+        wanted = (nn.LeakyReLU, nn.Conv2d, *((nn.BatchNorm2d,) if norm else ()))
+        hint = _check_order(layers, wanted)
+        if hint is not None:
+            return hint
+    return None
+
+
+@own_random
+def _test_up(up: Any) -> Hint | None:
+    from torch import nn
+
+    layers = layers_of(want_module(call(up, 10, 6)))
+    if any(isinstance(layer, nn.Conv2d) for layer in layers):
+        return Hint(
+            "A Conv2d of stride 2 halves the map once more.",
+            "The way up needs its counterpart: nn.ConvTranspose2d.",
+        )
+    conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
+    hint = _check_geometry(conv, 10, 6)
+    if hint is not None:
+        return hint
+    if conv.bias is not None:
+        return Hint("The convolution has a bias.", "bias=False, since a norm follows.")
+    if not any(isinstance(layer, nn.BatchNorm2d) for layer in layers):
+        return Hint("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
+    if any(isinstance(layer, nn.LeakyReLU) for layer in layers):
+        return Hint("On the way up the activation is a plain ReLU.", "nn.ReLU().")
+    return _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
+
+
+# --- 3.3: the walk -------------------------------------------------------------------------------
+
+_CHANNELS = (2, 3, 4)
+
+
+def _blocks() -> tuple[list[Any], list[Any]]:
+    """Three down and three up blocks that take any number of channels and mix them in a way that
+    shows which channel came at which place."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, outputs: int, seed: int, grows: bool) -> None:
+            super().__init__()
+            random = torch.Generator().manual_seed(seed)
+            self.register_buffer("weight", torch.rand(outputs, 32, generator=random))
+            self.grows = grows
+
+        def forward(self, x: Any) -> Any:
+            if self.grows:
+                x = nn.functional.interpolate(x, scale_factor=2)
+            else:
+                x = nn.functional.avg_pool2d(x, 2)
+            return torch.einsum("oc,bchw->bohw", self.weight[:, : x.shape[1]], x)
+
+    downs = [Block(outputs, 10 + i, False) for i, outputs in enumerate(_CHANNELS)]
+    ups = [Block(outputs, 20 + i, True) for i, outputs in enumerate((3, 2, 2))]
+    return downs, ups
+
+
+def _walked(downs: Any, ups: Any, x: Any, join: Any) -> Any:
+    skips = []
+    for down in downs:
+        x = down(x)
+        skips.append(x)
+    x = ups[0](skips.pop())
+    for up in ups[1:]:
+        x = up(join(x, skips.pop()))
+    return x
+
+
+@own_random
+def _test_walk(walk: Any) -> Hint | None:
+    import torch
+
+    downs, ups = _blocks()
+    x = torch.rand(2, 1, 16, 16)
+    try:
+        result = call(walk, downs, ups, x.clone())
+    except RuntimeError as error:
+        if "Sizes of tensors must match" in str(error):
+            return Hint(
+                "A skip meets a map of another size.",
+                "The last skip that was put in is the first to come out: skips.pop(). The map of "
+                "the innermost block is no skip: it goes into the first up block alone.",
+            )
+        raise
+    result = want_tensor(result, what="the network's answer")
+
+    def cat(one: Any, other: Any) -> Any:
+        return torch.cat([one, other], 1)
+
+    right = _walked(downs, ups, x, cat)
+    with torch.no_grad():
+        encoded = downs[2](downs[1](downs[0](x)))
+        twice = _twice(downs, ups, x)
+    mistakes = (
+        (
+            _walked(downs, ups, x, lambda one, other: one),
+            Hint(
+                "No skip is used: each up block gets only what the one before it gave.",
+                "Join them first: torch.cat([x, skips.pop()], 1).",
+            ),
+        ),
+        (
+            _walked(downs, ups, x, lambda one, other: cat(other, one)),
+            Hint(
+                "The two halves have changed places: the skip stands first.",
+                "torch.cat([x, skip], 1). Trained weights only fit one of the two orders, and it "
+                "is this one in the library.",
+            ),
+        ),
+        (
+            _walked(downs, ups, x, lambda one, other: one + other),
+            Hint(
+                "The skips are added.",
+                "A U-Net lays them beside each other as more channels: torch.cat([x, skip], 1).",
+            ),
+        ),
+        (
+            twice,
+            Hint(
+                "The innermost map goes in twice: as x and as its own skip.",
+                "Take it off the list before the first up block: ups[0](skips.pop()).",
+            ),
+        ),
+        (encoded, Hint("That is the way down alone.", "The up blocks have not been walked yet.")),
+    )
+    otherwise = Hint(
+        f"The answer's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
+        "Print the shape after each block. Each up block but the first gets "
+        "torch.cat([x, skips.pop()], 1).",
+    )
+    return match(result, right, mistakes, otherwise)
+
+
+def _twice(downs: Any, ups: Any, x: Any) -> Any:
+    import torch
+
+    skips = []
+    for down in downs:
+        x = down(x)
+        skips.append(x)
+    for up in ups:
+        x = up(torch.cat([x, skips.pop()], 1))
+    return x
+
+
+# --- 3.5: parameters -----------------------------------------------------------------------------
+
+
+def _count(
+    levels: int, base: int, cap: int, *, doubled: bool = True, bias: bool = False,
+    norms: str = "right", last_bias: bool = True, kernel: int = 16, capped: bool = True,
+) -> int:  # fmt: skip
+    channels = [base * 2**i for i in range(levels)]
+    if capped:
+        channels = [min(c, cap) for c in channels]
+    total, inputs = 0, 1
+    for level, outputs in enumerate(channels):
+        total += inputs * outputs * kernel + (outputs if bias else 0)
+        if norms == "all" or (norms == "right" and 0 < level < levels - 1):
+            total += 2 * outputs
+        inputs = outputs
+    for level in reversed(range(levels)):
+        inputs = channels[level] * (1 if level == levels - 1 or not doubled else 2)
+        outputs = channels[level - 1] if level else 2
+        total += inputs * outputs * kernel
+        total += outputs if (bias and level) or (last_bias and not level) else 0
+        if norms == "all" or (norms == "right" and level):
+            total += 2 * outputs
+    return total
+
+
+def _test_parameters(parameters: Any) -> Hint | None:
+    for levels, base, cap in ((4, 8, 32), (8, 64, 512)):
+        size = (levels, base, cap)
+        number = want_number(call(parameters, *size), "the number of parameters")
+        right = _count(*size)
+        mistakes = (
+            (
+                _count(*size, doubled=False),
+                Hint(
+                    "The skips are not counted.",
+                    "Every up block but the innermost gets twice the channels in.",
+                ),
+            ),
+            (
+                _count(*size, bias=True),
+                Hint(
+                    "You have counted a bias in every convolution.",
+                    "Only the outermost up block has one; the others are followed by a norm or "
+                    "have none to be equal to pix2pix.",
+                ),
+            ),
+            (
+                _count(*size, norms="none"),
+                Hint(
+                    "The norms are missing.",
+                    "Each holds two numbers a channel, a scale and a shift.",
+                ),
+            ),
+            (
+                _count(*size, norms="all"),
+                Hint(
+                    "You have counted a norm in every block.",
+                    "The outermost and the innermost down block have none, nor has the last up "
+                    "block.",
+                ),
+            ),
+            (
+                _count(*size, last_bias=False),
+                Hint(
+                    f"Off by {int(right - number)}: the outermost up block's bias is missing.",
+                    "It has one number for each of its two channels.",
+                ),
+            ),
+            (
+                _count(*size, kernel=9),
+                Hint("You have counted kernels of 3 × 3.", "A kernel of 4 × 4 has 16 numbers."),
+            ),
+            (
+                _count(*size, kernel=4),
+                Hint("You have counted 4 numbers a kernel.", "A kernel of 4 × 4 has 16 numbers."),
+            ),
+            (
+                _count(*size, capped=False),
+                Hint(
+                    "The channels grow without end.", "Never above cap: min(base * 2**level, cap)."
+                ),
+            ),
+        )
+        otherwise = Hint(
+            f"For levels={levels}, base={base}, cap={cap} you count {number:,.0f}; it should be "
+            f"{right:,}.",
+            "Write the table of section 6 for this network, a row a block, and compare row by row.",
+        )
+        hint = match(number, right, mistakes, otherwise, tolerance=0.5)
+        # `match` allows a share of 1e-4, which is too much for a count
+        if hint is None and round(number) != right:
+            hint = next((h for wrong, h in mistakes if round(number) == wrong), otherwise)
+        if hint is not None:
+            return hint
+    return None
+
+
+# --- 3.6: a step of training ---------------------------------------------------------------------
+
+
+@own_random
+def _test_step(train_step: Any) -> Hint | None:
+    import torch
+    from torch import nn
+
+    net = nn.Conv2d(1, 2, 1)
+    order: list[str] = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, *args: Any, **options: Any) -> Any:
+            order.append("step")
+            return super().step(*args, **options)
+
+        def zero_grad(self, *args: Any, **options: Any) -> None:
+            order.append("zero")
+            super().zero_grad(*args, **options)
+
+    optimizer = Spy(net.parameters(), lr=0.5)
+    net.weight.register_hook(lambda gradient: order.append("backward"))
+    batches = [(torch.rand(2, 1, 4, 4), torch.rand(2, 2, 4, 4)) for _ in range(2)]
+    before = {name: value.detach().clone() for name, value in net.named_parameters()}
+    losses = []
+    for L, ab in batches:
+        with torch.no_grad():
+            answer = net(L)
+            losses.append(
+                [float((answer - ab).abs().mean()), float(((answer - ab) ** 2).mean()),
+                 float((answer - ab).abs().sum())]
+            )  # fmt: skip
+        returned = call(train_step, net, optimizer, L, ab)
+        if isinstance(returned, torch.Tensor) and returned.requires_grad:
+            return Hint(
+                "You return a tensor that holds on to the whole graph: a list of them fills the "
+                "memory.",
+                "Return the number: loss.item().",
+            )
+        number = want_number(returned, "the loss")
+        l1, l2, total = losses[-1]
+        hint = match(
+            number,
+            l1,
+            (
+                (l2, Hint("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
+                (total, Hint("That is the sum over all pixels.", "L1 is the mean.")),
+            ),
+            Hint(
+                f"The loss should be {l1:.4f} here; yours is {number:.4f}.",
+                "(net(L) - ab).abs().mean()",
+            ),
+            1e-5,
+        )
+        if hint is not None:
+            return hint
+    if "backward" not in order:
+        return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+    if "step" not in order:
+        return Hint("The gradient is there, and the weights stay as they are.", "optimizer.step().")
+    if "zero" not in order:
+        return Hint(
+            "The second step also goes along the first one's gradient: gradients add up.",
+            "optimizer.zero_grad() before backward.",
+        )
+    if order.index("step") < order.index("backward"):
+        return Hint("The step is taken before the gradient is there.", "backward, then step.")
+    first = order[order.index("backward") : order.index("step")]
+    if "zero" in first:
+        return Hint(
+            "The gradient is thrown away between backward and step.",
+            "zero_grad stands before backward, or behind the step.",
+        )
+    if all(torch.equal(value, before[name]) for name, value in net.named_parameters()):
+        return Hint("The weights have not moved.", "Is the loss computed from net(L)?")
+    return None
+
+
+# --- 3.4: the planted bug ------------------------------------------------------------------------
+
+
+@own_random
+def _test_output(output_block: Any) -> Hint | None:
+    import torch
+    from torch import nn
+
+    block = want_module(call(output_block, 6))
+    layers = layers_of(block)
+    conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
+    x = 8 * torch.randn(2, 6, 4, 4)
+    with torch.no_grad():
+        result = want_tensor(block(x), what="the block's answer")
+        if tuple(result.shape) != (2, 2, 8, 8):
+            return Hint(
+                f"A map of 4 × 4 with 6 channels became {tuple(result.shape)}.",
+                "Two channels, a and b, of twice the size: (2, 2, 8, 8) here.",
+            )
+        raw = conv(torch.relu(x))
+        mistakes = (
+            (
+                torch.relu(raw),
+                Hint(
+                    "The bug is still in: nothing below 0 comes out.",
+                    "a < 0 is green and b < 0 is blue. Which activation reaches from -1 to 1?",
+                ),
+            ),
+            (
+                torch.sigmoid(raw),
+                Hint(
+                    "A sigmoid ends at 0 too: still no green and no blue.",
+                    "ab / 110 lies in -1..1: nn.Tanh().",
+                ),
+            ),
+            (
+                raw,
+                Hint(
+                    f"Without a bound the answers reach {float(raw.abs().max()):.1f}; ab / 110 "
+                    "ends at 1.",
+                    "nn.Tanh() keeps them inside.",
+                ),
+            ),
+            (
+                torch.tanh(conv(x)),
+                Hint("The ReLU before the convolution is gone.", "It was not the bug: leave it."),
+            ),
+            (
+                torch.relu(torch.tanh(raw)),
+                Hint(
+                    "The ReLU beside the Tanh still cuts off what is negative.",
+                    "Put Tanh in its place.",
+                ),
+            ),
+        )
+        otherwise = Hint(
+            f"The block's layers are {', '.join(type(layer).__name__ for layer in layers)}.",
+            "ReLU, ConvTranspose2d, and one activation that reaches from -1 to 1.",
+        )
+        hint = match(result, torch.tanh(raw), mistakes, otherwise)
+    if hint is None and conv.bias is None:
+        return Hint(
+            "The last convolution has lost its bias.",
+            "No norm follows here that would bring one: leave bias as it is.",
+        )
+    return hint
+
+
+# --- 3.7: the best guess -------------------------------------------------------------------------
+
+
+def _test_expected(expected_loss: Any) -> Hint | None:
+    colors = np.array([[60.0, 45.0], [15.0, -50.0], [-55.0, 50.0]])
+    shares = np.array([0.5, 0.3, 0.2])
+    answer = np.array([10.0, -5.0])
+    away = np.abs(colors - answer)
+    for power in (1, 2):
+        result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power)
+        if isinstance(result, np.ndarray) and result.shape == (3,):
+            return Hint(
+                "That is one number a color.",
+                "Weigh each with its share and add them up: (shares * each).sum().",
+            )
+        if isinstance(result, np.ndarray) and result.shape == (2,):
+            return Hint(
+                "That is one number for a and one for b.", "Add up over the last axis, a and b."
+            )
+        number = want_number(result, "the expected loss")
+        each = (away**power).sum(axis=1)
+        signed = ((colors - answer) ** power).sum(axis=1)
+        mistakes = (
+            (
+                float(each.mean()),
+                Hint(
+                    "All colors count alike.",
+                    "Each counts with its share: (shares * each).sum().",
+                ),
+            ),
+            (
+                float((shares * signed).sum()),
+                Hint(
+                    "Distances to either side cancel each other.",
+                    "Take the absolute value before the power.",
+                ),
+            ),
+            (
+                float((shares * away.sum(axis=1)).sum()),
+                Hint("The power is not used.", "np.abs(...) ** power."),
+            ),
+            (
+                float((shares * (away**2).sum(axis=1)).sum()),
+                Hint("That is L2 whatever the power is.", "np.abs(...) ** power."),
+            ),
+            (
+                float((shares * np.sqrt((away**2).sum(axis=1))).sum()),
+                Hint(
+                    "That is the length of the arrow between the colors.",
+                    "L1 and L2 add up over a and b, without a root.",
+                ),
+            ),
+            (
+                float((shares[:, None] * away**power).mean()),
+                Hint("You took the mean over colors again.", "The shares already are the weights."),
+            ),
+        )
+        otherwise = Hint(
+            f"For power {power} the expected loss should be "
+            f"{float((shares * each).sum()):.2f} in this check; yours is {number:.2f}.",
+            "First the distances |color - answer| ** power, added up over a and b; then weighed.",
+        )
+        hint = match(number, float((shares * each).sum()), mistakes, otherwise)
+        if hint is not None:
+            return hint
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="3.1",
+        title="The down block",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return nn.Sequential(...) of a LeakyReLU, a convolution that halves the map, and a "
+            "BatchNorm2d where norm is True. A first step: "
+            "`layers = [nn.LeakyReLU(0.2), nn.Conv2d(inputs, outputs, 4, stride=2, ...)]`."
+        ),
+        test=_test_down,
+        solved="Half the size, more channels.",
+    ),
+    Exercise(
+        name="3.2",
+        title="The up block",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return nn.Sequential(...) of a ReLU, a transposed convolution that doubles the map, "
+            "and a BatchNorm2d. A first step: look up nn.ConvTranspose2d; it takes the same "
+            "arguments as nn.Conv2d."
+        ),
+        test=_test_up,
+        solved="It undoes the down block's sizes, and not its numbers.",
+    ),
+    Exercise(
+        name="3.3",
+        title="Walk the U",
+        difficulty=3,
+        minutes=15,
+        start=(
+            "Send x through the downs and keep what each gives in a list; then through the ups. "
+            "A first step: the loop over downs, with `skips.append(x)` in it."
+        ),
+        test=_test_walk,
+        solved="Two lists and two loops: that is the whole forward pass.",
+    ),
+    Exercise(
+        name="3.4",
+        title="The planted bug: a world without green and blue",
+        difficulty=2,
+        minutes=5,
+        start="Copy the block with the bug, and change the one layer that is wrong.",
+        test=_test_output,
+        solved="An output that can't reach the target is a bug that no error message finds.",
+    ),
+    Exercise(
+        name="3.5",
+        title="Count the parameters",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Add up inputs * outputs * 16 over all convolutions, 2 * channels over all norms, and "
+            "the one bias. A first step: `channels = [min(base * 2**i, cap) for i in "
+            "range(levels)]`."
+        ),
+        test=_test_parameters,
+        solved="54,409,858 for pix2pix's own: now you know where each of them sits.",
+    ),
+    Exercise(
+        name="3.6",
+        title="One step of training",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Compute the L1 loss, its gradient, take a step, and return the loss as a number. A "
+            "first step: `loss = (net(L) - ab).abs().mean()`."
+        ),
+        test=_test_step,
+        solved="The same four lines train every network of this course.",
+    ),
+    Exercise(
+        name="3.7",
+        title="What a guess costs",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Return the loss that the answer has on average, where each color comes with its "
+            "share. A first step: `away = np.abs(colors - answer) ** power`."
+        ),
+        test=_test_expected,
+        solved="Now try all answers and see which one is cheapest.",
+    ),
+)

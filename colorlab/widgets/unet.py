@@ -1,0 +1,197 @@
+"""Lesson 03's widgets: a U-Net whose skips can be cut, and a look at what its blocks see.
+
+Both take any network that keeps its blocks in two lists, `downs` and `ups`: the one that the
+learner built as well as `colorlab.unet.UNet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+
+from colorlab.color import denormalize_lab, lab_to_rgb, lightness_to_gray, normalize_lab, rgb_to_lab
+from colorlab.show import to_uint8
+from colorlab.widgets._bundle import draw_label
+from colorlab.widgets._panel import Panel, choice, steps
+from colorlab.widgets._plane import beside
+
+TILE = 192  # pixels, the side of a photo as shown
+MAPS = 16  # feature maps shown of a block, at most
+FLAT_L = 65.0  # the lightness at which ab is shown alone
+
+
+def square(photo: Any, side: int) -> Tensor:
+    """A picture of any kind, its middle square: uint8 (3, side, side)."""
+    image = ImageOps.fit(Image.fromarray(to_uint8(photo)), (side, side))
+    return torch.from_numpy(np.array(image)).movedim(-1, 0)
+
+
+@torch.no_grad()
+def walk(net: Any, L: Tensor, kept: tuple[bool, ...]) -> dict[str, Tensor]:
+    """What each block of a U-Net gives, by its name: "down 0", ..., "up 0", ...
+
+    Args:
+        net: a network with the lists `downs` and `ups`; it is left in the mode it is in.
+        L: (B, 1, H, W) in [-1, 1].
+        kept: one for each skip, the outermost first; a skip that is not kept carries zeros.
+
+    Raises ValueError where the network has another number of skips.
+    """
+    if len(kept) != len(net.downs) - 1:
+        raise ValueError(f"This network has {len(net.downs) - 1} skips, not {len(kept)}.")
+    found: dict[str, Tensor] = {}
+    x, skips = L, []
+    for number, down in enumerate(net.downs):
+        x = found[f"down {number}"] = down(x)
+        skips.append(x)
+    x = skips.pop()
+    for number, up in enumerate(net.ups):
+        if number:
+            skip = skips.pop()
+            x = torch.cat([x, skip if kept[len(skips)] else torch.zeros_like(skip)], 1)
+        x = found[f"up {number}"] = up(x)
+    return found
+
+
+class _OnPhotos(Panel):
+    """What the two widgets share: a network in eval mode, and photos to choose from."""
+
+    def __init__(
+        self, net: nn.Module, photos: Mapping[str, Any], size: int, *args: Any, **options: Any
+    ) -> None:
+        self.net = net.eval()
+        self.device = next(net.parameters()).device
+        self.photos = {name: self._prepared(photo, size) for name, photo in photos.items()}
+        super().__init__(*args, **options)
+
+    def _prepared(self, photo: Any, size: int) -> dict[str, Any]:
+        """What the network sees at `size` pixels, and what is shown of it."""
+        L, ab = normalize_lab(rgb_to_lab(square(photo, size))[None])
+        sharp, _ = normalize_lab(rgb_to_lab(square(photo, TILE))[None])
+        return {
+            "L": L.to(self.device),
+            "sharp": sharp,
+            "gray": to_uint8(lightness_to_gray(sharp)[0]),
+            "truth": to_uint8(square(photo, TILE)),
+            "true_ab": ab,
+        }
+
+
+def _flat(ab: Tensor) -> np.ndarray:
+    """ab (1, 2, h, w) alone, at one lightness, enlarged pixel by pixel."""
+    L = torch.full_like(ab[:, :1], FLAT_L / 50 - 1)
+    pixels = to_uint8(lab_to_rgb(denormalize_lab(L, ab))[0])
+    return np.asarray(Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.NEAREST))
+
+
+def _colored(sharp: Tensor, ab: Tensor) -> np.ndarray:
+    """The photo's own L with a coarse ab laid over it."""
+    ab = nn.functional.interpolate(ab, (TILE, TILE), mode="bilinear", align_corners=False)
+    return to_uint8(lab_to_rgb(denormalize_lab(sharp, ab))[0])
+
+
+class SkipSwitch(_OnPhotos):
+    """Switch the skips of a trained U-Net off and on, and see what each one carries.
+
+        SkipSwitch(net, {"kingfisher": photo, ...}, size=64)
+
+    Args:
+        net: the network; it is put into eval mode.
+        photos: pictures of any kind by name.
+        size: the side of the square that the network sees.
+    """
+
+    def __init__(self, net: nn.Module, photos: Mapping[str, Any], size: int = 64) -> None:
+        count = len(net.downs) - 1
+        self._whole: dict[str, Tensor] = {}
+        boxes = {
+            f"skip_{i}": widgets.Checkbox(
+                value=True,
+                indent=False,
+                description=f"skip {i}: {size >> (i + 1)} × {size >> (i + 1)}",
+                layout=widgets.Layout(width="150px"),
+            )
+            for i in range(count)
+        }
+        super().__init__(
+            net,
+            photos,
+            size,
+            self._draw,
+            {"photo": choice("photo", list(photos), next(iter(photos))), **boxes},
+            "Above: gray input, ours with the chosen skips, truth. Below: the colors alone, as "
+            "coarse as the network gives them.",
+            columns=5,
+        )
+
+    def _draw(self, photo: str, **switches: bool) -> tuple[np.ndarray, str]:
+        shown, kept = self.photos[photo], tuple(switches.values())
+        last = f"up {len(self.net.ups) - 1}"
+        ab = walk(self.net, shown["L"], kept)[last].float().cpu()
+        if photo not in self._whole:
+            self._whole[photo] = walk(self.net, shown["L"], (True,) * len(kept))[last].float().cpu()
+        moved = 110 * (ab - self._whole[photo]).norm(dim=1).mean()
+        ours = _colored(shown["sharp"], ab)
+        above = [shown["gray"].copy(), ours, shown["truth"].copy()]
+        for picture, label in zip(above, ("gray input", "ours", "truth"), strict=True):
+            draw_label(picture, label)
+        blank = np.full((TILE, TILE, 3), 255, np.uint8)
+        below = [blank, _flat(ab), _flat(shown["true_ab"])]
+        gap = np.full((8, 3 * TILE + 16, 3), 255, np.uint8)
+        off = [str(number) for number, on in enumerate(kept) if not on]
+        words = f"Skips off: {', '.join(off)}. " if off else "All skips on. "
+        if off:
+            words += f"A pixel's color moved by {moved:.1f} Lab units on average."
+        return np.concatenate([beside(*above), gap, beside(*below)]), words
+
+
+def maps_picture(features: Tensor, side: int) -> np.ndarray:
+    """The first maps of (1, C, h, w) as 4 x 4 tiles, each from its own least to its own most."""
+    maps = features[0, :MAPS].float().cpu().numpy()
+    tile = side // 4
+    picture = np.full((side, side, 3), 255, np.uint8)
+    for number, one in enumerate(maps):
+        low, high = one.min(), one.max()
+        gray = ((one - low) / max(high - low, 1e-9) * 255).round().astype(np.uint8)
+        image = Image.fromarray(gray).resize((tile - 3, tile - 3), Image.Resampling.NEAREST)
+        top, left = number // 4 * tile, number % 4 * tile
+        picture[top : top + tile - 3, left : left + tile - 3] = np.asarray(image)[..., None]
+    return picture
+
+
+class LookInside(_OnPhotos):
+    """The feature maps of each block of a U-Net; arguments as for `SkipSwitch`."""
+
+    SIDE = 2 * TILE
+
+    def __init__(self, net: nn.Module, photos: Mapping[str, Any], size: int = 64) -> None:
+        places = [f"down {i}" for i in range(len(net.downs))]
+        places += [f"up {i}" for i in range(len(net.ups))]
+        super().__init__(
+            net,
+            photos,
+            size,
+            self._draw,
+            {
+                "photo": choice("photo", list(photos), next(iter(photos))),
+                "block": steps("block", places, places[0]),
+            },
+            f"Left: what the network sees. Right: up to {MAPS} feature maps of the block, each "
+            "from dark (its least value) to light (its most).",
+            columns=2,
+            kind="png",
+        )
+
+    def _draw(self, photo: str, block: str) -> tuple[np.ndarray, str]:
+        shown = self.photos[photo]
+        features = walk(self.net, shown["L"], (True,) * (len(self.net.downs) - 1))[block]
+        _, channels, height, width = features.shape
+        words = f"{block}: {channels} maps of {height} × {width}"
+        words += f", the first {MAPS} are shown." if channels > MAPS else "."
+        return beside(shown["gray"], maps_picture(features, self.SIDE)), words

@@ -80,6 +80,17 @@ def starter_weights() -> Path:
     return path
 
 
+def lesson_file(name: str) -> Path:
+    """A file of `data/lessons`: what a lesson shows and would take too long to compute in it.
+
+    Raises `DataMissing` where it is not there.
+    """
+    path = data_dir() / "lessons" / name
+    if not path.is_file():
+        raise DataMissing(f"{name} is not in {path.parent}. {_RESTORE}")
+    return path
+
+
 def _how_to_get() -> str:
     address = repository_address() or "ADDRESS-OF-THE-COURSE"
     return (

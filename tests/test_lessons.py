@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import linecache
 import re
@@ -37,10 +38,18 @@ def definitions_before(notebook: Path, name: str) -> str:
     kept: list[ast.stmt] = []
     for cell in above:
         for node in ast.parse(cell).body if not LABEL.match(cell) else ():
-            name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else ""
-            if isinstance(node, DEFINITIONS) or (name.isupper() and len(name) > 1):
+            if isinstance(node, DEFINITIONS) or (isinstance(node, ast.Assign) and constant(node)):
                 kept.append(node)
     return ast.unparse(ast.Module(kept, []))
+
+
+def constant(node: ast.Assign) -> bool:
+    """Whether this assigns a name in capitals and is made of modules, constants and literals."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}  # of its lambdas
+    target, *used = [part.id for part in names if part.id not in own]
+    known = {"np", "torch", "nn", "F", *dir(builtins)}
+    return len(target) > 1 and target.isupper() and all(u in known or u.isupper() for u in used)
 
 
 def run(source: str, before: str = "") -> dict[str, Any]:

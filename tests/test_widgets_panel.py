@@ -13,11 +13,16 @@ import pytest
 import torch
 from PIL import Image
 
+from colorlab.patchgan import PatchGAN
 from colorlab.photos import open_photo
 from colorlab.sources import bundled_photos
+from colorlab.unet import UNet
 from colorlab.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.widgets._panel import Panel, choice, one_thread, slider, steps
 from colorlab.widgets.lab import FewLevels, GamutSlice, LabSliders
+from colorlab.widgets.objectives import LambdaSlider, PullArrows
+from colorlab.widgets.patches import PatchView, ScoreMap
+from colorlab.widgets.unet import LookInside, SkipSwitch
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most
 
@@ -100,7 +105,21 @@ def test_sliders_have_the_kind_of_their_numbers():
 
 # --- every panel of the lessons ------------------------------------------------------------------
 
-PANELS = {"LabSliders": LabSliders, "GamutSlice": GamutSlice, "FewLevels": FewLevels}
+# The networks are as large as those of the lessons.
+PANELS = {
+    "LabSliders": LabSliders,
+    "GamutSlice": GamutSlice,
+    "FewLevels": FewLevels,
+    "SkipSwitch": lambda photo: SkipSwitch(UNet(5, 16, 128), {"one": photo, "two": MADE}),
+    "LookInside": lambda photo: LookInside(UNet(5, 16, 128), {"one": photo, "two": MADE}),
+    "PatchView": PatchView,
+    "ScoreMap": lambda photo: ScoreMap(
+        PatchGAN(3, 16, 2, norm="instance"), {"one": photo, "two": MADE}
+    ),
+    "LambdaSlider": lambda photo: LambdaSlider(),
+    "PullArrows": lambda photo: PullArrows(),
+}
+MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 
 def moves(panel: Panel):
@@ -121,6 +140,7 @@ def moves(panel: Panel):
 
 @pytest.fixture(scope="module")
 def panel(request, photo):
+    torch.manual_seed(0)
     return PANELS[request.param](photo)
 
 

@@ -200,6 +200,10 @@ def _meaning(kind: str, message: str) -> str:
         ("out of bounds", "An index is too large: remember that counting starts at 0."),
         ("is ambiguous", "`if` asks one question; for a whole array use np.where or torch.where."),
         ("can't convert np", "NumPy and torch are mixed: stay with torch from start to end."),
+        (
+            "must match the size of tensor",
+            "Print the .shape of each; keepdim=True keeps a dimension.",
+        ),
         ("Sizes of tensors must match", "Two maps differ in size: print the .shape of each."),
         ("to have", "The number of channels does not fit: print the .shape that goes in."),
         ("backward through the graph a second", "A `.detach()` is missing where D sees the fake."),

@@ -1,0 +1,549 @@
+"""The testers of lesson 04: sizes and fields by hand, the PatchGAN, its step, a norm, a bug."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from colorlab.checks.exercise import (
+    Exercise,
+    Hint,
+    call,
+    layers_of,
+    match,
+    own_random,
+    want_module,
+    want_number,
+    want_tensor,
+)
+
+# --- 4.1: the size of the map --------------------------------------------------------------------
+
+_70 = ((4, 2, 1), (4, 2, 1), (4, 2, 1), (4, 1, 1), (4, 1, 1))
+_STACKS = ((256, _70), (64, _70), (66, ((3, 2, 0), (5, 1, 2), (4, 2, 1))))
+
+
+def _sizes(size: int, layers: Any, rule: Any) -> float:
+    for kernel, stride, padding in layers:
+        size = rule(size, kernel, stride, padding)
+    return size
+
+
+def _test_map_size(map_size: Any) -> Hint | None:
+    for size, layers in _STACKS:
+        result = call(map_size, size, list(layers))
+        if isinstance(result, list | tuple):
+            return Hint(
+                "You return the sizes of all layers.", "Only the last one was asked for: sizes[-1]."
+            )
+        number = want_number(result, "the map's size")
+        right = _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s + 1)
+        mistakes = (
+            (
+                _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s),
+                Hint(
+                    "One is missing in each layer: the + 1.",
+                    "The kernel's first position counts too: (n + 2p - k) // s + 1.",
+                ),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: (n + p - k) // s + 1),
+                Hint("The padding counts on one side only.", "It is added left and right: 2 * p."),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: (n - k) // s + 1),
+                Hint("The padding is not counted.", "It is added left and right: 2 * p."),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: n // s),
+                Hint(
+                    "You divide by the stride alone.",
+                    "A kernel of 4 at stride 1 takes a pixel off, which dividing does not see.",
+                ),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) / s + 1),
+                Hint(
+                    f"{number:g} is no whole number of logits.",
+                    "Half a step is none: divide with //.",
+                ),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1),
+                Hint(
+                    "You round up.",
+                    "A kernel that would reach beyond the rim is left out: //.",
+                ),
+            ),
+        )
+        otherwise = Hint(
+            f"For a side of {size} and the layers {list(layers)} it should be {right}; yours is "
+            f"{number:g}.",
+            "Print the size after each layer: the first stack goes 256, 128, 64, 32, 31, 30.",
+        )
+        hint = match(number, right, mistakes, otherwise)
+        if hint is not None:
+            return hint
+    return None
+
+
+# --- 4.2: the receptive field --------------------------------------------------------------------
+
+
+def _field(layers: Any) -> int:
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump *= stride
+    return field
+
+
+def _test_field(receptive_field: Any) -> Hint | None:
+    stacks = (((4, 2), (4, 2), (4, 2), (4, 1), (4, 1)), ((7, 1), (3, 2), (5, 3), (2, 1)))
+    for layers in stacks:
+        number = want_number(call(receptive_field, list(layers)), "the receptive field")
+        early = zero = flat = whole = 0
+        field, jump = 1, 1
+        for kernel, stride in layers:
+            jump *= stride
+            field += (kernel - 1) * jump
+        early = field
+        field, jump = 1, 1
+        for kernel, stride in layers:
+            field += kernel * jump
+            jump *= stride
+        whole = field
+        zero = _field(layers) - 1
+        flat = 1 + sum(kernel - 1 for kernel, _ in layers)
+        product = 1
+        for kernel, _ in layers:
+            product *= kernel
+        mistakes = (
+            (
+                early,
+                Hint(
+                    "The jump grows one layer too early.",
+                    "A layer's own stride moves its outputs apart; its kernel still steps over the "
+                    "inputs. So first the field, then the jump.",
+                ),
+            ),
+            (zero, Hint("You begin with 0.", "Without any layer a number sees one pixel: 1.")),
+            (
+                whole,
+                Hint(
+                    "Each layer adds its whole kernel.",
+                    "One of the kernel's places was seen already: (kernel - 1) * jump.",
+                ),
+            ),
+            (
+                flat,
+                Hint(
+                    "The strides play no part.",
+                    "Behind a stride of 2 neighbors lie 2 pixels apart, so a kernel reaches twice "
+                    "as far: multiply by the jump.",
+                ),
+            ),
+            (
+                _field(layers[::-1]),
+                Hint(
+                    "You walk the layers from the wrong end.",
+                    "With field and jump one goes from the photo to the logit. (Backward goes too, "
+                    "with r = (r - 1) * stride + kernel.)",
+                ),
+            ),
+            (
+                sum(kernel for kernel, _ in layers),
+                Hint("That is the sum of the kernels.", "Write the table of section 3 for it."),
+            ),
+            (product, Hint("That is the product of the kernels.", "Fields add up.")),
+        )
+        otherwise = Hint(
+            f"For {list(layers)} it should be {_field(layers)}; yours is {number:g}.",
+            "Print field and jump after each layer: the first stack goes 4, 10, 22, 46, 70.",
+        )
+        hint = match(number, _field(layers), mistakes, otherwise)
+        if hint is not None:
+            return hint
+    return None
+
+
+# --- 4.3: the PatchGAN ---------------------------------------------------------------------------
+
+
+@own_random
+def _test_patchgan(patchgan: Any) -> Hint | None:
+    import torch
+    from torch import nn
+
+    for inputs, base, depth in ((3, 4, 3), (2, 2, 5)):
+        layers = layers_of(want_module(call(patchgan, inputs, base, depth), "the discriminator"))
+        if isinstance(layers[-1], nn.Sigmoid):
+            return Hint(
+                "It ends in a sigmoid.",
+                "It should return logits: the losses own the sigmoid, where it can be computed "
+                "without overflow.",
+            )
+        convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+        strides = [conv.stride[0] for conv in convs]
+        wanted = [2] * depth + [1, 1]
+        if len(convs) != depth + 2:
+            return Hint(
+                f"With layers={depth} there are {len(convs)} convolutions; it should be "
+                f"{depth + 2}.",
+                "As many of stride 2 as asked for, one of stride 1, and one that makes the logits.",
+            )
+        if strides != wanted:
+            return Hint(
+                f"The strides are {strides}; with layers={depth} they should be {wanted}.",
+                "One stride of 2 too many makes the field 94 instead of 70.",
+            )
+        if any(conv.kernel_size != (4, 4) or conv.padding != (1, 1) for conv in convs):
+            return Hint("A convolution is not 4 × 4 with padding 1.", "All of them are.")
+        channels = [base * min(2**i, 8) for i in range(depth + 1)] + [1]
+        found = [conv.out_channels for conv in convs]
+        if found[-1] != 1:
+            return Hint(f"The last convolution has {found[-1]} channels.", "One logit a patch: 1.")
+        if found != channels:
+            return Hint(
+                f"The channels are {found}; they should be {channels}.",
+                "base, doubled at each layer, never above 8 * base: base * min(2**i, 8).",
+            )
+        norms = [i for i, layer in enumerate(layers) if isinstance(layer, nn.BatchNorm2d)]
+        if norms and norms[0] == 1:
+            return Hint(
+                "The first convolution is followed by a norm.",
+                "It would take the photo's own contrast and tint away. The first has none.",
+            )
+        if len(norms) != depth:
+            return Hint(
+                f"There are {len(norms)} batch norms; it should be {depth}.",
+                "Behind each convolution but the first and the last.",
+            )
+        biases = [conv.bias is not None for conv in convs]
+        if biases != [True] + [False] * depth + [True]:
+            return Hint(
+                f"Which convolutions have a bias: {biases}.",
+                "Those that no norm follows: the first and the last. bias=False in the others.",
+            )
+        leaky = [layer for layer in layers if isinstance(layer, nn.LeakyReLU)]
+        if len(leaky) != depth + 1 or any(layer.negative_slope != 0.2 for layer in leaky):
+            return Hint(
+                "A LeakyReLU(0.2) should stand behind each convolution (or its norm), but not "
+                "behind the last.",
+                f"Layers that are there: {', '.join(type(layer).__name__ for layer in layers)}.",
+            )
+        order = [type(layer).__name__[:4] for layer in layers]
+        middle = ["Conv", "Batc", "Leak"] * depth
+        if order != ["Conv", "Leak", *middle, "Conv"]:
+            return Hint(
+                "The layers are all there, and not in their order.",
+                "Convolution, norm, LeakyReLU: here the activation comes last.",
+            )
+        with torch.no_grad():
+            built = call(patchgan, inputs, base, depth)
+            side = 2**depth * 8
+            want_tensor(built(torch.rand(1, inputs, side, side)), what="the logits")
+    return None
+
+
+# --- 4.4: one step -------------------------------------------------------------------------------
+
+
+@own_random
+def _test_step(discriminator_step: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    D, generator = nn.Conv2d(3, 1, 3), nn.Conv2d(1, 2, 1)
+    order: list[str] = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, *args: Any, **options: Any) -> Any:
+            order.append("step")
+            return super().step(*args, **options)
+
+        def zero_grad(self, *args: Any, **options: Any) -> None:
+            order.append("zero")
+            super().zero_grad(*args, **options)
+
+    optimizer = Spy(D.parameters(), lr=0.5)
+    D.weight.register_hook(lambda gradient: order.append("backward"))
+    for _ in range(2):
+        L, real_ab = torch.rand(2, 1, 6, 6), 3 * torch.randn(2, 2, 6, 6)
+        with torch.no_grad():
+            real = D(torch.cat([L, real_ab], 1))
+            fake = D(torch.cat([L, generator(L)], 1))
+            turned = [
+                D(torch.cat([real_ab, L], 1)), D(torch.cat([generator(L), L], 1))
+            ]  # fmt: skip
+        returned = call(discriminator_step, D, optimizer, L, real_ab, generator(L))
+        if isinstance(returned, torch.Tensor) and returned.requires_grad:
+            return Hint("You return a tensor that holds on to its graph.", "loss.item()")
+        number = want_number(returned, "the loss")
+
+        def loss(on_real: Any, on_fake: Any, half: float = 0.5) -> float:
+            return float(half * (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()))
+
+        probability = [torch.sigmoid(real), torch.sigmoid(fake)]
+        mistakes = (
+            (
+                loss(real, fake, 1.0),
+                Hint("The loss is twice too large.", "Take half the sum of the two parts."),
+            ),
+            (
+                loss(fake, real),
+                Hint(
+                    "The labels have changed places: real photos are called fake.",
+                    "Ones for the logits of real photos, zeros for the others.",
+                ),
+            ),
+            (
+                loss(*probability),
+                Hint(
+                    "The sigmoid is taken twice.",
+                    "binary_cross_entropy_with_logits holds one: hand it the logits as they are.",
+                ),
+            ),
+            (
+                loss(*turned),
+                Hint(
+                    "D sees [ab, L]: the channels stand in the wrong order.",
+                    "torch.cat([L, ab], 1), in this order everywhere in the course.",
+                ),
+            ),
+            (
+                float(F.softplus(-real).mean()),
+                Hint("Only the real photos count.", "The generated ones are the other half."),
+            ),
+            (
+                float(F.softplus(fake).mean()),
+                Hint("Only the generated photos count.", "The real ones are the other half."),
+            ),
+            (
+                0.5 * float(F.softplus(-real).mean()),
+                Hint("Only the real photos count.", "The generated ones are the other half."),
+            ),
+        )
+        otherwise = Hint(
+            f"The loss should be {loss(real, fake):.4f} here; yours is {number:.4f}.",
+            "F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)) for the real "
+            "ones, zeros_like for the others.",
+        )
+        hint = match(number, loss(real, fake), mistakes, otherwise, 1e-5)
+        if hint is not None:
+            return hint
+    if "backward" not in order:
+        return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+    if "step" not in order:
+        return Hint("D's weights stay as they are.", "optimizer.step().")
+    if "zero" not in order or "zero" in order[order.index("backward") : order.index("step")]:
+        return Hint(
+            "Gradients of several steps add up, or are thrown away too early.",
+            "zero_grad, backward, step: in this order.",
+        )
+    if generator.weight.grad is not None:
+        return Hint(
+            "The generator got a gradient too: to look *more* fake.",
+            "Cut it off where D looks at its colors: fake_ab.detach().",
+        )
+    return None
+
+
+# --- 4.5: instance norm --------------------------------------------------------------------------
+
+
+@own_random
+def _test_instance(instance_norm: Any) -> Hint | None:
+    import torch
+
+    x = 3 * torch.randn(4, 5, 3, 6) + torch.arange(5.0)[:, None, None]
+    x = x * torch.arange(1.0, 5.0)[:, None, None, None]
+    result = want_tensor(call(instance_norm, x.clone()), shape=(4, 5, 3, 6), what="the result")
+
+    def normed(dims: Any, unbiased: bool = False, eps: float = 1e-5, root: bool = True) -> Any:
+        mean = x.mean(dims, keepdim=True)
+        variance = x.var(dims, keepdim=True, unbiased=unbiased)
+        return (x - mean) / ((variance + eps) ** (0.5 if root else 1.0))
+
+    mistakes = (
+        (
+            normed((0, 2, 3)),
+            Hint(
+                "That is batch norm: it takes mean and variance over the batch too.",
+                "Each photo for itself: over dimensions 2 and 3.",
+            ),
+        ),
+        (
+            normed((1, 2, 3)),
+            Hint(
+                "That is layer norm: all channels of a photo share one mean.",
+                "Each channel for itself: over dimensions 2 and 3.",
+            ),
+        ),
+        (
+            normed((1,)),
+            Hint("You normalize over the channels of each pixel.", "Over dimensions 2 and 3."),
+        ),
+        (
+            normed((2, 3), unbiased=True),
+            Hint(
+                "Almost: the variance is divided by n - 1.",
+                "Norms divide by n: x.var((2, 3), keepdim=True, unbiased=False).",
+            ),
+        ),
+        (
+            normed((2, 3), root=False),
+            Hint("You divide by the variance.", "By its root: the standard deviation."),
+        ),
+        (
+            x - x.mean((2, 3), keepdim=True),
+            Hint("The mean is gone; the spread is not.", "Divide by the standard deviation."),
+        ),
+        (
+            x / torch.sqrt(x.var((2, 3), keepdim=True, unbiased=False) + 1e-5),
+            Hint("The spread is right; the mean is not 0.", "Subtract it first."),
+        ),
+        (
+            normed((0, 1, 2, 3)),
+            Hint("One mean for everything.", "Each photo and channel: dimensions 2 and 3."),
+        ),
+    )
+    mean = result.mean((2, 3)).abs().max()
+    otherwise = Hint(
+        f"Over each map the mean should be 0 and the variance 1; the largest mean is {mean:.2g}.",
+        "(x - mean) / sqrt(variance + 1e-5), both over dimensions 2 and 3 with keepdim=True.",
+    )
+    return match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
+
+
+# --- 4.6: the planted bug ------------------------------------------------------------------------
+
+
+@own_random
+def _test_loss(discriminator_loss: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+
+    real, fake = 3 * torch.randn(2, 1, 5, 5) + 1, 3 * torch.randn(2, 1, 5, 5)
+    number = want_number(call(discriminator_loss, real.clone(), fake.clone()), "the loss")
+
+    def loss(on_real: Any, on_fake: Any) -> float:
+        return 0.5 * float(F.softplus(-on_real).mean() + F.softplus(on_fake).mean())
+
+    right = loss(real, fake)
+    mistakes = (
+        (
+            loss(torch.sigmoid(real), torch.sigmoid(fake)),
+            Hint(
+                "The bug is still in: no real photo costs less than 0.31.",
+                "How large can the argument of binary_cross_entropy_with_logits get here, and how "
+                "large should it be able to get?",
+            ),
+        ),
+        (
+            loss(fake, real),
+            Hint("Now real and fake have changed places.", "They were right as they stood."),
+        ),
+        (
+            2 * right,
+            Hint("The half is gone.", "It was no bug: leave the division by 2."),
+        ),
+        (
+            loss(torch.tanh(real), torch.tanh(fake)),
+            Hint("A tanh bounds the logits as the sigmoid did.", "They need no activation."),
+        ),
+        (
+            loss(real.clamp(0, 1), fake.clamp(0, 1)),
+            Hint("Clamping bounds the logits too.", "They need no activation."),
+        ),
+        (
+            loss(real, -fake),
+            Hint("Both get the label of real photos.", "The second one's were zeros."),
+        ),
+        (
+            loss(torch.sigmoid(real), fake),
+            Hint("Half of the bug is still in.", "The same holds for the other line."),
+        ),
+        (
+            loss(real, torch.sigmoid(fake)),
+            Hint("Half of the bug is still in.", "The same holds for the other line."),
+        ),
+    )
+    otherwise = Hint(
+        f"For the check's logits the loss should be {right:.4f}; yours is {number:.4f}.",
+        "Take something away rather than adding something.",
+    )
+    return match(number, right, mistakes, otherwise, 1e-5)
+
+
+EXERCISES = (
+    Exercise(
+        name="4.1",
+        title="The size of the map",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Apply the formula once for each layer. A first step: "
+            "`for kernel, stride, padding in layers:`."
+        ),
+        test=_test_map_size,
+        solved="256 pixels, 30 × 30 verdicts.",
+    ),
+    Exercise(
+        name="4.2",
+        title="The receptive field",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Keep two numbers, field and jump, both 1 at first, and update them layer by layer as "
+            "in the table. A first step: `for kernel, stride in layers:`."
+        ),
+        test=_test_field,
+        solved="16, 34, 70, 142, 286: now these are your numbers.",
+    ),
+    Exercise(
+        name="4.3",
+        title="Build the PatchGAN",
+        difficulty=2,
+        minutes=15,
+        start=(
+            "Return nn.Sequential(...) of the layers in the table. A first step: the first "
+            "convolution, `nn.Conv2d(inputs, base, 4, stride=2, padding=1)`, and its LeakyReLU."
+        ),
+        test=_test_patchgan,
+        solved="No 70 stands anywhere in it, and yet each of its logits sees 70 pixels.",
+    ),
+    Exercise(
+        name="4.4",
+        title="One step of the discriminator",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Two looks of D, two losses, half their sum, a step; return the loss as a number. A "
+            "first step: `real = D(torch.cat([L, real_ab], 1))`."
+        ),
+        test=_test_step,
+        solved="Half of the adversarial game is written; lesson 06 writes the other half.",
+    ),
+    Exercise(
+        name="4.5",
+        title="Instance norm",
+        difficulty=2,
+        minutes=5,
+        start=(
+            "For each photo and channel subtract the mean and divide by the standard deviation. A "
+            "first step: `mean = x.mean((2, 3), keepdim=True)`."
+        ),
+        test=_test_instance,
+        solved="Each photo is judged by itself.",
+    ),
+    Exercise(
+        name="4.6",
+        title="The planted bug: a judge that can't make up its mind",
+        difficulty=2,
+        minutes=10,
+        start="Copy the function with the bug, and repair it.",
+        test=_test_loss,
+        solved="A loss with a floor above 0 is worth a look at once.",
+    ),
+)

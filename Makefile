@@ -18,18 +18,20 @@ UNFINISHED := $(VENV)/.unfinished
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 AGAIN := $(shell test "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" && $(RUN) -c "" 2>/dev/null || echo again)
 
-.PHONY: help setup lab test lint notebooks clean again
+.PHONY: help setup lab test lint notebooks browser clean again
 .NOTPARALLEL:
 
 help:
 	@echo "make lab        set up, then open the course in JupyterLab"
-	@echo "make test       set up, then lint, all tests and all notebooks"
+	@echo "make test       set up, then lint, all tests and all notebooks, these in a browser too"
 	@echo "make setup      the set-up alone: everything into $(VENV)"
 	@echo "make lint       ruff"
 	@echo "make notebooks  run every lesson from top to bottom"
+	@echo "make browser    run every lesson in JupyterLab in Chromium, and move its widgets"
 	@echo "make clean      remove $(VENV) and all caches"
 	@echo ""
 	@echo 'PYTHON=/path/to/python3 makes $(VENV) with that Python (3.11 or newer).'
+	@echo 'CHROMIUM=/path/to/chrome names the browser to test with.'
 	@echo 'LAB_ARGS="--no-browser --port 9999" goes to JupyterLab.'
 
 setup: $(READY)
@@ -74,13 +76,19 @@ lint: $(READY)
 test: lint
 	$(RUN) -m pytest -n $(WORKERS) tests
 	@$(MAKE) --no-print-directory notebooks
+	@$(MAKE) --no-print-directory browser
 
 notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
 	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
 	    -n $(WORKERS) --dist loadscope notebooks
 
+# In one process: two browsers at once would measure each other. Without Chromium these tests are
+# skipped, with CI=true they fail; CHROMIUM=/path/to/it names one that is not found by itself.
+browser: $(READY)
+	$(RUN) -m pytest tests/browser
+
 clean:
-	rm -rf $(VENV) build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -16,6 +16,10 @@ from colorlab.photos import PhotoFolder
 
 torch.set_num_threads(1)
 
+# `make browser` names this folder: its tests need a browser, and the processors for themselves
+# because they measure how quickly widgets answer. So `pytest tests` leaves it out.
+collect_ignore = ["browser"]
+
 # A busy machine is no bug: hypothesis must not fail an example for the time it took. Every run
 # tries the same examples; new ones are looked for with HYPOTHESIS_PROFILE=explore.
 settings.register_profile("colorlab", deadline=None, derandomize=True)

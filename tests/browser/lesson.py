@@ -1,0 +1,191 @@
+"""A lesson that is open in JupyterLab: run it, read what it gave, find its widgets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from browser.server import LabServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+OPEN, RUN, SHOW = 120.0, 900.0, 60.0  # seconds
+SIZE = {"width": 1280, "height": 1000}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lesson shows a widget: the cell, and which of the widgets in its output it is."""
+
+    cell: int
+    index: int
+    source: str  # the cell's last line, to be told apart by
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    return [c for c in notebook["cells"] if c["cell_type"] == "code" and "".join(c["source"])]
+
+
+def places(notebook: dict[str, Any]) -> list[Place]:
+    """The widgets of an executed notebook.
+
+    A picture stands beside each of ours (see `colorlab.widgets`), and so tells them from tqdm's
+    progress bars, which are widgets as well.
+    """
+    found = []
+    for number, cell in enumerate(notebook["cells"]):
+        bundles = [output.get("data", {}) for output in cell.get("outputs", [])]
+        views = [bundle for bundle in bundles if VIEW in bundle]
+        last = "".join(cell["source"]).strip().rpartition("\n")[2]
+        found += [Place(number, i, last) for i, one in enumerate(views) if "image/png" in one]
+    return found
+
+
+def errors(notebook: dict[str, Any]) -> list[str]:
+    """Each error in the outputs, with the last line of its cell's source."""
+    return [
+        f"{output['ename']}: {output['evalue']} in the cell {''.join(cell['source'])!r}"
+        for cell in code_cells(notebook)
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
+
+
+def unexecuted(notebook: dict[str, Any]) -> list[str]:
+    """The sources of the code cells that have no number."""
+    cells = code_cells(notebook)
+    return ["".join(cell["source"]) for cell in cells if cell["execution_count"] is None]
+
+
+class OpenLesson:
+    """A notebook in a page of the browser.
+
+    Args:
+        name: the notebook's file name.
+
+    `seconds` is what Run All took, `notebook` what JupyterLab saved then.
+    """
+
+    def __init__(self, page: Page, server: LabServer, name: str) -> None:
+        self.page, self.server, self.name = page, server, name
+        self.seconds = 0.0
+        self.notebook: dict[str, Any] = {}
+
+    @property
+    def file(self) -> Path:
+        return self.server.lessons / self.name
+
+    def open(self) -> None:
+        """Open the notebook and wait for its kernel.
+
+        That is told from the server's answer and from the status bar: with one of them alone Run
+        All at times runs nothing.
+        """
+        # reset: without the tabs of the lesson before
+        self.page.goto(f"{self.server.url}/lab/tree/{self.name}?token={self.server.token}&reset")
+        self.page.locator(".jp-Notebook").first.wait_for(timeout=1000 * OPEN)
+        self._until(self._ready, OPEN, "the kernel to be idle")
+
+    def run_all(self) -> None:
+        """Run All from the menu until it has ended, with or without an error; then save."""
+        began = time.monotonic()
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self._until(self._done, RUN, "Run All to end")
+        self.seconds = time.monotonic() - began
+        self._until(self._ready, OPEN, "the kernel to be idle")
+        self.notebook = self._saved()
+
+    def widget(self, place: Place) -> Locator:
+        """The output that holds a widget, scrolled to and drawn."""
+        output = self.cell(place.cell).locator(".jp-OutputArea-child")
+        output = output.filter(has=self.page.locator(".jupyter-widgets")).nth(place.index)
+        output.wait_for(timeout=1000 * SHOW)
+        output.scroll_into_view_if_needed()
+        return output
+
+    def cell(self, number: int) -> Locator:
+        """A cell by its number from 0. JupyterLab keeps only cells near the window in the page, so
+        it is looked for by scrolling."""
+        cell = self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{number}"]')
+        self.top()
+        self._until(lambda: cell.count() > 0 or self._scroll_on(), SHOW, f"cell {number}")
+        cell.scroll_into_view_if_needed()
+        return cell
+
+    def top(self) -> None:
+        self._scroller().evaluate("one => { one.scrollTop = 0 }")
+        self._drawn()
+
+    def screenshot(self, output: Locator, path: Path) -> None:
+        """The whole output, in a window that is high enough for it."""
+        box = output.bounding_box()
+        height = max(SIZE["height"], int(box["height"]) + 300) if box else SIZE["height"]
+        self.page.set_viewport_size({**SIZE, "height": height})
+        output.scroll_into_view_if_needed()
+        output.screenshot(path=path)
+        self.page.set_viewport_size(SIZE)
+
+    def _scroller(self) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-WindowedPanel-outer").first
+
+    def _scroll_on(self) -> bool:
+        """Most of a window further down, from the end back to the start. Always false."""
+        self._scroller().evaluate(
+            """one => {
+                const end = one.scrollTop + one.clientHeight >= one.scrollHeight - 2
+                one.scrollTop = end ? 0 : one.scrollTop + 0.7 * one.clientHeight
+            }"""
+        )
+        self._drawn()
+        return False
+
+    def _drawn(self) -> None:
+        """Wait until the browser has drawn twice: then what was asked for before stands there."""
+        self.page.evaluate(
+            "() => new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)))"
+        )
+
+    def _ready(self) -> bool:
+        kernel = self.server.kernel(self.name)
+        idle = kernel.get("connections", 0) >= 1 and kernel.get("execution_state") == "idle"
+        return idle and "| Idle" in self.page.locator("#jp-main-statusbar").inner_text()
+
+    def _done(self) -> bool:
+        """As JupyterLab's own indicator says. The kernel is idle between two cells as well, and
+        the prompts of cells that are far from the window are not in the page."""
+        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator").first
+        counted = re.search(r"Executed \d+ cell", indicator.text_content() or "")
+        return bool(counted) and indicator.get_attribute("data-status") == "idle"
+
+    def _saved(self) -> dict[str, Any]:
+        """All cells as JupyterLab holds them: it saves them, the page shows only some. Not more
+        than once at a time, or it takes its own file for one that somebody else has changed."""
+        before = self.file.stat().st_mtime_ns
+        read: dict[str, Any] = {}
+
+        def whole() -> bool:
+            if self.file.stat().st_mtime_ns != before:
+                with contextlib.suppress(ValueError):  # half of it is written
+                    read.update(json.loads(self.file.read_text(encoding="utf-8")))
+            return bool(read)
+
+        self.page.keyboard.press("ControlOrMeta+s")
+        self._until(whole, SHOW, "the notebook to be saved")
+        return read
+
+    def _until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Poll. The waiting is the page's, since the browser's events come only meanwhile."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.name}: waited {seconds:g} s for {what}")
+            self.page.wait_for_timeout(200)

@@ -112,6 +112,15 @@ def channels_first(xyz):
     return np.moveaxis(_xyz_to_lab(xyz), -1, 0)
 
 
+def brackets_forgotten(xyz):
+    t = xyz / WHITE
+    return lab_of(np.where(t > (6 / 29) ** 3, np.cbrt(t), t / 3 * (6 / 29) ** 2 + 4 / 29))
+
+
+def one_factor(xyz):
+    return _xyz_to_lab(xyz) * (1, 1, 500 / 200)
+
+
 def square_root(xyz):
     return lab_of(np.sqrt(xyz / WHITE))
 
@@ -153,6 +162,29 @@ def cube_alone(lab):
 
 def z_upside_down(lab):
     return _encode(back(lab * (1, 1, -1))).clip(0, 1)
+
+
+def x_upside_down(lab):
+    return _encode(back(lab * (1, -1, 1))).clip(0, 1)
+
+
+def brackets_back(lab):
+    def inverse(f):
+        return np.where(f > 6 / 29, f**3, (f - 4 / 29) / 3 * (6 / 29) ** 2)
+
+    return _encode(back(lab, inverse=inverse)).clip(0, 1)
+
+
+def decoded_again(lab):
+    return _decode(back(lab).clip(0, 1))
+
+
+def up_to_255(lab):
+    return 255 * _encode(back(lab)).clip(0, 1)
+
+
+def other_gamma(lab):
+    return back(lab).clip(0, 1) ** (1 / 2.2)
 
 
 # --- 1.4 -----------------------------------------------------------------------------------------
@@ -204,6 +236,28 @@ def through_numpy(rgb):
     return torch.from_numpy(_rgb_to_lab(rgb.numpy()))
 
 
+def clamped_for_good(rgb):
+    M, white = torch.tensor(RGB_TO_XYZ), torch.tensor(WHITE)[:, None, None]
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    t = (torch.einsum("ij,bjhw->bihw", M, linear) / white).clamp(min=KNEE)
+    fx, fy, fz = (t ** (1 / 3)).unbind(1)
+    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
+
+
+def white_missing(rgb):
+    lab = lab_of(_f(_decode(rgb.detach().movedim(1, -1).numpy()) @ RGB_TO_XYZ.T))
+    return torch.from_numpy(lab).movedim(-1, 1)
+
+
+def knee_guessed(rgb):
+    M, white = torch.tensor(RGB_TO_XYZ), torch.tensor(WHITE)[:, None, None]
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    t = torch.einsum("ij,bjhw->bihw", M, linear) / white
+    root = t.clamp(min=6 / 29) ** (1 / 3)
+    fx, fy, fz = torch.where(t > KNEE, root, t / (3 * (6 / 29) ** 2) + 4 / 29).unbind(1)
+    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
+
+
 def first_photo_alone(rgb):
     return batched(rgb)[0]
 
@@ -241,6 +295,14 @@ def not_divided(photo):
 
 def all_channels(photo):
     return _rgb_to_lab(photo / 255) / 50 - 1
+
+
+def luminance(photo):
+    return (_decode(photo / 255) @ RGB_TO_XYZ.T)[..., 1] * 2 - 1
+
+
+def luma_of_light(photo):
+    return _decode(photo / 255) @ np.array([0.299, 0.587, 0.114]) * 2 - 1
 
 
 def wrong_middle(photo):
@@ -282,6 +344,14 @@ def no_root(lab, limit):
     return (lab[:, 1] ** 2 + lab[:, 2] ** 2 < limit).mean()
 
 
+def fixed_limit(lab, limit):
+    return (np.hypot(lab[:, 1], lab[:, 2]) < 10).mean()
+
+
+def a_photo(lab, limit):
+    return (np.hypot(lab[:, 1], lab[:, 2]) < limit).sum() / len(lab)
+
+
 def one_a_photo(lab, limit):
     return (np.hypot(lab[:, 1], lab[:, 2]) < limit).mean(axis=(1, 2))
 
@@ -300,7 +370,7 @@ WRONG = {
         multiplied: "out of nowhere",
         with_if: "np.where or torch.where",
         in_torch: ".numpy() makes the array",
-        wrong_exponent: "it should be 0.2140",
+        wrong_exponent: "Write the two pieces on two lines",
     },
     "1.2": {
         no_white: "White was forgotten",
@@ -311,6 +381,8 @@ WRONG = {
         root_alone: "the darkest one is not",
         factors_swapped: "500 and 200 have changed",
         channels_first: "become the first axis",
+        brackets_forgotten: "Both stand below the line",
+        one_factor: "b has a's factor",
         square_root: "Print f of the three numbers",
     },
     "1.3": {
@@ -320,7 +392,12 @@ WRONG = {
         transposed: "The matrix is transposed",
         white_forgotten: "White was forgotten",
         cube_alone: "the dark ones are not",
-        z_upside_down: "Go the steps of 1.1 and 1.2 backwards",
+        z_upside_down: "Blue and yellow have changed places",
+        x_upside_down: "Red and green have changed places",
+        brackets_back: "factor is upside down",
+        decoded_again: "The gamma is taken out once more",
+        up_to_255: "Your values go to 255",
+        other_gamma: "Go the steps of 1.1 and 1.2 backwards",
     },
     "1.4": {
         nan_at_black: "gradients are NaN",
@@ -331,6 +408,9 @@ WRONG = {
         detached: "no gradient can flow back",
         normalized: "as a network wants it already",
         through_numpy: "NumPy carries no gradient",
+        clamped_for_good: "t is clamped for good",
+        white_missing: "White was forgotten",
+        knee_guessed: "print each step of both",
         first_photo_alone: "shape (2, 3, 4, 5); it has (3, 4, 5)",
     },
     "1.5": {
@@ -341,6 +421,8 @@ WRONG = {
         zero_to_two: "from 0 to 2",
         not_divided: "into the thousands",
         all_channels: "All three channels",
+        luminance: "That is luminance, Y",
+        luma_of_light: "those are luma's weights",
         wrong_middle: "Two lines are enough",
     },
     "1.6": {
@@ -352,6 +434,8 @@ WRONG = {
         with_L: "L is in it too",
         channels_off_by_one: "Those are L and a",
         no_root: "The root is missing",
+        fixed_limit: "10 stands there as a fixed number",
+        a_photo: "pixels a photo",
         one_a_photo: "one number a photo",
         wrong_axis: "then the mean",
     },

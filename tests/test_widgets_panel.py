@@ -79,8 +79,9 @@ class TestPanel:
         panel, _ = self.made(columns=2)
         first = panel.box.children[0]
         assert list(first.children) == [*panel.controls.values(), panel.reset]
-        panel, _ = self.made(columns=1)
-        assert [len(line.children) for line in panel.box.children[:2]] == [1, 2]
+        for columns in (1, (1, 1), (1, 5)):
+            panel, _ = self.made(columns=columns)
+            assert [len(line.children) for line in panel.box.children[:2]] == [1, 2]
 
     def test_bundle(self):
         panel, _ = self.made()

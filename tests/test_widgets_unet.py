@@ -89,8 +89,9 @@ def test_look_inside(net, pictures):
 def test_maps_go_from_dark_to_light():
     features = torch.zeros(1, 3, 2, 2)
     features[0, 1] = torch.tensor([[-5.0, 0.0], [0.0, 5.0]])
-    picture = maps_picture(features, 80)
-    assert (picture[:17, :17] == 0).all(), "a map without differences is dark"
-    tile = picture[:17, 20:37, 0]
+    picture = maps_picture(features, 80)  # three maps: two across
+    assert (picture[:37, :37] == 0).all(), "a map without differences is dark"
+    tile = picture[:37, 40:77, 0]
     assert (tile[0, 0], tile[0, -1], tile[-1, -1]) == (0, 128, 255)
-    assert (picture[20:] == 255).all(), "no more maps: white"
+    assert (picture[40:, 40:] == 255).all(), "no fourth map: white"
+    assert maps_picture(torch.rand(1, 16, 2, 2), 80)[:17, :17].std() > 0, "sixteen: four across"

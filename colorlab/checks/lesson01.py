@@ -53,6 +53,12 @@ def _rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     return _xyz_to_lab(_decode(rgb) @ RGB_TO_XYZ.T)
 
 
+def _worst(result: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
+    """The pixel of (H, W, 3) arrays where they differ most."""
+    away = np.abs(result - right).max(axis=-1)
+    return tuple(int(i) for i in np.unravel_index(away.argmax(), away.shape))
+
+
 # --- 1.1 -----------------------------------------------------------------------------------------
 
 
@@ -106,11 +112,13 @@ def _test_decode(decode: Any) -> Hint | None:
             ),
         ),
     )
+    right = _decode(srgb)
+    at = np.unravel_index(np.abs(result - right).argmax(), right.shape)
     otherwise = Hint(
-        f"For 0.5 your function says {result[1, 2]:.4f}; it should be 0.2140.",
+        f"For {srgb[at]:g} your function says {result[at]:.4g}; it should be {right[at]:.4g}.",
         "Write the two pieces on two lines, `low` and `high`, and print each for 0.5 and 0.03.",
     )
-    return match(result, _decode(srgb), mistakes, otherwise, 1e-6)
+    return match(result, right, mistakes, otherwise, 1e-6)
 
 
 # --- 1.2 -----------------------------------------------------------------------------------------
@@ -128,6 +136,8 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
         )
     result = want_array(result, shape=xyz.shape, what="Lab")
     fx, fy, fz = np.moveaxis(_f(xyz / WHITE), -1, 0)
+    t = xyz / WHITE
+    brackets = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / 3 * (6 / 29) ** 2 + 4 / 29)
     roots = np.moveaxis(np.cbrt(xyz / WHITE), -1, 0)
     mistakes = (
         (
@@ -164,14 +174,27 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
             ),
         ),
         (
+            _lab(*np.moveaxis(brackets, -1, 0)),
+            Hint(
+                "The straight piece is divided by 3 and multiplied by (6/29)**2.",
+                "Both stand below the line: t / (3 * (6/29)**2), with brackets.",
+            ),
+        ),
+        (
+            np.stack([116 * fy - 16, 500 * (fx - fy), 500 * (fy - fz)], axis=-1),
+            Hint("b has a's factor.", "500 belongs to a, 200 to b."),
+        ),
+        (
             np.stack([116 * fy - 16, 200 * (fx - fy), 500 * (fy - fz)], axis=-1),
             Hint("500 and 200 have changed places.", "500 belongs to a, 200 to b."),
         ),
     )
+    at = _worst(result, right)
     otherwise = Hint(
-        f"A red pixel's Lab should be {np.round(right[0, 0], 1)}; yours is "
-        f"{np.round(result[0, 0], 1)}.",
-        "Print f of the three numbers first: they lie between 0.14 and 1.",
+        f"The color with XYZ {np.round(xyz[at], 3)} should have the Lab {np.round(right[at], 1)}; "
+        f"yours is {np.round(result[at], 1)}.",
+        "Print f of the three numbers first: "
+        f"for this color it is {np.round(_f(xyz[at] / WHITE), 3)}.",
     )
     return match(result, right, mistakes, otherwise, 1e-3)
 
@@ -185,10 +208,16 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
     lab = np.concatenate([_rgb_to_lab(colors), outside])
     result = want_array(call(lab_to_rgb, lab.copy()), shape=lab.shape, what="sRGB")
 
-    def back(matrix: np.ndarray, inverse: Any = _f_inverse, white: Any = WHITE) -> np.ndarray:
+    def back(
+        matrix: np.ndarray, inverse: Any = _f_inverse, white: Any = WHITE, signs: Any = (1, 1)
+    ) -> np.ndarray:
         fy = (lab[..., 0] + 16) / 116
-        f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+        fx, fz = fy + signs[0] * lab[..., 1] / 500, fy - signs[1] * lab[..., 2] / 200
+        f = np.stack([fx, fy, fz], axis=-1)
         return (inverse(f) * white) @ matrix.T
+
+    def brackets(f: np.ndarray) -> np.ndarray:
+        return np.where(f > 6 / 29, f**3, (f - 4 / 29) / 3 * (6 / 29) ** 2)
 
     inverse = np.linalg.inv(RGB_TO_XYZ)
     linear = back(inverse)
@@ -239,9 +268,35 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
             ),
         ),
     )
+    mistakes += (
+        (
+            _encode(back(inverse, signs=(1, -1))).clip(0, 1),
+            Hint("Blue and yellow have changed places.", "fz is fy - b / 200: b counts down."),
+        ),
+        (
+            _encode(back(inverse, signs=(-1, 1))).clip(0, 1),
+            Hint("Red and green have changed places.", "fx is fy + a / 500."),
+        ),
+        (
+            _encode(back(inverse, inverse=brackets)).clip(0, 1),
+            Hint(
+                "The straight piece's factor is upside down: dark colors are wrong.",
+                "From f = t / (3 * (6/29)**2) + 4/29 follows t = 3 * (6/29)**2 * (f - 4/29).",
+            ),
+        ),
+        (
+            _decode(linear.clip(0, 1)),
+            Hint("The gamma is taken out once more.", "encode, not decode: back to file values."),
+        ),
+        (
+            255 * right,
+            Hint("Your values go to 255.", "Asked for is 0 to 1, as floats."),
+        ),
+    )
+    at = _worst(result, right)
     otherwise = Hint(
-        f"The color {np.round(lab[0, 0], 1)} should become {np.round(right[0, 0], 2)}; yours is "
-        f"{np.round(result[0, 0], 2)}.",
+        f"The Lab color {np.round(lab[at], 1)} should become {np.round(right[at], 3)}; yours is "
+        f"{np.round(result[at], 3)}.",
         "Go the steps of 1.1 and 1.2 backwards, last one first, and compare each with its "
         "counterpart on one pixel.",
     )
@@ -290,10 +345,27 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
             ),
         ),
     )
+    t = _decode(pixels) @ RGB_TO_XYZ.T
+    mistakes += (
+        (
+            np.moveaxis(_xyz_to_lab(np.maximum(t / WHITE, (6 / 29) ** 3) * WHITE), -1, 1),
+            Hint(
+                "t is clamped for good, so that dark colors all become the same.",
+                "Clamp inside the power only: the condition and the straight piece keep t.",
+            ),
+        ),
+        (
+            np.moveaxis(_lab(*np.moveaxis(_f(t), -1, 0)), -1, 1),
+            Hint("White was forgotten.", "Divide by `white` behind the matrix."),
+        ),
+    )
+    away = np.moveaxis(np.abs(result.detach().numpy() - right), 1, -1).max(axis=-1)
+    at = np.unravel_index(away.argmax(), away.shape)
     otherwise = Hint(
-        f"The largest difference to the NumPy version is "
-        f"{np.abs(result.detach().numpy() - right).max():.3g}.",
-        "Feed one pixel to both versions, print each step, and look for the first that differs.",
+        f"The pixel {np.round(pixels[at], 2)} should have the Lab "
+        f"{np.round(np.moveaxis(right, 1, -1)[at], 1)}; yours is "
+        f"{np.round(np.moveaxis(result.detach().numpy(), 1, -1)[at], 1)}.",
+        "Feed it to the NumPy version too, and print each step of both.",
     )
     hint = match(result, right, mistakes, otherwise, 1e-3)
     if hint is not None:
@@ -337,14 +409,14 @@ def _test_prepare(prepare: Any) -> Hint | None:
             luma * 2 - 1,
             Hint(
                 "The bug is still in: that is the gray of a file, scaled.",
-                "L comes from rgb_to_lab, not from a weighted sum of coded values.",
+                "L comes from light: by_hand, not a weighted sum of coded values.",
             ),
         ),
         (
             photo.mean(axis=-1) / 255 * 2 - 1,
             Hint(
                 "A plain mean of the channels is further from L than what stood there.",
-                "L comes from rgb_to_lab.",
+                "L comes from light: by_hand.",
             ),
         ),
         (
@@ -365,9 +437,23 @@ def _test_prepare(prepare: Any) -> Hint | None:
             Hint("Your L goes from 0 to 2.", "The -1 is missing: L / 50 - 1."),
         ),
         (
+            (_decode(photo / 255) @ RGB_TO_XYZ.T)[..., 1] * 2 - 1,
+            Hint(
+                "That is luminance, Y: proportional to light, and not how light it looks.",
+                "L is 116 f(Y) - 16: by_hand has it.",
+            ),
+        ),
+        (
+            _decode(photo / 255) @ np.array([0.299, 0.587, 0.114]) * 2 - 1,
+            Hint(
+                "Linear light is right, but those are luma's weights, and the root is missing.",
+                "All of it is in by_hand.",
+            ),
+        ),
+        (
             _rgb_to_lab(photo.astype(float))[..., 0] / 50 - 1,
             Hint(
-                "L runs into the thousands: rgb_to_lab got values of 0 to 255.",
+                "L runs into the thousands: by_hand got values of 0 to 255.",
                 "It wants 0 to 1: divide the photo by 255 first.",
             ),
         ),
@@ -388,7 +474,14 @@ def _test_share(share_nearly_gray: Any) -> Hint | None:
     lab = np.concatenate(
         [random.uniform(0, 100, (3, 1, 40, 50)), random.normal(0, 12, (3, 2, 40, 50))], axis=1
     )
-    limit = 10.0
+    for limit in (17.0, 10.0):
+        hint = _judge_share(share_nearly_gray, lab, limit)
+        if hint is not None:
+            return hint
+    return None
+
+
+def _judge_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint | None:
     result = call(share_nearly_gray, lab.copy(), limit)
     a, b = lab[:, 1], lab[:, 2]
     near = np.hypot(a, b) < limit
@@ -436,6 +529,14 @@ def _test_share(share_nearly_gray: Any) -> Hint | None:
         (
             ((a**2 + b**2) < limit).mean(),
             Hint("The root is missing.", "a² + b² is the square of the chroma."),
+        ),
+        (
+            (np.hypot(a, b) < 10).mean(),
+            Hint("10 stands there as a fixed number.", "Use the argument: limit."),
+        ),
+        (
+            float(near.sum()) / len(lab),
+            Hint("That is pixels a photo.", "Divide by the number of all pixels: .mean() does."),
         ),
     )
     otherwise = Hint(
@@ -498,10 +599,10 @@ EXERCISES = (
     ),
     Exercise(
         name="1.5",
-        title="The planted bug: a gray file is not L",
+        title="The planted bug",
         difficulty=2,
         minutes=5,
-        start="Replace the bug's lines: Lab of the photo first, then L as the network wants it.",
+        start="Copy the function with the bug, and repair it. The network wants L / 50 - 1.",
         test=_test_prepare,
         solved="This bug raises no error; it only makes every color a little wrong.",
     ),

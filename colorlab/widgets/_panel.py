@@ -23,7 +23,7 @@ class Panel(Playable):
             and knows nothing of widgets.
         controls: the ipywidgets controls by name; each is shown with its own description.
         alt: what the picture shows in general, for those who can't see it.
-        columns: how many controls stand beside each other.
+        columns: how many controls stand beside each other; or how many in each line.
         kind: "jpeg" for photos, "png" for lines and flat colors.
 
     `values` are those of the controls, `image.value` the picture's bytes, `words` the sentence.
@@ -35,7 +35,7 @@ class Panel(Playable):
         controls: Mapping[str, Any],
         alt: str,
         *,
-        columns: int = 1,
+        columns: int | tuple[int, ...] = 1,
         kind: str = "jpeg",
     ) -> None:
         self.draw, self.controls, self.alt, self.kind = draw, dict(controls), alt, kind
@@ -65,7 +65,9 @@ class Panel(Playable):
             layout=widgets.Layout(max_width=width, margin="0 0 12px"),
         )
         inputs = list(self.controls.values())
-        lines = [inputs[i : i + columns] for i in range(0, len(inputs), columns)]
+        counts = (columns,) * len(inputs) if isinstance(columns, int) else columns
+        lines = [inputs[sum(counts[:i]) :][:count] for i, count in enumerate(counts)]
+        lines = [line for line in lines if line]
         flow = widgets.Layout(flex_flow="row wrap")
         self.box = widgets.VBox(
             [
@@ -112,9 +114,8 @@ class Panel(Playable):
     def _say(self, words: str) -> None:
         self.words = words
         # aria-live: a screen reader says what a move of the slider has done
-        self.caption.value = (
-            f'<div aria-live="polite" style="line-height: 1.4">{html.escape(words)}</div>'
-        )
+        style = "line-height: 1.4; margin-top: 4px"
+        self.caption.value = f'<div aria-live="polite" style="{style}">{html.escape(words)}</div>'
 
 
 @contextmanager
@@ -135,6 +136,8 @@ def slider(description: str, value: float, low: float, high: float, step: float)
     style = {"description_width": "90px"}
     options = {"description": description, "layout": layout, "style": style}
     whole = all(isinstance(number, int) for number in (value, low, high, step))
+    if not whole:
+        options["readout_format"] = ".1f"
     kind = widgets.IntSlider if whole else widgets.FloatSlider
     return kind(value=value, min=low, max=high, step=step, continuous_update=True, **options)
 

@@ -75,8 +75,12 @@ def draw_axes(pixels: np.ndarray, size: int = 11) -> np.ndarray:
         draw.line([(x, middle - 3), (x, middle + 3)], fill=INK)
         draw.line([(middle - 3, y), (middle + 3, y)], fill=INK)
         if abs(value) == 50:
-            draw.text((x, middle + 5), str(value), fill=INK, font=letters, anchor="ma")
-            draw.text((middle - 6, y), str(value), fill=INK, font=letters, anchor="rm")
+            draw.text(
+                (x, middle + 5), f"{value}".replace("-", "−"), fill=INK, font=letters, anchor="ma"
+            )
+            draw.text(
+                (middle - 6, y), f"{value}".replace("-", "−"), fill=INK, font=letters, anchor="rm"
+            )
     draw.text((side - 5, middle - 5), "a: red", fill=INK, font=letters, anchor="rs")
     draw.text((5, middle - 5), "green", fill=INK, font=letters, anchor="ls")
     draw.text((middle + 6, 4), "b: yellow", fill=INK, font=letters, anchor="la")

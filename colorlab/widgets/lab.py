@@ -65,10 +65,8 @@ class LabSliders(Panel):
         ab = _pairs(lab)
         plane = _plane.draw_axes(_plane.histogram(ab, SIDE))
         inside = float(gamut_fraction(lab))
-        words = (
-            f"Mean L {lab[0].mean():.0f}, mean a {ab[:, 0].mean():.0f}, mean b "
-            f"{ab[:, 1].mean():.0f}. sRGB can show {inside:.0%} of these colors."
-        )
+        L, a, b = (round(float(channel.mean())) for channel in lab)  # whole, so that no -0 is said
+        words = f"Mean L {L}, mean a {a}, mean b {b}. sRGB can show {inside:.0%} of these colors."
         return _plane.beside(to_uint8(lab_to_rgb(lab)), plane), words
 
 
@@ -123,7 +121,7 @@ class FewLevels(Panel):
         super().__init__(
             self._draw,
             {
-                "step": steps("round to", [(str(step), step) for step in self.STEPS], 20),
+                "step": steps("to steps of", [(str(step), step) for step in self.STEPS], 20),
                 "channels": choice("round", which, "ab"),
             },
             "Left: the photo. Right: the same, L or ab rounded to multiples of the step.",

@@ -209,7 +209,11 @@ def _scale() -> np.ndarray:
     draw = ImageDraw.Draw(image)
     for value, y in ((SCALE, 20), (0, SIDE / 2), (-SCALE, SIDE - 20)):
         draw.text(
-            (24, y), f"{value:+g}" if value else "0", fill="#22262b", font=font(12), anchor="lm"
+            (24, y),
+            f"{value:+g}".replace("-", "−") if value else "0",
+            fill="#22262b",
+            font=font(12),
+            anchor="lm",
         )
     draw.text((2, 8), "real", fill="#22262b", font=font(11), anchor="lm")
     draw.text((2, SIDE - 8), "fake", fill="#22262b", font=font(11), anchor="lm")

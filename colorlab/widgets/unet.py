@@ -6,6 +6,7 @@ learner built as well as `colorlab.unet.UNet`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ class SkipSwitch(_OnPhotos):
             {"photo": choice("photo", list(photos), next(iter(photos))), **boxes},
             "Above: gray input, ours with the chosen skips, truth. Below: the colors alone, as "
             "coarse as the network gives them.",
-            columns=5,
+            columns=(1, count),
         )
 
     def _draw(self, photo: str, **switches: bool) -> tuple[np.ndarray, str]:
@@ -152,15 +153,16 @@ class SkipSwitch(_OnPhotos):
 
 
 def maps_picture(features: Tensor, side: int) -> np.ndarray:
-    """The first maps of (1, C, h, w) as 4 x 4 tiles, each from its own least to its own most."""
+    """The first maps of (1, C, h, w) as tiles, each from its own least to its own most."""
     maps = features[0, :MAPS].float().cpu().numpy()
-    tile = side // 4
+    across = math.ceil(math.sqrt(len(maps)))
+    tile = side // across
     picture = np.full((side, side, 3), 255, np.uint8)
     for number, one in enumerate(maps):
         low, high = one.min(), one.max()
         gray = ((one - low) / max(high - low, 1e-9) * 255).round().astype(np.uint8)
         image = Image.fromarray(gray).resize((tile - 3, tile - 3), Image.Resampling.NEAREST)
-        top, left = number // 4 * tile, number % 4 * tile
+        top, left = number // across * tile, number % across * tile
         picture[top : top + tile - 3, left : left + tile - 3] = np.asarray(image)[..., None]
     return picture
 

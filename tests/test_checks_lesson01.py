@@ -368,7 +368,7 @@ WRONG = {
         the_way_back: "That is the way back",
         divided_late: "comes too late",
         multiplied: "out of nowhere",
-        with_if: "np.where or torch.where",
+        with_if: "`if` and `max` ask one question",
         in_torch: ".numpy() makes the array",
         wrong_exponent: "Write the two pieces on two lines",
     },

@@ -74,6 +74,17 @@ def as_a_list(inputs, outputs, norm=True):
     return list(made(inputs, outputs, norm))
 
 
+def norm_of_inputs(inputs, outputs, norm=True):
+    act, conv, *_ = made(inputs, outputs)
+    return nn.Sequential(act, conv, *([nn.BatchNorm2d(inputs)] if norm else []))
+
+
+def dilated(inputs, outputs, norm=True):
+    block = made(inputs, outputs, norm)
+    block[1].dilation = (2, 2)
+    return block
+
+
 def no_convolution(inputs, outputs, norm=True):
     return nn.Sequential(nn.LeakyReLU(0.2), nn.AvgPool2d(2))
 
@@ -126,6 +137,17 @@ def up_norm_first(inputs, outputs):
     return nn.Sequential(relu, nn.BatchNorm2d(inputs), conv)
 
 
+def up_enlarged(inputs, outputs):
+    return nn.Sequential(
+        nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, 1, 1)
+    )
+
+
+def up_by_position(inputs, outputs):
+    conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, 1, 1, False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(outputs))
+
+
 def up_class(inputs, outputs):
     return nn.ConvTranspose2d
 
@@ -175,6 +197,34 @@ def wrong_dimension(downs, ups, x):
     return walked(downs, ups, x, join=lambda x, skip: torch.cat([x, skip], 0))
 
 
+def joined_with_itself(downs, ups, x):
+    return walked(downs, ups, x, join=lambda x, skip: torch.cat([x, x], 1))
+
+
+def not_replaced(downs, ups, x):
+    skips = [block(x) for block in downs]
+    x = ups[0](skips.pop())
+    for block in ups[1:]:
+        x = block(torch.cat([x, skips.pop()], 1))
+    return x
+
+
+def five_levels(downs, ups, x):
+    skips = []
+    for i in range(5):
+        x = downs[i](x)
+        skips.append(x)
+    return x
+
+
+def cut_skips(downs, ups, x):
+    return walked(downs, ups, x, join=lambda x, skip: torch.cat([x, skip.detach()], 1))
+
+
+def starts_over(downs, ups, x):
+    return walked(downs, ups, 2 * x)
+
+
 def forgot_to_return(downs, ups, x):
     walked(downs, ups, x)
 
@@ -219,6 +269,15 @@ def bias_gone(inputs):
     return block(inputs, nn.Tanh(), bias=False)
 
 
+def two_by_two(inputs):
+    return nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(inputs, 2, 2, stride=2), nn.Tanh())
+
+
+def leaky_first(inputs):
+    _, conv, tanh = block(inputs, nn.Tanh())
+    return nn.Sequential(nn.LeakyReLU(0.2), conv, tanh)
+
+
 def hard_tanh(inputs):
     return block(inputs, nn.Hardtanh())
 
@@ -231,7 +290,7 @@ def count(levels, base, cap, **options):
 
 
 def not_doubled(levels, base, cap):
-    return count(levels, base, cap, doubled=False)
+    return count(levels, base, cap, doubled="never")
 
 
 def all_biases(levels, base, cap):
@@ -244,6 +303,22 @@ def no_norms(levels, base, cap):
 
 def all_norms(levels, base, cap):
     return count(levels, base, cap, norms="all")
+
+
+def always_doubled(levels, base, cap):
+    return count(levels, base, cap, doubled="always")
+
+
+def innermost_norm(levels, base, cap):
+    return count(levels, base, cap, norms="innermost")
+
+
+def first_norm(levels, base, cap):
+    return count(levels, base, cap, norms="first")
+
+
+def one_number_a_norm(levels, base, cap):
+    return count(levels, base, cap, norms="one")
 
 
 def last_bias_missing(levels, base, cap):
@@ -319,6 +394,15 @@ def signed(net, optimizer, L, ab):
     return step(net, optimizer, L, ab, loss=lambda ours, ab: (ours - ab).mean())
 
 
+def loss_afterwards(net, optimizer, L, ab):
+    step(net, optimizer, L, ab)
+    return (net(L) - ab).abs().mean().item()
+
+
+def own_optimizer(net, optimizer, L, ab):
+    return step(net, torch.optim.SGD(net.parameters(), lr=0.1), L, ab)
+
+
 def without_gradient(net, optimizer, L, ab):
     with torch.no_grad():
         return step(net, optimizer, L, ab)
@@ -363,6 +447,14 @@ def mean_again(answer, colors, shares, power):
     return (shares[:, None] * np.abs(colors - answer) ** power).mean()
 
 
+def colors_averaged(answer, colors, shares, power):
+    return (np.abs(shares @ colors - answer) ** power).sum()
+
+
+def divided_too(answer, colors, shares, power):
+    return (shares * each(answer, colors, power)).mean()
+
+
 def halved(answer, colors, shares, power):
     return (shares * each(answer, colors, power)).sum() / 2
 
@@ -381,6 +473,8 @@ WRONG = {
         activation_last: "First the activation",
         fixed_numbers: "no fixed numbers",
         as_a_list: "no list, but commas",
+        norm_of_inputs: "The norm is made for 6 channels",
+        dilated: "Give them by name",
         no_convolution: "0 layers of the kind Conv2d",
     },
     "3.2": {
@@ -393,18 +487,25 @@ WRONG = {
         up_no_norm: "The norm is missing",
         up_no_stride: "The stride is 1",
         up_norm_first: "First the activation",
+        up_enlarged: "the other way to double a map",
+        up_by_position: "Give them by name",
         up_class: "Make one of it",
     },
     "3.3": {
         no_skips: "No skip is used",
         skip_first: "the skip stands first",
         added: "The skips are added",
-        from_the_front: "the first to come out",
+        from_the_front: "is x replaced by",
         innermost_twice: "goes in twice",
         down_alone: "the way down alone",
-        wrong_dimension: "Print the shape after each block",
+        wrong_dimension: "joined along the batch",
+        joined_with_itself: "joined with itself",
+        not_replaced: "is x replaced by",
+        five_levels: "counts on more blocks",
+        cut_skips: "does not flow back along all ways",
+        starts_over: "Print the shape after each block",
         forgot_to_return: "`return`",
-        detached: "It is a NumPy array",
+        detached: "NumPy carries no gradient",
     },
     "3.4": {
         bug_still_in: "The bug is still in",
@@ -414,18 +515,24 @@ WRONG = {
         tanh_then_relu: "The ReLU beside the Tanh",
         three_channels: "Two channels, a and b",
         bias_gone: "has lost its bias",
-        hard_tanh: "one activation that reaches",
+        hard_tanh: "with another function than the library's",
+        two_by_two: "The convolution has changed",
+        leaky_first: "one activation that reaches",
     },
     "3.5": {
         not_doubled: "The skips are not counted",
         all_biases: "a bias in every convolution",
         no_norms: "The norms are missing",
         all_norms: "a norm in every block",
+        always_doubled: "The innermost up block gets twice",
+        innermost_norm: "The innermost down block has a norm",
+        first_norm: "The first down block has a norm",
+        one_number_a_norm: "One number a channel",
         last_bias_missing: "bias is missing",
         three_by_three: "kernels of 3 × 3",
         side_not_area: "4 numbers a kernel",
         not_capped: "grow without end",
-        looked_up: "compare row by row",
+        looked_up: "Compare row by row",
     },
     "3.6": {
         no_zero_grad: "gradients add up",
@@ -437,6 +544,8 @@ WRONG = {
         squared: "That is the L2 loss",
         summed: "the sum over all pixels",
         signed: "The loss should be",
+        loss_afterwards: "the loss after the step",
+        own_optimizer: "not by the optimizer that came in",
         without_gradient: "cut the gradient's way",
     },
     "3.7": {
@@ -448,6 +557,8 @@ WRONG = {
         not_added_up: "one number a color",
         a_and_b_apart: "one number for a and one for b",
         mean_again: "the mean over colors again",
+        colors_averaged: "You average the colors first",
+        divided_too: "divided by the number of colors as well",
         halved: "First the distances",
     },
 }
@@ -463,6 +574,11 @@ def test_there_are_enough():
 
 
 # --- right answers, and the oracle ---------------------------------------------------------------
+
+
+def with_identity(inputs, outputs, norm=True):
+    last = nn.BatchNorm2d(outputs) if norm else nn.Identity()
+    return nn.Sequential(*made(inputs, outputs, False), last)
 
 
 def walk_by_index(downs, ups, x):
@@ -487,6 +603,7 @@ def step_with_l1_loss(net, optimizer, L, ab):
     ("name", "answer"),
     [
         ("3.1", made),
+        ("3.1", with_identity),
         ("3.2", made_up),
         ("3.3", walked),
         ("3.3", walk_by_index),

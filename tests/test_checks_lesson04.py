@@ -45,6 +45,14 @@ def all_sizes(size, layers):
     return [sized(size, layers[:i]) for i in range(len(layers) + 1)]
 
 
+def rounded(size, layers):
+    return sized(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1))
+
+
+def a_constant(size, layers):
+    return 30
+
+
 def first_layer_alone(size, layers):
     return sized(size, layers[:1])
 
@@ -92,6 +100,22 @@ def product_of_kernels(layers):
     for kernel, _ in layers:
         result *= kernel
     return result
+
+
+def strides_added(layers):
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump += stride
+    return field
+
+
+def stride_before_alone(layers):
+    field, jump = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * jump
+        jump = stride
+    return field
 
 
 def seventy(layers):
@@ -149,6 +173,18 @@ def other_slope(inputs, base, layers):
     return made(inputs, base, layers, slope=0.01)
 
 
+def no_activations(inputs, base, layers):
+    return nn.Sequential(*(p for p in made(inputs, base, layers) if type(p) is not nn.LeakyReLU))
+
+
+def flattened(inputs, base, layers):
+    return made(inputs, base, layers, tail=[nn.Flatten()])
+
+
+def wrong_norms(inputs, base, layers):
+    return made(inputs, base, layers, norm=lambda channels: nn.BatchNorm2d(base))
+
+
 def two_logits(inputs, base, layers):
     return made(inputs, base, layers, last=2)
 
@@ -192,6 +228,18 @@ def step(
 
 def no_detach(*given):
     return step(*given, detach=False)
+
+
+def answer_detached(D, optimizer, L, real_ab, fake_ab):
+    def judge(x):
+        return D(x).detach() if judge.calls.pop() else D(x)
+
+    judge.calls = [True, False]  # popped from the end: first the real ones, then the fakes
+    return step(judge, optimizer, L, real_ab, fake_ab)
+
+
+def two_steps(*given):
+    return step(*given, order="zbss")
 
 
 def not_halved(*given):
@@ -287,6 +335,17 @@ def between_zero_and_one(x):
     return (x - low) / (high - low)
 
 
+def in_place(x):
+    x -= x.mean((2, 3), keepdim=True)
+    x /= (x.var((2, 3), keepdim=True, unbiased=False) + 1e-5).sqrt()
+    return x
+
+
+def no_epsilon(x):
+    mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, unbiased=False)
+    return (x - mean) / spread
+
+
 def in_numpy(x):
     return normed(x).numpy()
 
@@ -326,6 +385,14 @@ def half_a_bug(real, fake):
     return half_sum(real, torch.sigmoid(fake))
 
 
+def a_number(real, fake):
+    return half_sum(real, fake).item()
+
+
+def plain_bce(real, fake):
+    return F.binary_cross_entropy(real, torch.ones_like(real))
+
+
 def least_squares(real, fake):
     return ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
 
@@ -338,7 +405,9 @@ WRONG = {
         stride_alone: "by the stride alone",
         broken_number: "no whole number",
         all_sizes: "the sizes of all layers",
-        first_layer_alone: "Print the size after each layer",
+        rounded: "You round, up or to the nearest",
+        a_constant: "here they go 71, 35, 17, 8, 7, 6",
+        first_layer_alone: "behind the first layer",
     },
     "4.2": {
         jump_first: "one layer too early",
@@ -348,7 +417,9 @@ WRONG = {
         wrong_end: "from the wrong end",
         sum_of_kernels: "the sum of the kernels",
         product_of_kernels: "the product of the kernels",
-        seventy: "Print field and jump",
+        strides_added: "The strides are added up",
+        stride_before_alone: "Only the stride of the layer before",
+        seventy: "it goes 7, 9, 17, 23",
     },
     "4.3": {
         with_sigmoid: "It ends in a sigmoid",
@@ -357,7 +428,10 @@ WRONG = {
         not_capped: "never above 8 * base",
         norm_in_the_first: "The first convolution is followed by a norm",
         biases_everywhere: "Which convolutions have a bias",
-        other_slope: "A LeakyReLU(0.2) should stand",
+        other_slope: "has the slope 0.01",
+        no_activations: "A LeakyReLU(0.2) should stand",
+        flattened: "There is a Flatten in it",
+        wrong_norms: "The norms are made for",
         two_logits: "One logit a patch",
         no_norms: "There are 0 batch norms",
         one_layer_missing: "As many of stride 2 as asked for",
@@ -366,6 +440,8 @@ WRONG = {
     },
     "4.4": {
         no_detach: "to look *more* fake",
+        answer_detached: "Is D's *answer* detached",
+        two_steps: "more than one step",
         not_halved: "twice too large",
         labels_swapped: "The labels have changed places",
         sigmoid_twice: "The sigmoid is taken twice",
@@ -389,6 +465,8 @@ WRONG = {
         over_everything: "One mean for everything",
         no_keepdim: "keepdim=True keeps a dimension",
         between_zero_and_one: "Over each map the mean should be 0",
+        in_place: "has changed the x",
+        no_epsilon: "add 1e-5 before the root",
         in_numpy: "It is a NumPy array",
     },
     "4.6": {
@@ -399,6 +477,8 @@ WRONG = {
         clamped: "Clamping bounds",
         ones_for_both: "Both get the label",
         half_a_bug: "Half of the bug is still in",
+        a_number: "no gradient can flow back",
+        plain_bce: "..._with_logits takes logits",
         least_squares: "Take something away",
     },
 }

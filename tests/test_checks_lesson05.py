@@ -39,6 +39,15 @@ def in_turn(theta, psi, rate):
     return game(theta, psi, rate)[0], psi
 
 
+def other_order(theta, psi, rate):
+    new = game(theta, psi, rate)[0]
+    return new, game(new, psi, rate)[1]
+
+
+def chain_forgotten(theta, psi, rate):
+    return theta + rate * sigmoid(-psi * theta), psi - rate * sigmoid(psi * theta)
+
+
 def generator_backward(theta, psi, rate):
     return 2 * theta - game(theta, psi, rate)[0], game(theta, psi, rate)[1]
 
@@ -102,6 +111,14 @@ def naive(logits):
     return -torch.log(torch.sigmoid(logits)).mean()
 
 
+def overflowing(logits):
+    return torch.log(1 + torch.exp(-logits)).mean()
+
+
+def of_math(logits):
+    return -sigmoid(logits)
+
+
 def propped_up(logits):
     return -torch.log(torch.sigmoid(logits) + 1e-8).mean()
 
@@ -124,6 +141,14 @@ def other_base(logits):
 def least_squares(real, fake, half=0.5, targets=(1, 0, 1), g=1.0):
     for_d = half * (((real - targets[0]) ** 2).mean() + ((fake - targets[1]) ** 2).mean())
     return for_d, g * ((fake - targets[2]) ** 2).mean()
+
+
+def ls_swapped_losses(real, fake):
+    return least_squares(real, fake)[::-1]
+
+
+def ls_half_of_one(real, fake):
+    return ((real - 1) ** 2).mean() + (fake**2).mean() / 2, ((fake - 1) ** 2).mean()
 
 
 def ls_not_halved(real, fake):
@@ -180,6 +205,18 @@ def ls_root(real, fake):
 
 def hinged(real, fake, half=0.5):
     return half * (F.relu(1 - real).mean() + F.relu(1 + fake).mean()), -fake.mean()
+
+
+def h_sigmoid(real, fake):
+    return hinged(torch.sigmoid(real), torch.sigmoid(fake))[0], -fake.mean()
+
+
+def h_g_halved(real, fake):
+    return hinged(real, fake)[0], -fake.mean() / 2
+
+
+def h_builtin_max(real, fake):
+    return max(0, 1 - real) + max(0, 1 + fake), -fake.mean()
 
 
 def h_not_halved(real, fake):
@@ -257,6 +294,14 @@ def l1_summed(logits, ours, truth, weight):
     return F.softplus(-logits).mean() + weight * (ours - truth).abs().sum()
 
 
+def summed_over_channels(logits, ours, truth, weight):
+    return F.softplus(-logits).mean() + weight * (ours - truth).abs().sum(1).mean()
+
+
+def minus(logits, ours, truth, weight):
+    return weight * (ours - truth).abs().mean() - F.softplus(-logits).mean()
+
+
 def no_adversary(logits, ours, truth, weight):
     return weight * (ours - truth).abs().mean()
 
@@ -328,6 +373,15 @@ def never_moves(*given):
     return step(*given, parts="zb")
 
 
+def no_zero_grad(*given):
+    return step(*given, parts="bs")
+
+
+def freezes_d(G, D, *given):
+    D.requires_grad_(False)
+    return step(G, D, *given)
+
+
 def moves_twice(*given):
     step(*given)
     return step(*given)
@@ -340,10 +394,12 @@ def returns_nothing(*given):
 WRONG = {
     "5.1": {
         in_turn: "already answers to the discriminator's new psi",
+        other_order: "already answers to the generator's new theta",
+        chain_forgotten: "second factor is missing",
         generator_backward: "The generator walks the wrong way",
         discriminator_backward: "The discriminator walks the wrong way",
         no_sigmoids: "The sigmoids are missing",
-        saturating_generator: "That generator is the saturating one",
+        saturating_generator: "is that of another loss",
         no_rate: "The rate is not used",
         slopes_alone: "Those are the slopes",
         psi_first: "The two have changed places",
@@ -356,13 +412,17 @@ WRONG = {
         wrong_sign: "The sign is wrong",
         summed: "the sum over all logits",
         one_a_logit: "one loss a logit",
-        naive: "log(0) is infinite",
+        naive: "an infinite logarithm",
+        overflowing: "an infinite logarithm",
+        of_math: "for single numbers",
         propped_up: "A small number added inside the log",
         sigmoid_twice: "The sigmoid is taken twice",
         a_number: "no gradient can flow back",
         other_base: "For the check's logits it should be",
     },
     "5.3": {
+        ls_swapped_losses: "The two losses have changed places",
+        ls_half_of_one: "Only the second part is halved",
         ls_not_halved: "D's loss is twice too large",
         ls_swapped: "The targets have changed places",
         ls_minus_one: "Your targets are 1 and -1",
@@ -377,6 +437,9 @@ WRONG = {
         ls_root: "Compute each of the three parts",
     },
     "5.4": {
+        h_sigmoid: "There is a sigmoid in it",
+        h_g_halved: "G's loss is halved too",
+        h_builtin_max: "`if` and `max` ask one question",
         h_not_halved: "D's loss is twice too large",
         h_signs: "D is rewarded for being wrong",
         h_no_relu: "The hinge itself is missing",
@@ -395,7 +458,9 @@ WRONG = {
         weight_forgotten: "The weight is not used",
         squared: "That is L2",
         label_zero: "wants its fakes to be called fake",
-        l1_summed: "L1 is summed",
+        l1_summed: "L1 is summed over all",
+        summed_over_channels: "L1 is summed over a and b",
+        minus: "has a minus",
         no_adversary: "The adversarial term is missing",
         fixed_100: "100 stands there as a fixed number",
         logits_detached: "cut off from the gradient",
@@ -411,6 +476,8 @@ WRONG = {
         weight_gone: "The weight of L1 is gone",
         moves_d: "The discriminator has moved too",
         never_moves: "The generator has not moved",
+        no_zero_grad: "the second one goes along",
+        freezes_d: "D is left unable to learn",
         moves_twice: "Change one thing",
         returns_nothing: "gave back nothing",
     },

@@ -198,7 +198,12 @@ def _meaning(kind: str, message: str) -> str:
         ("must match exactly", "The arrays differ in size: print the .shape of each."),
         ("broadcast", "The arrays differ in size: print the .shape of each."),
         ("out of bounds", "An index is too large: remember that counting starts at 0."),
-        ("is ambiguous", "`if` asks one question; for a whole array use np.where or torch.where."),
+        (
+            "is ambiguous",
+            "`if` and `max` ask one question; a whole array needs where, relu or clamp.",
+        ),
+        ("between 0 and 1", "It wants probabilities; its namesake ..._with_logits takes logits."),
+        ("to Python scalar", "That function is for single numbers; use torch's of the same name."),
         ("can't convert np", "NumPy and torch are mixed: stay with torch from start to end."),
         (
             "must match the size of tensor",

@@ -152,8 +152,13 @@ def want_module(value: Any, what: str = "your block") -> Any:
 
 
 def layers_of(module: Any) -> list[Any]:
-    """The layers inside a module that hold no others, in their order."""
-    return [part for part in module.modules() if not list(part.children())]
+    """The layers inside a module that hold no others, in their order.
+
+    A layer that stands there twice counts twice; ``nn.Identity`` does nothing and is left out.
+    """
+    parts = [part for _, part in module.named_modules(remove_duplicate=False)]
+    alone = [part for part in parts if not list(part.children())]
+    return [part for part in alone if type(part).__name__ != "Identity"]
 
 
 def want_array(
@@ -239,7 +244,7 @@ def want_number(value: Any, what: str = "your result") -> float:
         if getattr(value, "shape", ()) not in ((), (1,)):
             raise NotYet(
                 f"One number was expected for {what}; it is {describe(value)}.",
-                "Sum up over everything: .mean() or .sum() without arguments leaves one number.",
+                "A mean over everything, .mean() without arguments, leaves one number.",
             )
         number = value.item()
     if isinstance(number, bool) or not isinstance(number, int | float):

@@ -64,6 +64,29 @@ def _check_geometry(conv: Any, inputs: int, outputs: int) -> Hint | None:
     return None
 
 
+def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | None:
+    """The norm's channels, and the shape that comes out."""
+    import torch
+    from torch import nn
+
+    for layer in layers_of(block):
+        if isinstance(layer, nn.BatchNorm2d) and layer.num_features != outputs:
+            return Hint(
+                f"The norm is made for {layer.num_features} channels, and {outputs} come to it.",
+                "It stands behind the convolution: nn.BatchNorm2d(outputs).",
+            )
+    with torch.no_grad():
+        found = tuple(block(torch.rand(2, inputs, 16, 16)).shape)
+    side = int(16 * factor)
+    if found != (2, outputs, side, side):
+        return Hint(
+            f"A map of 16 × 16 became {found[2]} × {found[3]}; it should be {side} × {side}.",
+            "kernel 4, stride=2, padding=1, bias=False, all else as it is. Give them by name: the "
+            "two kinds of convolution order their other arguments differently.",
+        )
+    return None
+
+
 def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Hint | None:
     kinds = [next((kind for kind in wanted if isinstance(layer, kind)), None) for layer in layers]
     if kinds != list(wanted):
@@ -81,7 +104,8 @@ def _test_down(down: Any) -> Hint | None:
     from torch import nn
 
     for norm in (True, False):
-        layers = layers_of(want_module(call(down, 6, 10, norm)))
+        block = want_module(call(down, 6, 10, norm))
+        layers = layers_of(block)
         norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
         conv = _only(layers, nn.Conv2d, "Conv2d")
         hint = _check_geometry(conv, 6, 10)
@@ -108,7 +132,7 @@ def _test_down(down: Any) -> Hint | None:
         if leaky.negative_slope != 0.2:
             return Hint(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
         wanted = (nn.LeakyReLU, nn.Conv2d, *((nn.BatchNorm2d,) if norm else ()))
-        hint = _check_order(layers, wanted)
+        hint = _check_order(layers, wanted) or _check_run(block, 6, 10, 0.5)
         if hint is not None:
             return hint
     return None
@@ -118,7 +142,13 @@ def _test_down(down: Any) -> Hint | None:
 def _test_up(up: Any) -> Hint | None:
     from torch import nn
 
-    layers = layers_of(want_module(call(up, 10, 6)))
+    block = want_module(call(up, 10, 6))
+    layers = layers_of(block)
+    if any(isinstance(layer, nn.Upsample) for layer in layers):
+        return Hint(
+            "Enlarging and then convolving is the other way to double a map.",
+            "It works too, and the library has it; here it should be one nn.ConvTranspose2d.",
+        )
     if any(isinstance(layer, nn.Conv2d) for layer in layers):
         return Hint(
             "A Conv2d of stride 2 halves the map once more.",
@@ -134,7 +164,8 @@ def _test_up(up: Any) -> Hint | None:
         return Hint("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
     if any(isinstance(layer, nn.LeakyReLU) for layer in layers):
         return Hint("On the way up the activation is a plain ReLU.", "nn.ReLU().")
-    return _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
+    hint = _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
+    return hint or _check_run(block, 10, 6, 2.0)
 
 
 # --- 3.3: the walk -------------------------------------------------------------------------------
@@ -152,7 +183,7 @@ def _blocks() -> tuple[list[Any], list[Any]]:
         def __init__(self, outputs: int, seed: int, grows: bool) -> None:
             super().__init__()
             random = torch.Generator().manual_seed(seed)
-            self.register_buffer("weight", torch.rand(outputs, 32, generator=random))
+            self.weight = nn.Parameter(torch.rand(outputs, 32, generator=random))
             self.grows = grows
 
         def forward(self, x: Any) -> Any:
@@ -190,10 +221,20 @@ def _test_walk(walk: Any) -> Hint | None:
         if "Sizes of tensors must match" in str(error):
             return Hint(
                 "A skip meets a map of another size.",
-                "The last skip that was put in is the first to come out: skips.pop(). The map of "
-                "the innermost block is no skip: it goes into the first up block alone.",
+                "On the way down, is x replaced by what each block gives? On the way up, the last "
+                "skip that was put in is the first to come out: skips.pop().",
             )
         raise
+    except IndexError:
+        return Hint(
+            "Your code counts on more blocks than there are.",
+            "Loop over the lists as they come: the check's network has three levels.",
+        )
+    if isinstance(result, torch.Tensor) and result.dim() == 4 and len(result) != 2:
+        return Hint(
+            f"Two photos went in, {len(result)} came out: they are joined along the batch.",
+            "Channels are dimension 1: torch.cat([x, skip], 1).",
+        )
     result = want_tensor(result, what="the network's answer")
 
     def cat(one: Any, other: Any) -> Any:
@@ -233,6 +274,10 @@ def _test_walk(walk: Any) -> Hint | None:
                 "Take it off the list before the first up block: ups[0](skips.pop()).",
             ),
         ),
+        (
+            _walked(downs, ups, x, lambda one, other: cat(one, one)),
+            Hint("Each map is joined with itself.", "Its partner comes from skips.pop()."),
+        ),
         (encoded, Hint("That is the way down alone.", "The up blocks have not been walked yet.")),
     )
     otherwise = Hint(
@@ -240,7 +285,20 @@ def _test_walk(walk: Any) -> Hint | None:
         "Print the shape after each block. Each up block but the first gets "
         "torch.cat([x, skips.pop()], 1).",
     )
-    return match(result, right, mistakes, otherwise)
+    hint = match(result, right, mistakes, otherwise)
+    if hint is not None:
+        return hint
+    first = downs[0].weight
+    (wanted,) = torch.autograd.grad(right.sum(), first)
+    found = None
+    if result.requires_grad:
+        (found,) = torch.autograd.grad(result.sum(), first, allow_unused=True)
+    if found is None or not torch.allclose(found, wanted, rtol=1e-3):
+        return Hint(
+            "The numbers are right, but the gradient does not flow back along all ways.",
+            "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
+        )
+    return None
 
 
 def _twice(downs: Any, ups: Any, x: Any) -> Any:
@@ -258,27 +316,42 @@ def _twice(downs: Any, ups: Any, x: Any) -> Any:
 # --- 3.5: parameters -----------------------------------------------------------------------------
 
 
-def _count(
-    levels: int, base: int, cap: int, *, doubled: bool = True, bias: bool = False,
+def _count(*size: int, **mistake: Any) -> int:
+    return sum(_rows(*size, **mistake))
+
+
+def _rows(
+    levels: int, base: int, cap: int, *, doubled: str = "right", bias: bool = False,
     norms: str = "right", last_bias: bool = True, kernel: int = 16, capped: bool = True,
-) -> int:  # fmt: skip
+) -> list[int]:  # fmt: skip
+    """Parameters of each block, downs and then ups; the options make well-known mistakes."""
     channels = [base * 2**i for i in range(levels)]
     if capped:
         channels = [min(c, cap) for c in channels]
-    total, inputs = 0, 1
+    rows, inputs = [], 1
+    each = {"none": 0, "one": 1}.get(norms, 2)  # numbers a channel of a norm
     for level, outputs in enumerate(channels):
-        total += inputs * outputs * kernel + (outputs if bias else 0)
-        if norms == "all" or (norms == "right" and 0 < level < levels - 1):
-            total += 2 * outputs
+        row = inputs * outputs * kernel + (outputs if bias else 0)
+        inner = level < levels - 1 or norms in ("all", "innermost")
+        if inner and (level > 0 or norms in ("all", "first")):
+            row += each * outputs
+        rows.append(row)
         inputs = outputs
     for level in reversed(range(levels)):
-        inputs = channels[level] * (1 if level == levels - 1 or not doubled else 2)
+        once = doubled == "never" or (level == levels - 1 and doubled == "right")
+        inputs = channels[level] * (1 if once else 2)
         outputs = channels[level - 1] if level else 2
-        total += inputs * outputs * kernel
-        total += outputs if (bias and level) or (last_bias and not level) else 0
-        if norms == "all" or (norms == "right" and level):
-            total += 2 * outputs
-    return total
+        row = inputs * outputs * kernel
+        row += outputs if (bias and level) or (last_bias and not level) else 0
+        if level or norms == "all":
+            row += each * outputs
+        rows.append(row)
+    return rows
+
+
+def _listed(rows: Sequence[int]) -> str:
+    half = len(rows) // 2
+    return "; ".join(", ".join(f"{row:,}" for row in part) for part in (rows[:half], rows[half:]))
 
 
 def _test_parameters(parameters: Any) -> Hint | None:
@@ -288,7 +361,26 @@ def _test_parameters(parameters: Any) -> Hint | None:
         right = _count(*size)
         mistakes = (
             (
-                _count(*size, doubled=False),
+                _count(*size, doubled="always"),
+                Hint(
+                    "The innermost up block gets twice the channels too.",
+                    "Nothing lies beside it: it gets the innermost map alone.",
+                ),
+            ),
+            (
+                _count(*size, norms="innermost"),
+                Hint("The innermost down block has a norm.", "It has none: norm=False there."),
+            ),
+            (
+                _count(*size, norms="first"),
+                Hint("The first down block has a norm.", "It is a bare convolution."),
+            ),
+            (
+                _count(*size, norms="one"),
+                Hint("One number a channel for each norm.", "A scale and a shift: two."),
+            ),
+            (
+                _count(*size, doubled="never"),
                 Hint(
                     "The skips are not counted.",
                     "Every up block but the innermost gets twice the channels in.",
@@ -342,7 +434,7 @@ def _test_parameters(parameters: Any) -> Hint | None:
         otherwise = Hint(
             f"For levels={levels}, base={base}, cap={cap} you count {number:,.0f}; it should be "
             f"{right:,}.",
-            "Write the table of section 6 for this network, a row a block, and compare row by row.",
+            f"Compare row by row: downs and ups have {_listed(_rows(*size))}.",
         )
         hint = match(number, right, mistakes, otherwise, tolerance=0.5)
         # `match` allows a share of 1e-4, which is too much for a count
@@ -386,6 +478,8 @@ def _test_step(train_step: Any) -> Hint | None:
                  float((answer - ab).abs().sum())]
             )  # fmt: skip
         returned = call(train_step, net, optimizer, L, ab)
+        with torch.no_grad():
+            later = float((net(L) - ab).abs().mean())
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
             return Hint(
                 "You return a tensor that holds on to the whole graph: a list of them fills the "
@@ -400,6 +494,13 @@ def _test_step(train_step: Any) -> Hint | None:
             (
                 (l2, Hint("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
                 (total, Hint("That is the sum over all pixels.", "L1 is the mean.")),
+                (
+                    later,
+                    Hint(
+                        "That is the loss after the step.",
+                        "Return the one that the step was taken for: it is computed already.",
+                    ),
+                ),
             ),
             Hint(
                 f"The loss should be {l1:.4f} here; yours is {number:.4f}.",
@@ -411,6 +512,12 @@ def _test_step(train_step: Any) -> Hint | None:
             return hint
     if "backward" not in order:
         return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+    moved = any(not torch.equal(value, before[name]) for name, value in net.named_parameters())
+    if "step" not in order and moved:
+        return Hint(
+            "The weights move, but not by the optimizer that came in.",
+            "A new one for each step forgets what Adam has gathered: use the argument.",
+        )
     if "step" not in order:
         return Hint("The gradient is there, and the weights stay as they are.", "optimizer.step().")
     if "zero" not in order:
@@ -442,6 +549,8 @@ def _test_output(output_block: Any) -> Hint | None:
     block = want_module(call(output_block, 6))
     layers = layers_of(block)
     conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
+    if conv.kernel_size != (4, 4):
+        return Hint("The convolution has changed.", "It was right: kernel 4, stride 2, padding 1.")
     x = 8 * torch.randn(2, 6, 4, 4)
     with torch.no_grad():
         result = want_tensor(block(x), what="the block's answer")
@@ -486,6 +595,12 @@ def _test_output(output_block: Any) -> Hint | None:
                 ),
             ),
         )
+        bounded = bool(result.min() < -0.5 and result.abs().max() <= 1)
+        if bounded and not any(isinstance(layer, nn.Tanh) for layer in layers):
+            return Hint(
+                "It reaches from -1 to 1, with another function than the library's.",
+                "Take nn.Tanh(), so that the two can be compared.",
+            )
         otherwise = Hint(
             f"The block's layers are {', '.join(type(layer).__name__ for layer in layers)}.",
             "ReLU, ConvTranspose2d, and one activation that reaches from -1 to 1.",
@@ -505,7 +620,7 @@ def _test_output(output_block: Any) -> Hint | None:
 def _test_expected(expected_loss: Any) -> Hint | None:
     colors = np.array([[60.0, 45.0], [15.0, -50.0], [-55.0, 50.0]])
     shares = np.array([0.5, 0.3, 0.2])
-    answer = np.array([10.0, -5.0])
+    answer = np.array([30.0, -5.0])
     away = np.abs(colors - answer)
     for power in (1, 2):
         result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power)
@@ -549,6 +664,20 @@ def _test_expected(expected_loss: Any) -> Hint | None:
                 Hint(
                     "That is the length of the arrow between the colors.",
                     "L1 and L2 add up over a and b, without a root.",
+                ),
+            ),
+            (
+                float((np.abs(shares @ colors - answer) ** power).sum()),
+                Hint(
+                    "You average the colors first, and then look how far the answer is from that.",
+                    "First the cost of each color, then the mean of the costs.",
+                ),
+            ),
+            (
+                float((shares * each).mean()),
+                Hint(
+                    "Weighed, and then divided by the number of colors as well.",
+                    "The shares add up to 1 already: .sum().",
                 ),
             ),
             (
@@ -608,7 +737,7 @@ EXERCISES = (
     ),
     Exercise(
         name="3.4",
-        title="The planted bug: a world without green and blue",
+        title="The planted bug",
         difficulty=2,
         minutes=5,
         start="Copy the block with the bug, and change the one layer that is wrong.",

@@ -19,13 +19,22 @@ from colorlab.checks.exercise import (
 # --- 4.1: the size of the map --------------------------------------------------------------------
 
 _70 = ((4, 2, 1), (4, 2, 1), (4, 2, 1), (4, 1, 1), (4, 1, 1))
-_STACKS = ((256, _70), (64, _70), (66, ((3, 2, 0), (5, 1, 2), (4, 2, 1))))
+_STACKS = ((256, _70), (71, _70), (66, ((3, 2, 0), (5, 1, 2), (4, 2, 1))))
 
 
 def _sizes(size: int, layers: Any, rule: Any) -> float:
     for kernel, stride, padding in layers:
         size = rule(size, kernel, stride, padding)
     return size
+
+
+def _way(size: int, layers: Any) -> str:
+    """The sizes from the photo to the logits."""
+    sizes = [
+        _sizes(size, layers[:i], lambda n, k, s, p: (n + 2 * p - k) // s + 1)
+        for i in range(len(layers) + 1)
+    ]
+    return ", ".join(map(str, sizes))
 
 
 def _test_map_size(map_size: Any) -> Hint | None:
@@ -70,15 +79,26 @@ def _test_map_size(map_size: Any) -> Hint | None:
             (
                 _sizes(size, layers, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1),
                 Hint(
-                    "You round up.",
+                    "You round, up or to the nearest.",
                     "A kernel that would reach beyond the rim is left out: //.",
+                ),
+            ),
+            (
+                _sizes(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1)),
+                Hint("You round, up or to the nearest.", "Half a step is none: divide with //."),
+            ),
+            (
+                _sizes(size, layers[:1], lambda n, k, s, p: (n + 2 * p - k) // s + 1),
+                Hint(
+                    "That is the size behind the first layer.",
+                    "Does `return` stand inside the loop? It belongs behind it.",
                 ),
             ),
         )
         otherwise = Hint(
             f"For a side of {size} and the layers {list(layers)} it should be {right}; yours is "
             f"{number:g}.",
-            "Print the size after each layer: the first stack goes 256, 128, 64, 32, 31, 30.",
+            f"Print the size after each layer; here they go {_way(size, layers)}.",
         )
         hint = match(number, right, mistakes, otherwise)
         if hint is not None:
@@ -117,6 +137,14 @@ def _test_field(receptive_field: Any) -> Hint | None:
         product = 1
         for kernel, _ in layers:
             product *= kernel
+        added, field, jump = 1, 1, 1
+        for kernel, stride in layers:
+            added += (kernel - 1) * jump
+            jump += stride
+        last, jump = 1, 1
+        for kernel, stride in layers:
+            last += (kernel - 1) * jump
+            jump = stride
         mistakes = (
             (
                 early,
@@ -154,11 +182,23 @@ def _test_field(receptive_field: Any) -> Hint | None:
                 sum(kernel for kernel, _ in layers),
                 Hint("That is the sum of the kernels.", "Write the table of section 3 for it."),
             ),
+            (
+                added,
+                Hint("The strides are added up.", "Jumps multiply: jump *= stride."),
+            ),
+            (
+                last,
+                Hint(
+                    "Only the stride of the layer before counts.",
+                    "All strides before it do: jump *= stride.",
+                ),
+            ),
             (product, Hint("That is the product of the kernels.", "Fields add up.")),
         )
         otherwise = Hint(
             f"For {list(layers)} it should be {_field(layers)}; yours is {number:g}.",
-            "Print field and jump after each layer: the first stack goes 4, 10, 22, 46, 70.",
+            "Print the field after each layer: it goes "
+            f"{', '.join(str(_field(layers[: i + 1])) for i in range(len(layers)))}.",
         )
         hint = match(number, _field(layers), mistakes, otherwise)
         if hint is not None:
@@ -183,6 +223,17 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
                 "without overflow.",
             )
         convs = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+        foreign = [
+            layer
+            for layer in layers
+            if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.LeakyReLU)
+        ]
+        if foreign:
+            return Hint(
+                f"There is a {type(foreign[0]).__name__} in it.",
+                "Convolutions, batch norms and LeakyReLU(0.2) are all that it is made of; it "
+                "returns a map of logits.",
+            )
         strides = [conv.stride[0] for conv in convs]
         wanted = [2] * depth + [1, 1]
         if len(convs) != depth + 2:
@@ -224,8 +275,17 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
                 f"Which convolutions have a bias: {biases}.",
                 "Those that no norm follows: the first and the last. bias=False in the others.",
             )
+        wide = [layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+        if wide != channels[1:-1]:
+            return Hint(
+                f"The norms are made for {wide} channels; {channels[1:-1]} come to them.",
+                "nn.BatchNorm2d takes the number of channels of the convolution before it.",
+            )
         leaky = [layer for layer in layers if isinstance(layer, nn.LeakyReLU)]
-        if len(leaky) != depth + 1 or any(layer.negative_slope != 0.2 for layer in leaky):
+        slopes = {layer.negative_slope for layer in leaky}
+        if slopes - {0.2}:
+            return Hint(f"A LeakyReLU has the slope {max(slopes - {0.2})}.", "nn.LeakyReLU(0.2).")
+        if len(leaky) != depth + 1:
             return Hint(
                 "A LeakyReLU(0.2) should stand behind each convolution (or its norm), but not "
                 "behind the last.",
@@ -254,7 +314,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
     import torch.nn.functional as F
     from torch import nn
 
-    D, generator = nn.Conv2d(3, 1, 3), nn.Conv2d(1, 2, 1)
+    D, twin, generator = nn.Conv2d(3, 1, 3), nn.Conv2d(3, 1, 3), nn.Conv2d(1, 2, 1)
     order: list[str] = []
 
     class Spy(torch.optim.SGD):
@@ -268,6 +328,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
 
     optimizer = Spy(D.parameters(), lr=0.5)
     D.weight.register_hook(lambda gradient: order.append("backward"))
+    right_way = True
     for _ in range(2):
         L, real_ab = torch.rand(2, 1, 6, 6), 3 * torch.randn(2, 2, 6, 6)
         with torch.no_grad():
@@ -276,7 +337,15 @@ def _test_step(discriminator_step: Any) -> Hint | None:
             turned = [
                 D(torch.cat([real_ab, L], 1)), D(torch.cat([generator(L), L], 1))
             ]  # fmt: skip
+        twin.load_state_dict(D.state_dict())  # D itself would call the hook
+        cost = 0.5 * (
+            F.softplus(-twin(torch.cat([L, real_ab], 1))).mean()
+            + F.softplus(twin(torch.cat([L, generator(L).detach()], 1))).mean()
+        )
+        (slope,) = torch.autograd.grad(cost, twin.weight)
+        wanted = (D.weight - 0.5 * slope).detach()
         returned = call(discriminator_step, D, optimizer, L, real_ab, generator(L))
+        right_way = right_way and torch.allclose(D.weight, wanted, atol=1e-5)
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
             return Hint("You return a tensor that holds on to its graph.", "loss.item()")
         number = want_number(returned, "the loss")
@@ -341,6 +410,14 @@ def _test_step(discriminator_step: Any) -> Hint | None:
             "Gradients of several steps add up, or are thrown away too early.",
             "zero_grad, backward, step: in this order.",
         )
+    if order.count("step") > 2:
+        return Hint("D takes more than one step each time.", "One optimizer.step() is due.")
+    if not right_way and generator.weight.grad is None:
+        return Hint(
+            "The loss is right, but D's step is not the one down this loss.",
+            "Is D's *answer* detached, or computed under no_grad? Then D learns nothing from it. "
+            "What must be cut is its input: D(torch.cat([L, fake_ab.detach()], 1)).",
+        )
     if generator.weight.grad is not None:
         return Hint(
             "The generator got a gradient too: to look *more* fake.",
@@ -358,7 +435,13 @@ def _test_instance(instance_norm: Any) -> Hint | None:
 
     x = 3 * torch.randn(4, 5, 3, 6) + torch.arange(5.0)[:, None, None]
     x = x * torch.arange(1.0, 5.0)[:, None, None, None]
-    result = want_tensor(call(instance_norm, x.clone()), shape=(4, 5, 3, 6), what="the result")
+    given = x.clone()
+    result = want_tensor(call(instance_norm, given), shape=(4, 5, 3, 6), what="the result")
+    if not torch.equal(given, x):
+        return Hint(
+            "Your function has changed the x that it was given.",
+            "`x -= ...` writes into it: use `x = x - ...`, or another name.",
+        )
 
     def normed(dims: Any, unbiased: bool = False, eps: float = 1e-5, root: bool = True) -> Any:
         mean = x.mean(dims, keepdim=True)
@@ -413,7 +496,16 @@ def _test_instance(instance_norm: Any) -> Hint | None:
         f"Over each map the mean should be 0 and the variance 1; the largest mean is {mean:.2g}.",
         "(x - mean) / sqrt(variance + 1e-5), both over dimensions 2 and 3 with keepdim=True.",
     )
-    return match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
+    hint = match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
+    if hint is not None:
+        return hint
+    flat = call(instance_norm, torch.full((1, 2, 4, 4), 3.0))
+    if not bool(torch.isfinite(flat).all()) or float(flat.abs().max()) > 1e-3:
+        return Hint(
+            "A map without any differences becomes nan, or far from 0.",
+            "Its variance is 0: add 1e-5 before the root.",
+        )
+    return None
 
 
 # --- 4.6: the planted bug ------------------------------------------------------------------------
@@ -425,7 +517,9 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
     import torch.nn.functional as F
 
     real, fake = 3 * torch.randn(2, 1, 5, 5) + 1, 3 * torch.randn(2, 1, 5, 5)
-    number = want_number(call(discriminator_loss, real.clone(), fake.clone()), "the loss")
+    given = real.clone().requires_grad_(), fake.clone().requires_grad_()
+    returned = call(discriminator_loss, *given)
+    number = want_number(returned, "the loss")
 
     def loss(on_real: Any, on_fake: Any) -> float:
         return 0.5 * float(F.softplus(-on_real).mean() + F.softplus(on_fake).mean())
@@ -473,7 +567,12 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
         f"For the check's logits the loss should be {right:.4f}; yours is {number:.4f}.",
         "Take something away rather than adding something.",
     )
-    return match(number, right, mistakes, otherwise, 1e-5)
+    hint = match(number, right, mistakes, otherwise, 1e-5)
+    if hint is None and not (isinstance(returned, torch.Tensor) and returned.requires_grad):
+        return Hint(
+            "The value is right, but no gradient can flow back.", "Return the tensor itself."
+        )
+    return hint
 
 
 EXERCISES = (
@@ -540,8 +639,8 @@ EXERCISES = (
     Exercise(
         name="4.6",
         title="The planted bug: a judge that can't make up its mind",
-        difficulty=2,
-        minutes=10,
+        difficulty=1,
+        minutes=5,
         start="Copy the function with the bug, and repair it.",
         test=_test_loss,
         solved="A loss with a floor above 0 is worth a look at once.",

@@ -39,12 +39,19 @@ def _test_game(game_step: Any) -> Hint | None:
         found = _two(call(game_step, theta, psi, rate), ("theta", "psi"))
         g = _sigmoid(-psi * theta) * psi  # minus the generator's slope
         d = _sigmoid(psi * theta) * theta  # the discriminator's slope
-        new = psi - rate * d
+        new, first = psi - rate * d, theta + rate * g
         mistakes = (
             (
                 (theta + rate * _sigmoid(-new * theta) * new, new),
                 Hint(
                     "The generator already answers to the discriminator's new psi.",
+                    "Both move at once here: compute both slopes first, then both steps.",
+                ),
+            ),
+            (
+                (theta + rate * g, psi - rate * _sigmoid(psi * first) * first),
+                Hint(
+                    "The discriminator already answers to the generator's new theta.",
                     "Both move at once here: compute both slopes first, then both steps.",
                 ),
             ),
@@ -74,8 +81,15 @@ def _test_game(game_step: Any) -> Hint | None:
             (
                 (theta + rate * _sigmoid(psi * theta) * psi, psi - rate * d),
                 Hint(
-                    "That generator is the saturating one.",
+                    "The generator's sigmoid is that of another loss.",
                     "Its loss here is softplus(-psi * theta): sigmoid of -psi * theta.",
+                ),
+            ),
+            (
+                (theta + rate * _sigmoid(-psi * theta), psi - rate * _sigmoid(psi * theta)),
+                Hint(
+                    "The chain rule's second factor is missing.",
+                    "The slope of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
                 ),
             ),
             (
@@ -163,8 +177,8 @@ def _test_non_saturating(non_saturating: Any) -> Hint | None:
     if not bool(torch.isfinite(loss)) or not bool(torch.isfinite(far.grad).all()):
         return Hint(
             f"For logits of -300 and 300 it gives {loss.item()}, or a gradient that is nan.",
-            "sigmoid(-300) is 0 in float32, and log(0) is infinite. F.softplus(-logits) is the "
-            "same function without that trouble.",
+            "exp(300) overflows in float32, and a sigmoid that is 0 has an infinite logarithm. "
+            "F.softplus(-logits) is the same function without that trouble.",
         )
     if loss.item() < 140:
         return Hint(
@@ -193,6 +207,8 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
         f"yours are {found[0]:.4f} and {found[1]:.4f}.",
         "Compute each of the three parts on a line of its own: D on real, D on fake, G on fake.",
     )
+    if match(found, wanted[::-1], [], otherwise, 1e-5) is None:
+        return Hint("The two losses have changed places.", "return for_D, for_G")
     # a mistake in D's loss is told before one in G's: so each is compared by itself
     for position, who in enumerate("DG"):
         hint = match(
@@ -254,6 +270,10 @@ def _test_lsgan(lsgan: Any) -> Hint | None:
                     Hint("That is the absolute difference.", "Least squares: ** 2."),
                 ),
                 (float(on_real) / 2, Hint("D's loss on fakes is missing.", "fake ** 2")),
+                (
+                    float(on_real + on_fake / 2),
+                    Hint("Only the second part is halved.", "Brackets: (a + b) / 2."),
+                ),
             ],
             "G": [
                 (
@@ -281,6 +301,7 @@ def _test_lsgan(lsgan: Any) -> Hint | None:
 
 @own_random
 def _test_hinge(hinge: Any) -> Hint | None:
+    import torch
     import torch.nn.functional as F
 
     def right(real: Any, fake: Any) -> tuple[float, float]:
@@ -293,6 +314,17 @@ def _test_hinge(hinge: Any) -> Hint | None:
                 (
                     float(on_real + on_fake),
                     Hint("D's loss is twice too large.", "Half the sum of its two parts."),
+                ),
+                (
+                    float(
+                        F.relu(1 - torch.sigmoid(real)).mean()
+                        + F.relu(1 + torch.sigmoid(fake)).mean()
+                    )
+                    / 2,
+                    Hint(
+                        "There is a sigmoid in it.",
+                        "The hinge wants bare logits: behind a sigmoid none is below -1.",
+                    ),
                 ),
                 (
                     float(F.relu(1 + real).mean() + F.relu(1 - fake).mean()) / 2,
@@ -331,6 +363,10 @@ def _test_hinge(hinge: Any) -> Hint | None:
                         "G has a hinge too.",
                         "It has none: G gains from every bit of a larger logit. -fake.mean()",
                     ),
+                ),
+                (
+                    float(-fake.mean() / 2),
+                    Hint("G's loss is halved too.", "Only D's is: -fake.mean()"),
                 ),
                 (
                     float(fake.mean()),
@@ -386,6 +422,14 @@ def _test_generator(generator_loss: Any) -> Hint | None:
             (
                 fool + weight * float((ours - truth).abs().sum()),
                 Hint("L1 is summed over all pixels.", "Take the mean."),
+            ),
+            (
+                fool + weight * 2 * l1,
+                Hint("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
+            ),
+            (
+                weight * l1 - fool,
+                Hint("The adversarial term has a minus.", "Both are to be made small: a plus."),
             ),
             (weight * l1, Hint("The adversarial term is missing.", "adversarial + weight * L1")),
             (
@@ -446,6 +490,7 @@ def _test_step(generator_step: Any) -> Hint | None:
     start, judge = G.weight.detach().clone(), D.weight.detach().clone()
     optimizer = torch.optim.SGD(G.parameters(), lr=rate)
     call(generator_step, G, D, optimizer, L, truth, weight)
+    after = G.weight.detach().clone()
     if not torch.equal(D.weight, judge):
         return Hint(
             "The discriminator has moved too.",
@@ -453,6 +498,11 @@ def _test_step(generator_step: Any) -> Hint | None:
         )
     if torch.equal(G.weight, start):
         return Hint("The generator has not moved.", "zero_grad, backward, step.")
+    if not all(parameter.requires_grad for parameter in D.parameters()):
+        return Hint(
+            "D is left unable to learn: its parameters want no gradient any more.",
+            "D stays as it is, in this respect too.",
+        )
     mistakes = (
         (
             moved(lambda D, ours: l1(ours)),
@@ -486,7 +536,19 @@ def _test_step(generator_step: Any) -> Hint | None:
         "The generator moves, but not along the sum of both terms.",
         "Change one thing in the function with the bug, not more.",
     )
-    return match(G.weight, right, mistakes, otherwise, 1e-6)
+    hint = match(after, right, mistakes, otherwise, 1e-6)
+    if hint is not None:
+        return hint
+    ours = G(L)
+    (slope,) = torch.autograd.grad(F.softplus(-look(D, ours)).mean() + l1(ours), [G.weight])
+    second = (after - rate * slope).detach()
+    call(generator_step, G, D, optimizer, L, truth, weight)
+    if not torch.allclose(G.weight, second, atol=1e-6):
+        return Hint(
+            "The first step is right; the second one goes along the first one's gradient too.",
+            "optimizer.zero_grad() before backward, as it stood.",
+        )
+    return None
 
 
 EXERCISES = (
@@ -552,9 +614,9 @@ EXERCISES = (
     ),
     Exercise(
         name="5.6",
-        title="The planted bug: a generator that doesn't listen",
-        difficulty=3,
-        minutes=10,
+        title="The planted bug",
+        difficulty=2,
+        minutes=5,
         start="Copy the step with the bug, and repair it.",
         test=_test_step,
         solved="No error, a falling loss, nice numbers: and yet D had no say in it.",

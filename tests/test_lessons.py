@@ -111,3 +111,47 @@ def test_the_folded_solution_is_solved(notebook: Path, name: str) -> None:
     answer = made[checked_name(name, stubs(notebook)[name])]
     (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
     assert judge(exercise, answer).status == "solved"
+
+
+# --- what every lesson after the first has -------------------------------------------------------
+
+LATER = [notebook for notebook in NOTEBOOKS if not notebook.name.startswith("00")]
+
+
+def cells_of(notebook: Path) -> list[dict[str, Any]]:
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("notebook", LATER, ids=lambda path: path.stem)
+def test_a_lesson_has_its_parts(notebook: Path) -> None:
+    texts = ["".join(c["source"]) for c in cells_of(notebook) if c["cell_type"] == "markdown"]
+    prose = "\n".join(texts)
+    assert len(stubs(notebook)) >= 5
+    assert "**Predict first:**" in prose and "*Play:*" in prose and "planted bug" in prose
+    for heading in ("Set-up", "Where people get stuck", "Quiz", "What it cost", "Recap"):
+        assert f"\n## {heading}" in f"\n{prose}", heading
+    assert "**Papers" in prose and "\n**Next:**" in f"\n{prose}"
+    assert prose.count("<summary>Hint</summary>") == len(stubs(notebook))
+    assert "https://github.com/" in prose.split("## Where people get stuck")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("notebook", LATER, ids=lambda path: path.stem)
+def test_at_least_eight_cells_are_compared_with_what_they_printed(notebook: Path) -> None:
+    compared = [
+        cell
+        for cell in cells_of(notebook)
+        if "nbval-check-output" in cell["metadata"].get("tags", [])
+    ]
+    assert len(compared) >= 8
+    for cell in compared:
+        assert [o["output_type"] for o in cell["outputs"]].count("stream") >= 1
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_folded_solutions_are_folded_and_nothing_is_left_to_fill_in(notebook: Path) -> None:
+    for cell in cells_of(notebook):
+        source = "".join(cell["source"])
+        if source.startswith("# SOLUTION "):
+            assert cell["metadata"]["jupyter"]["source_hidden"] is True
+        if cell["cell_type"] == "markdown":
+            assert not re.search(r"\b[A-Z]{3,}\b \||^[A-Z]{4,}$", source, re.MULTILINE), source

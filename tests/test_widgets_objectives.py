@@ -14,6 +14,7 @@ from colorlab.widgets.objectives import (
     COLORS,
     KINDS,
     LABELS,
+    MEDIANS,
     SHARES,
     TILE,
     LambdaSlider,
@@ -92,7 +93,7 @@ def test_l2_pulls_to_the_mean_and_l1_to_the_medians():
     ab = 60 * torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
     pull = pull_of("l2", None, ab)
     torch.testing.assert_close(pull, 2 * (mean_color() - ab) / 110, atol=1e-4, rtol=1e-4)
-    medians = torch.tensor([15.0, 45.0])  # of red, blue and green with these shares
+    medians = torch.tensor(MEDIANS)
     assert (torch.sign(pull_of("l1", None, ab)) == torch.sign(medians - ab)).all()
 
 

@@ -562,7 +562,7 @@ EXERCISES = (
             "psi. A first step: the discriminator's slope is `sigmoid(psi * theta) * theta`."
         ),
         test=_test_game,
-        solved="Two gradient descents, and no valley that both run down.",
+        solved="Now let the two play, and see where they end.",
     ),
     Exercise(
         name="5.2",

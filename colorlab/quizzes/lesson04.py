@@ -12,7 +12,8 @@ QUIZ = (
             ),
             Option(
                 "Nowhere: it is a plain stack of convolutions.",
-                "Each number of its last map depends on 70 × 70 pixels, and on no other.",
+                "Each number of its last map depends on 70 × 70 pixels (and, through the norms, on "
+                "the mean and spread of the rest).",
                 True,
             ),
             Option(
@@ -22,10 +23,13 @@ QUIZ = (
         ),
     ),
     Question(
-        "You add one more layer of stride 2. What happens to the field of 70?",
+        "You add a fourth layer of stride 2 behind the three, before the two of stride 1. What "
+        "happens to the field of 70?",
         (
             Option("It becomes 142.", "Twice as far, and a little more: 2 · 70 + 2.", True),
-            Option("It becomes 74.", "Only at the very end would a kernel of 4 add so little."),
+            Option(
+                "It becomes 94.", "So it would if the new layer stood at the very end: 24 more."
+            ),
             Option("It stays at 70: padding makes up for it.", "Padding moves fields, no more."),
         ),
     ),
@@ -43,7 +47,7 @@ QUIZ = (
     ),
     Question(
         "A discriminator with batch norm is right on 98 % of all patches while it trains, and "
-        "calls every real photo fake once in eval mode. What went wrong?",
+        "calls nearly every real photo fake once in eval mode. What went wrong?",
         (
             Option(
                 "Real and fake photos came in separate batches, so it could tell batches apart.",

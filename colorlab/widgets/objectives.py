@@ -88,8 +88,9 @@ def _labeled(text: str, line: np.ndarray) -> np.ndarray:
 SIDE = 420  # pixels of the plane
 ARROWS = 15  # along each side
 SPREAD = 9.0  # Lab units: how far the colors of one kind scatter
-COLORS = ((60.0, 45.0), (15.0, -50.0), (-55.0, 50.0))  # red, blue, green balloons at L 60
-SHARES = (0.45, 0.30, 0.25)
+COLORS = ((50.0, 60.0), (10.0, -55.0), (-36.0, -8.0))  # orange, blue, teal balloons at L 60
+SHARES = (0.4, 0.3, 0.3)
+MEDIANS = (10.0, -8.0)  # of a and of b: what L1 answers
 KINDS = (
     ("L1", "l1"),
     ("L2", "l2"),
@@ -178,8 +179,9 @@ class PullArrows(Panel):
                 "kind": choice("loss", KINDS, "l2"),
                 "weight": slider("plus λ · L1", 0.0, 0.0, 5.0, 0.5),
             },
-            "Rings: the colors that the balloons had, the more frequent the larger. Cross: their "
-            "mean. An arrow shows the direction of the pull; the thicker and longer, the stronger.",
+            "Rings: the balloons' colors, the more frequent the larger. Cross: their mean. Square: "
+            "the medians of a and of b. An arrow points where the loss pulls; the thicker and "
+            "longer, the stronger.",
             kind="png",
         )
 
@@ -202,6 +204,8 @@ class PullArrows(Panel):
         x, y = _plane.place(mean_color().numpy(), SIDE)
         for dx, dy in ((1, 1), (1, -1)):
             draw.line([(x - 7 * dx, y - 7 * dy), (x + 7 * dx, y + 7 * dy)], fill=ORANGE, width=4)
+        x, y = _plane.place(np.array(MEDIANS), SIDE)
+        draw.rectangle([x - 5, y - 5, x + 5, y + 5], outline=ORANGE, width=3)
         at_mean = self.pull(kind, weight, mean_color()[None])[0]
         return np.asarray(image).copy(), _said(at_mean)
 

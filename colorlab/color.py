@@ -108,8 +108,8 @@ def denormalize_lab(L: Tensor, ab: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
-    """Say which part of each image's pixels sRGB can show.
+def in_gamut(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
+    """Say of each pixel whether sRGB can show it.
 
     Args:
         lab: (..., 3, H, W) float, in CIE units.
@@ -117,13 +117,24 @@ def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
             default is half an 8-bit step: such a color looks the same after clipping.
 
     Returns:
-        (...) one number in [0, 1] an image, a count and so without gradient.
+        (..., H, W), bool.
 
     Raises TypeError and ValueError as `lab_to_rgb` does.
     """
     rgb = _in_tiles(lambda tile: _encode(_lab_to_linear(tile)), _checked(lab, "lab", 3))
-    inside = ((rgb >= -tolerance) & (rgb <= 1 + tolerance)).all(dim=-3)  # (..., H, W)
-    return inside.to(rgb.dtype).mean(dim=(-2, -1))
+    return ((rgb >= -tolerance) & (rgb <= 1 + tolerance)).all(dim=-3)
+
+
+@torch.no_grad()
+def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
+    """Say which part of each image's pixels sRGB can show; arguments and errors of `in_gamut`.
+
+    Returns:
+        (...) one number in [0, 1] an image, a count and so without gradient.
+    """
+    inside = in_gamut(lab, tolerance)
+    kind = torch.float64 if lab.dtype == torch.float64 else torch.float32
+    return inside.to(kind).mean(dim=(-2, -1))
 
 
 @torch.no_grad()
@@ -147,8 +158,7 @@ def fit_gamut(lab: Tensor) -> Tensor:
     colors[0].clamp_(0, 100)
 
     def inside(some: Tensor) -> Tensor:  # (3, n) -> (n,)
-        rgb = _encode(_lab_to_linear(some[:, :, None]))[..., 0]
-        return ((rgb >= -HALF_8BIT_STEP) & (rgb <= 1 + HALF_8BIT_STEP)).all(dim=0)
+        return in_gamut(some[:, :, None])[..., 0]
 
     outside = ~inside(colors)
     L, ab = colors[:1, outside], colors[1:, outside]

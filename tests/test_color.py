@@ -15,6 +15,7 @@ from colorlab.color import (
     denormalize_lab,
     fit_gamut,
     gamut_fraction,
+    in_gamut,
     lab_to_rgb,
     lightness_to_gray,
     normalize_lab,
@@ -127,6 +128,15 @@ def test_scaling_constants():
     assert (L.shape, ab.shape) == ((1, 1, 1), (2, 1, 1))
     assert (L.item(), *ab.flatten().tolist()) == (1.0, 1.0, -0.5)
     torch.testing.assert_close(denormalize_lab(L, ab), lab)
+
+
+def test_in_gamut_says_it_of_each_pixel():
+    lab = torch.tensor([[50.0, 50.0, 97.0], [0.0, 90.0, -22.0], [0.0, 90.0, 94.0]])
+    # gray; a red beyond any screen; the yellow of sRGB, (97.14, -21.55, 94.48)
+    inside = in_gamut(lab[None, :, None].expand(2, 3, 4, 3))
+    assert inside.shape == (2, 4, 3) and inside.dtype == torch.bool
+    assert inside[0, 0].tolist() == [True, False, True]
+    assert in_gamut(lab[:, None], tolerance=10.0).all()
 
 
 def test_gamut_fraction_counts_pixels_of_each_image():

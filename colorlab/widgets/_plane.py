@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from colorlab.color import HALF_8BIT_STEP, _encode, _lab_to_linear, lab_to_rgb
+from colorlab.color import in_gamut, lab_to_rgb
 from colorlab.show import to_uint8
 from colorlab.widgets._bundle import font
 
@@ -28,19 +28,12 @@ def place(ab: np.ndarray, side: int) -> np.ndarray:
     return (ab * (1, -1) / LIMIT + 1) / 2 * side
 
 
-def colors_at(L: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The colors of the plane at one L, uint8 (side, side, 3), and which of them sRGB can show."""
-    ab = torch.from_numpy(grid(side)).movedim(-1, 0)  # (side, side, 2) -> (2, side, side)
-    lab = torch.cat([torch.full_like(ab[:1], float(L)), ab])
-    rgb = _encode(_lab_to_linear(lab))
-    inside = ((rgb >= -HALF_8BIT_STEP) & (rgb <= 1 + HALF_8BIT_STEP)).all(0).numpy()
-    return to_uint8(rgb.clamp(0, 1)), inside
-
-
 def slice_at(L: float, side: int) -> tuple[np.ndarray, float]:
     """The gamut's slice at one L, uint8 (side, side, 3), and its share of the square."""
-    colors, inside = colors_at(L, side)
-    pixels = np.where(inside[..., None], colors, np.uint8(OUTSIDE))
+    ab = torch.from_numpy(grid(side)).movedim(-1, 0)  # (side, side, 2) -> (2, side, side)
+    lab = torch.cat([torch.full_like(ab[:1], float(L)), ab])
+    inside = in_gamut(lab).numpy()
+    pixels = np.where(inside[..., None], to_uint8(lab_to_rgb(lab)), np.uint8(OUTSIDE))
     return pixels, float(inside.mean())
 
 

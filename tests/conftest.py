@@ -4,6 +4,7 @@ photos that were made."""
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,11 @@ from PIL import Image
 from colorlab.photos import PhotoFolder
 
 torch.set_num_threads(1)
+
+# A shell starts what runs in its background deaf to Ctrl-C (`make test &`), and tests that send
+# themselves one would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make browser` names this folder: its tests need a browser, and the processors for themselves
 # because they measure how quickly widgets answer. So `pytest tests` leaves it out.

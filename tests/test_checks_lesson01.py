@@ -60,6 +60,21 @@ def multiplied(srgb):
     return np.where(srgb <= 0.04045, srgb * 12.92, no_line(srgb))
 
 
+def writes_into_it(srgb):
+    low = srgb <= 0.04045
+    srgb[~low] = no_line(srgb[~low])
+    srgb[low] /= 12.92
+    return srgb
+
+
+def two_loops(srgb):
+    result = np.zeros_like(srgb)
+    for row in range(srgb.shape[0]):
+        for column in range(srgb.shape[1]):
+            result[row, column] = _decode(srgb[row, column])
+    return result
+
+
 def with_if(srgb):
     return srgb / 12.92 if srgb <= 0.04045 else no_line(srgb)
 
@@ -193,7 +208,8 @@ KNEE = (6 / 29) ** 3
 
 
 def batched(rgb, decode=True, equation="ij,bjhw->bihw", safe=True):
-    M, white = torch.tensor(RGB_TO_XYZ), torch.tensor(WHITE)[:, None, None]
+    M = torch.tensor(RGB_TO_XYZ, dtype=rgb.dtype)
+    white = torch.tensor(WHITE, dtype=rgb.dtype)[:, None, None]
     linear = rgb
     if decode:
         linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -234,6 +250,21 @@ def normalized(rgb):
 
 def through_numpy(rgb):
     return torch.from_numpy(_rgb_to_lab(rgb.numpy()))
+
+
+def root_detached(rgb):
+    whole = batched(rgb)
+    return whole.detach() + 1e-3 * (whole - whole.detach())
+
+
+def tiny_number_added(rgb):
+    M = torch.tensor(RGB_TO_XYZ, dtype=rgb.dtype)
+    white = torch.tensor(WHITE, dtype=rgb.dtype)[:, None, None]
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    t = torch.einsum("ij,bjhw->bihw", M, linear) / white
+    root = (t + 1e-50) ** (1 / 3)
+    fx, fy, fz = torch.where(t > KNEE, root, t / (3 * (6 / 29) ** 2) + 4 / 29).unbind(1)
+    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
 
 
 def clamped_for_good(rgb):
@@ -368,6 +399,8 @@ WRONG = {
         the_way_back: "That is the way back",
         divided_late: "comes too late",
         multiplied: "out of nowhere",
+        writes_into_it: "has changed what it was given",
+        two_loops: "tuple index out of range",
         with_if: "`if` and `max` ask one question",
         in_torch: ".numpy() makes the array",
         wrong_exponent: "Write the two pieces on two lines",
@@ -408,6 +441,8 @@ WRONG = {
         detached: "no gradient can flow back",
         normalized: "as a network wants it already",
         through_numpy: "NumPy carries no gradient",
+        root_detached: "a part of the way is cut off",
+        tiny_number_added: "A tiny number added to t",
         clamped_for_good: "t is clamped for good",
         white_missing: "White was forgotten",
         knee_guessed: "print each step of both",

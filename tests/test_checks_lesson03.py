@@ -74,6 +74,29 @@ def as_a_list(inputs, outputs, norm=True):
     return list(made(inputs, outputs, norm))
 
 
+def in_place(inputs, outputs, norm=True):
+    _, *rest = made(inputs, outputs, norm)
+    return nn.Sequential(nn.LeakyReLU(0.2, inplace=True), *rest)
+
+
+def grouped(inputs, outputs, norm=True):
+    block = made(inputs, outputs, norm)
+    block[1] = nn.Conv2d(inputs, outputs, 4, 2, 1, groups=2, bias=False)
+    return block
+
+
+def skips_its_norm(inputs, outputs, norm=True):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = made(inputs, outputs, norm)
+
+        def forward(self, x):
+            return self.layers[1](self.layers[0](x)) * 1.5
+
+    return Block()
+
+
 def norm_of_inputs(inputs, outputs, norm=True):
     act, conv, *_ = made(inputs, outputs)
     return nn.Sequential(act, conv, *([nn.BatchNorm2d(inputs)] if norm else []))
@@ -219,6 +242,17 @@ def five_levels(downs, ups, x):
 
 def cut_skips(downs, ups, x):
     return walked(downs, ups, x, join=lambda x, skip: torch.cat([x, skip.detach()], 1))
+
+
+def three_levels(downs, ups, x):
+    one = downs[0](x)
+    two = downs[1](one)
+    up = ups[0](downs[2](two)) if len(downs) > 2 else two
+    return ups[-1](torch.cat([ups[1](torch.cat([up, two], 1)), one], 1))
+
+
+def empties_the_list(downs, ups, x):
+    return walked(downs, [ups.pop(0) for _ in list(ups)], x)
 
 
 def starts_over(downs, ups, x):
@@ -394,6 +428,18 @@ def signed(net, optimizer, L, ab):
     return step(net, optimizer, L, ab, loss=lambda ours, ab: (ours - ab).mean())
 
 
+def trains_on_l2(net, optimizer, L, ab):
+    ours = net(L)
+    optimizer.zero_grad()
+    ((ours - ab) ** 2).mean().backward()
+    optimizer.step()
+    return (ours - ab).abs().mean().item()
+
+
+def leaves_eval_mode(net, optimizer, L, ab):
+    return step(net.eval(), optimizer, L, ab)
+
+
 def loss_afterwards(net, optimizer, L, ab):
     step(net, optimizer, L, ab)
     return (net(L) - ab).abs().mean().item()
@@ -447,6 +493,16 @@ def mean_again(answer, colors, shares, power):
     return (shares[:, None] * np.abs(colors - answer) ** power).mean()
 
 
+def for_three_alone(answer, colors, shares, power):
+    away = (np.abs(colors - answer) ** power).sum(axis=1)
+    return shares[0] * away[0] + shares[1] * away[1] + 0.2 * away[-1]
+
+
+def writes_into_colors(answer, colors, shares, power):
+    colors -= answer
+    return (shares * (np.abs(colors) ** power).sum(axis=1)).sum()
+
+
 def colors_averaged(answer, colors, shares, power):
     return (np.abs(shares @ colors - answer) ** power).sum()
 
@@ -465,7 +521,7 @@ WRONG = {
         stride_one: "The stride is 1",
         kernel_three: "The kernel is 3",
         swapped: "Inputs and outputs have changed places",
-        with_bias: "has a bias, and the norm",
+        with_bias: "has a bias. A norm behind it",
         always_a_norm: "With norm=False",
         never_a_norm: "With norm=True",
         plain_relu: "a LeakyReLU, not a ReLU",
@@ -473,6 +529,9 @@ WRONG = {
         activation_last: "First the activation",
         fixed_numbers: "no fixed numbers",
         as_a_list: "no list, but commas",
+        in_place: "writes into its input",
+        grouped: "an option that was not asked for",
+        skips_its_norm: "does not send x through all",
         norm_of_inputs: "The norm is made for 6 channels",
         dilated: "Give them by name",
         no_convolution: "0 layers of the kind Conv2d",
@@ -503,6 +562,8 @@ WRONG = {
         not_replaced: "is x replaced by",
         five_levels: "counts on more blocks",
         cut_skips: "does not flow back along all ways",
+        three_levels: "with two it is not",
+        empties_the_list: "has changed what it was given",
         starts_over: "Print the shape after each block",
         forgot_to_return: "`return`",
         detached: "NumPy carries no gradient",
@@ -544,6 +605,8 @@ WRONG = {
         squared: "That is the L2 loss",
         summed: "the sum over all pixels",
         signed: "The loss should be",
+        trains_on_l2: "not the one down this loss",
+        leaves_eval_mode: "left in eval mode",
         loss_afterwards: "the loss after the step",
         own_optimizer: "not by the optimizer that came in",
         without_gradient: "cut the gradient's way",
@@ -557,6 +620,8 @@ WRONG = {
         not_added_up: "one number a color",
         a_and_b_apart: "one number for a and one for b",
         mean_again: "the mean over colors again",
+        for_three_alone: "with two it is not",
+        writes_into_colors: "has changed what it was given",
         colors_averaged: "You average the colors first",
         divided_too: "divided by the number of colors as well",
         halved: "First the distances",
@@ -595,6 +660,11 @@ def step_with_zero_last(net, optimizer, L, ab):
     return step(net, optimizer, L, ab, "lbsz")
 
 
+def step_with_the_nets_zero_grad(net, optimizer, L, ab):
+    net.zero_grad()
+    return step(net, optimizer, L, ab, "lbs")
+
+
 def step_with_l1_loss(net, optimizer, L, ab):
     return step(net, optimizer, L, ab, loss=nn.functional.l1_loss)
 
@@ -610,6 +680,7 @@ def step_with_l1_loss(net, optimizer, L, ab):
         ("3.4", lambda inputs: block(inputs, nn.Tanh())),
         ("3.6", step),
         ("3.6", step_with_zero_last),
+        ("3.6", step_with_the_nets_zero_grad),
         ("3.6", step_with_l1_loss),
     ],
 )

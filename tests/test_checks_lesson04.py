@@ -49,6 +49,12 @@ def rounded(size, layers):
     return sized(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1))
 
 
+def halves_or_takes_one(size, layers):
+    for _, stride, _ in layers:
+        size = size // 2 if stride == 2 else size - 1
+    return size
+
+
 def a_constant(size, layers):
     return 30
 
@@ -181,6 +187,24 @@ def flattened(inputs, base, layers):
     return made(inputs, base, layers, tail=[nn.Flatten()])
 
 
+def ends_in_a_mean(inputs, base, layers):
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = made(inputs, base, layers)
+
+        def forward(self, x):
+            return self.layers(x).mean((2, 3))
+
+    return Whole()
+
+
+def reflecting(inputs, base, layers):
+    whole = made(inputs, base, layers)
+    whole[0] = nn.Conv2d(inputs, base, 4, 2, 1, padding_mode="reflect")
+    return whole
+
+
 def wrong_norms(inputs, base, layers):
     return made(inputs, base, layers, norm=lambda channels: nn.BatchNorm2d(base))
 
@@ -236,6 +260,10 @@ def answer_detached(D, optimizer, L, real_ab, fake_ab):
 
     judge.calls = [True, False]  # popped from the end: first the real ones, then the fakes
     return step(judge, optimizer, L, real_ab, fake_ab)
+
+
+def leaves_eval_mode(D, *given):
+    return step(D.eval(), *given)
 
 
 def two_steps(*given):
@@ -341,6 +369,12 @@ def in_place(x):
     return x
 
 
+def without_gradient(x):
+    mean = x.mean((2, 3), keepdim=True).detach()
+    variance = x.var((2, 3), keepdim=True, unbiased=False).detach()
+    return (x - mean) / (variance + 1e-5).sqrt()
+
+
 def no_epsilon(x):
     mean, spread = x.mean((2, 3), keepdim=True), x.std((2, 3), keepdim=True, unbiased=False)
     return (x - mean) / spread
@@ -385,6 +419,14 @@ def half_a_bug(real, fake):
     return half_sum(real, torch.sigmoid(fake))
 
 
+def fakes_detached(real, fake):
+    return half_sum(real, fake.detach())
+
+
+def clamped_far_out(real, fake):
+    return half_sum(real.clamp(-12, 12), fake.clamp(-12, 12))
+
+
 def a_number(real, fake):
     return half_sum(real, fake).item()
 
@@ -406,6 +448,7 @@ WRONG = {
         broken_number: "no whole number",
         all_sizes: "the sizes of all layers",
         rounded: "You round, up or to the nearest",
+        halves_or_takes_one: "on one side only",
         a_constant: "here they go 71, 35, 17, 8, 7, 6",
         first_layer_alone: "behind the first layer",
     },
@@ -431,6 +474,8 @@ WRONG = {
         other_slope: "has the slope 0.01",
         no_activations: "A LeakyReLU(0.2) should stand",
         flattened: "There is a Flatten in it",
+        ends_in_a_mean: "does not send x through them alone",
+        reflecting: "an option that was not asked for",
         wrong_norms: "The norms are made for",
         two_logits: "One logit a patch",
         no_norms: "There are 0 batch norms",
@@ -441,6 +486,7 @@ WRONG = {
     "4.4": {
         no_detach: "to look *more* fake",
         answer_detached: "Is D's *answer* detached",
+        leaves_eval_mode: "leaves something changed",
         two_steps: "more than one step",
         not_halved: "twice too large",
         labels_swapped: "The labels have changed places",
@@ -466,7 +512,8 @@ WRONG = {
         no_keepdim: "keepdim=True keeps a dimension",
         between_zero_and_one: "Over each map the mean should be 0",
         in_place: "has changed the x",
-        no_epsilon: "add 1e-5 before the root",
+        no_epsilon: "1e-5 is added to the variance",
+        without_gradient: "1e-5 is added to the variance",
         in_numpy: "It is a NumPy array",
     },
     "4.6": {
@@ -477,7 +524,9 @@ WRONG = {
         clamped: "Clamping bounds",
         ones_for_both: "Both get the label",
         half_a_bug: "Half of the bug is still in",
-        a_number: "no gradient can flow back",
+        fakes_detached: "no gradient can flow back to both",
+        clamped_far_out: "For logits of 300",
+        a_number: "no gradient can flow back to both",
         plain_bce: "..._with_logits takes logits",
         least_squares: "Take something away",
     },

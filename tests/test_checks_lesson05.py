@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -195,6 +196,10 @@ def ls_numbers(real, fake):
     return tuple(loss.item() for loss in least_squares(real, fake))
 
 
+def ls_fakes_detached(real, fake):
+    return least_squares(real, fake.detach())[0], least_squares(real, fake)[1]
+
+
 def ls_root(real, fake):
     for_d, for_g = least_squares(real, fake)
     return for_d.sqrt(), for_g
@@ -272,6 +277,10 @@ def total(logits, ours, truth, weight):
 
 def weight_at_the_other(logits, ours, truth, weight):
     return weight * F.softplus(-logits).mean() + (ours - truth).abs().mean()
+
+
+def overflows(logits, ours, truth, weight):
+    return -torch.log(torch.sigmoid(logits)).mean() + weight * (ours - truth).abs().mean()
 
 
 def weight_for_both(logits, ours, truth, weight):
@@ -377,6 +386,10 @@ def no_zero_grad(*given):
     return step(*given, parts="bs")
 
 
+def leaves_eval_mode(G, D, *given):
+    return step(G.eval(), D, *given)
+
+
 def freezes_d(G, D, *given):
     D.requires_grad_(False)
     return step(G, D, *given)
@@ -433,7 +446,8 @@ WRONG = {
         ls_g_halved: "G's loss is halved too",
         ls_g_minus_d: "in either direction",
         ls_d_alone: "Two numbers were expected",
-        ls_numbers: "no gradient can flow back",
+        ls_numbers: "or not to all that it should",
+        ls_fakes_detached: "or not to all that it should",
         ls_root: "Compute each of the three parts",
     },
     "5.4": {
@@ -454,6 +468,7 @@ WRONG = {
     },
     "5.5": {
         weight_at_the_other: "The weight stands at the wrong term",
+        overflows: "For a logit of -300",
         weight_for_both: "The weight counts for both",
         weight_forgotten: "The weight is not used",
         squared: "That is L2",
@@ -477,6 +492,7 @@ WRONG = {
         moves_d: "The discriminator has moved too",
         never_moves: "The generator has not moved",
         no_zero_grad: "the second one goes along",
+        leaves_eval_mode: "left in eval mode",
         freezes_d: "D is left unable to learn",
         moves_twice: "Change one thing",
         returns_nothing: "gave back nothing",
@@ -507,6 +523,7 @@ def library_pair(kind):
     [
         ("5.1", game),
         ("5.1", by_autograd),
+        ("5.1", lambda *given: np.array(game(*given))),
         ("5.2", lambda logits: -F.logsigmoid(logits).mean()),
         ("5.2", bce_with_logits),
         ("5.2", AdversarialLoss("bce").generator),

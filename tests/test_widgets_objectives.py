@@ -16,6 +16,7 @@ from colorlab.widgets.objectives import (
     LABELS,
     MEDIANS,
     SHARES,
+    SIDE,
     TILE,
     LambdaSlider,
     PullArrows,
@@ -61,6 +62,9 @@ def test_lambda_slider():
     np.testing.assert_array_equal(moved[:TILE], picture[:TILE])
     np.testing.assert_array_equal(moved[2 * TILE :], picture[2 * TILE :])
     assert (moved[TILE : 2 * TILE, LABELS:] != picture[TILE : 2 * TILE, LABELS:]).mean() > 0.5
+    truth = picture[2 * TILE :, LABELS : LABELS + TILE].astype(float).mean((0, 1))
+    ours = picture[TILE : 2 * TILE, LABELS : LABELS + TILE].astype(float).mean((0, 1))
+    assert ours[0] > ours[2] + 30 and truth[0] > truth[2] + 30, "oranges and lemons, not blue ones"
     gray = picture[:TILE, LABELS:].astype(int)
     assert (gray.max(-1) - gray.min(-1)).max() <= 1
 
@@ -137,8 +141,21 @@ def test_judges_are_the_same_each_time_and_leave_the_learners_random_numbers():
     assert torch.equal(one(x), other(x))
 
 
+def test_the_saturating_loss_pulls_where_the_other_does():
+    """The same aim: log(1 - D) and -log D fall in the same direction."""
+    judge = train_judge("bce")
+    ab = 40 * torch.randn(30, 2, generator=torch.Generator().manual_seed(3))
+    one, other = pull_of("minimax", judge, ab), pull_of("bce", judge, ab)
+    assert (torch.cosine_similarity(one, other) > 0.999).all()
+
+
 def test_pull_arrows():
     panel = PullArrows()
+    assert panel.judges["minimax"] is panel.judges["bce"]
+    left, right = panel.pull("l2", 0.0, torch.tensor([[-100.0, 5.0], [100.0, 5.0]]))
+    assert left[0] > 0 > right[0]
+    with torch.no_grad():
+        assert panel.picture().shape == (SIDE, SIDE, 3)
     panel.set(kind="l2")
     assert "the pull is 0" in panel.words
     panel.set(kind="bce")

@@ -55,6 +55,21 @@ def test_patch_view():
     assert orange.sum() == pytest.approx((SIDE / 6) ** 2, rel=0.1)
 
 
+def test_the_rows_are_rows():
+    panel = PatchView(np.full((256, 256, 3), 100, np.uint8))
+    panel.set(depth=5, across=100, down=0)
+    marked = (panel.picture()[:, SIDE + 8 :] == (0xD5, 0x5E, 0x00)).all(-1)
+    rows, columns = np.nonzero(marked)
+    assert rows.max() < SIDE / 4 and columns.min() > SIDE * 3 / 4
+    assert "rows -95 to 190, columns 65 to 350" in panel.words
+
+
+@pytest.mark.parametrize("size", [64, 127, 257])
+def test_patch_view_refuses_a_size_that_it_cannot_show(size):
+    with pytest.raises(ValueError, match="128 to 256"):
+        PatchView(np.zeros((300, 300, 3), np.uint8), size)
+
+
 def test_distorted():
     ab = torch.rand(2, 2, 6, 8) - 0.5
     torch.testing.assert_close(distorted(ab, 1, 0, 0), ab)
@@ -84,6 +99,8 @@ def test_score_map(channels):
     panel = ScoreMap(Chroma(channels), {"half red": photo, "black": photo * 0}, size=64)
     # of sRGB red a = 80.1 and b = 67.2; black is gray: logits -2, and 8 * 73.6 / 110 - 2 = 3.36
     assert "Mean logit +0.7; 50% of the patches" in panel.words
+    bar = panel.picture()[20 : SIDE - 20, -60].astype(int)
+    assert bar[0].sum() > bar[-1].sum(), "light is real, and stands above"
     left, right = (panel.picture()[SIDE // 2, SIDE + 8 + x] for x in (40, SIDE - 40))
     np.testing.assert_array_equal(left, cividis(np.array([[-2 / 8 + 0.5]]))[0, 0])
     np.testing.assert_allclose(right, cividis(np.array([[3.35 / 8 + 0.5]]))[0, 0], atol=2)

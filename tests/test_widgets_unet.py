@@ -59,7 +59,10 @@ def test_square_is_the_middle():
 
 def test_skip_switch(net, pictures):
     panel = SkipSwitch(net.train(), pictures, size=32)
-    assert not net.training, "batch norm must not learn from the widget"
+    buffers = [buffer.clone() for buffer in net.buffers()]
+    panel._move()
+    assert net.training, "left as it was"
+    assert all(map(torch.equal, buffers, net.buffers())), "batch norm must not learn from it"
     assert panel.words == "All skips on. "
     whole = panel.picture()
     assert whole.shape == (2 * TILE + 8, 3 * TILE + 16, 3)
@@ -67,12 +70,39 @@ def test_skip_switch(net, pictures):
     assert "Skips off: 1." in panel.words and "Lab units" in panel.words
     cut = panel.picture()
     ours = np.s_[30:TILE, TILE + 8 : 2 * TILE + 8]  # below the label
+    L = panel.photos["one"]["L"]
+    net.eval()
+    away = walk(net, L, (True, False, True))["up 3"] - walk(net, L, (True,) * 3)["up 3"]
+    net.train()
+    assert f"moved by {110 * away.norm(dim=1).mean():.1f} Lab" in panel.words
     assert (cut[ours] != whole[ours]).any()
     np.testing.assert_array_equal(cut[:, :TILE], whole[:, :TILE])
     np.testing.assert_array_equal(cut[:, 2 * TILE + 16 :], whole[:, 2 * TILE + 16 :])
     panel.set(photo="two", skip_0=False, skip_2=False)
     assert "Skips off: 0, 1, 2." in panel.words
     assert "skip 2: 4 × 4" in panel.controls["skip_2"].description
+
+
+def test_skip_switch_follows_the_network(net, pictures):
+    """Trained on, it says how far the new network's colors move, not how far from the old one's."""
+    other = UNet(4, 4, 16, dropout=0.0)
+    other.load_state_dict(net.state_dict())
+    panel = SkipSwitch(other, pictures, size=32)
+    panel.controls["skip_0"].value = False
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    panel._move()
+    fresh = SkipSwitch(other, pictures, size=32)
+    fresh.controls["skip_0"].value = False
+    assert panel.words == fresh.words
+
+
+def test_what_cannot_be_shown_is_refused(net, pictures):
+    with pytest.raises(ValueError, match="at least one photo"):
+        SkipSwitch(net, {}, size=32)
+    with pytest.raises(ValueError, match="multiple of 16, not 40"):
+        LookInside(net, pictures, size=40)
 
 
 def test_look_inside(net, pictures):

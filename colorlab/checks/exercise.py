@@ -77,8 +77,10 @@ class Exercise:
         return "●" * self.difficulty + "○" * (3 - self.difficulty) + f" · {self.minutes} min"
 
 
-def call(function: Any, *arguments: Any) -> Any:
+def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
     """``function(*arguments)``, with the learner's usual slips told apart first.
+
+    `pure`: arrays, tensors and lists that go in must come out as they were.
 
     Raises `NotYet` where the object is no function, takes another number of arguments, or gives
     back nothing or a generator. What the function itself raises passes through.
@@ -101,7 +103,13 @@ def call(function: Any, *arguments: Any) -> Any:
                 f"{name}{signature} can't be called with {len(arguments)} argument(s): {error}.",
                 "Keep the first line of the function as it stood in the stub.",
             ) from None
+    before = [_copied(argument) for argument in arguments] if pure else []
     result = function(*arguments)
+    if not all(_same(*pair) for pair in zip(before, arguments, strict=False)):
+        raise NotYet(
+            f"{name} has changed what it was given.",
+            "Make something new: `x = x - mean` instead of `x -= mean`, and no pop() on a list.",
+        )
     if result is None:
         raise NotYet(
             f"{name} gave back nothing (None).",
@@ -115,14 +123,29 @@ def call(function: Any, *arguments: Any) -> Any:
     return result
 
 
+def _copied(argument: Any) -> Any:
+    if isinstance(argument, np.ndarray | list):
+        return argument.copy()
+    return argument.detach().clone() if hasattr(argument, "detach") else argument
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, list):
+        return len(before) == len(after) and all(a is b for a, b in zip(before, after, strict=True))
+    if hasattr(before, "shape"):
+        same = before.shape == after.shape and before.dtype == after.dtype
+        return bool(same and (before == after).all())
+    return True
+
+
 def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | None]:
-    """A tester whose torch starts from seed 0 and leaves the learner's random numbers alone."""
+    """A tester whose torch starts from seed 0 with gradients on, and leaves both as they were."""
 
     @functools.wraps(test)
     def forked(answer: Any) -> Hint | None:
         import torch
 
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
             return test(answer)
 

@@ -11,6 +11,7 @@ from colorlab.checks.exercise import (
     Hint,
     call,
     match,
+    own_random,
     want_array,
     want_number,
     want_tensor,
@@ -64,7 +65,9 @@ def _worst(result: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
 
 def _test_decode(decode: Any) -> Hint | None:
     srgb = np.array([[0.0, 0.01, 0.03, 0.04045], [0.05, 0.2, 0.5, 1.0]])
-    result = want_array(call(decode, srgb.copy()), shape=srgb.shape, what="the linear light")
+    result = want_array(
+        call(decode, srgb.copy(), pure=True), shape=srgb.shape, what="the linear light"
+    )
     power = ((srgb + 0.055) / 1.055) ** 2.4
     mistakes = (
         (
@@ -118,7 +121,10 @@ def _test_decode(decode: Any) -> Hint | None:
         f"For {srgb[at]:g} your function says {result[at]:.4g}; it should be {right[at]:.4g}.",
         "Write the two pieces on two lines, `low` and `high`, and print each for 0.5 and 0.03.",
     )
-    return match(result, right, mistakes, otherwise, 1e-6)
+    hint = match(result, right, mistakes, otherwise, 1e-6)
+    if hint is None:  # of any shape: a curve's samples, too
+        want_array(call(decode, srgb[0].copy()), shape=(4,), what="the light of four values")
+    return hint
 
 
 # --- 1.2 -----------------------------------------------------------------------------------------
@@ -127,7 +133,7 @@ def _test_decode(decode: Any) -> Hint | None:
 def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
     colors = np.array([[[0.9, 0.1, 0.2], [0.1, 0.6, 0.3]], [[0.02, 0.01, 0.03], [0.4, 0.4, 0.9]]])
     xyz = _decode(colors) @ RGB_TO_XYZ.T
-    result = call(xyz_to_lab, xyz.copy())
+    result = call(xyz_to_lab, xyz.copy(), pure=True)
     right = _xyz_to_lab(xyz)
     if isinstance(result, np.ndarray) and result.shape == (3, 2, 2):
         return Hint(
@@ -196,7 +202,10 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
         "Print f of the three numbers first: "
         f"for this color it is {np.round(_f(xyz[at] / WHITE), 3)}.",
     )
-    return match(result, right, mistakes, otherwise, 1e-3)
+    hint = match(result, right, mistakes, otherwise, 1e-3)
+    if hint is None:  # the lesson also asks for single colors
+        want_array(call(xyz_to_lab, xyz[0, 0].copy()), shape=(3,), what="the Lab of one color")
+    return hint
 
 
 # --- 1.3 -----------------------------------------------------------------------------------------
@@ -206,7 +215,7 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
     colors = np.array([[[0.9, 0.1, 0.2], [0.1, 0.6, 0.3]], [[0.02, 0.01, 0.03], [0.4, 0.4, 0.9]]])
     outside = np.array([[[60.0, 0, -90], [60, 90, 90]], [[95, 60, 0], [20, -60, 20]]])
     lab = np.concatenate([_rgb_to_lab(colors), outside])
-    result = want_array(call(lab_to_rgb, lab.copy()), shape=lab.shape, what="sRGB")
+    result = want_array(call(lab_to_rgb, lab.copy(), pure=True), shape=lab.shape, what="sRGB")
 
     def back(
         matrix: np.ndarray, inverse: Any = _f_inverse, white: Any = WHITE, signs: Any = (1, 1)
@@ -300,12 +309,16 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
         "Go the steps of 1.1 and 1.2 backwards, last one first, and compare each with its "
         "counterpart on one pixel.",
     )
-    return match(result, right, mistakes, otherwise, 1e-4)
+    hint = match(result, right, mistakes, otherwise, 1e-4)
+    if hint is None:
+        want_array(call(lab_to_rgb, lab[0, 0].copy()), shape=(3,), what="the sRGB of one color")
+    return hint
 
 
 # --- 1.4 -----------------------------------------------------------------------------------------
 
 
+@own_random
 def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     import torch
 
@@ -385,7 +398,37 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
             "other branch was chosen; that is NaN. Make the root's input safe first: "
             "t.clamp(min=KNEE) inside the power.",
         )
+    wanted = _slope(pixels)
+    away = (batch.grad - wanted).abs().amax(dim=1)
+    if away.max() > 1e-3 * wanted.abs().max():
+        return Hint(
+            "The values are right, and the gradient is not: a part of the way is cut off.",
+            "No .detach(), .data or torch.no_grad() on the way, for none of the pieces.",
+        )
+    small = torch.zeros(1, 3, 2, 2, requires_grad=True)  # float32, all black
+    call(rgb_to_lab_batch, small).sum().backward()
+    if not bool(torch.isfinite(small.grad).all()):
+        return Hint(
+            "In float32 the gradient of black is nan after all.",
+            "A tiny number added to t vanishes beside it: t.clamp(min=KNEE) inside the power.",
+        )
     return None
+
+
+def _slope(pixels: np.ndarray) -> Any:
+    """The gradient of the sum of all of Lab in sRGB, (B, 3, H, W), by the formulas' own slopes."""
+    import torch
+
+    t = _decode(pixels) @ RGB_TO_XYZ.T / WHITE
+    knee = (6 / 29) ** 3
+    root = np.maximum(t, knee) ** (-2 / 3) / 3
+    of_f = np.where(t > knee, root, 1 / (3 * (6 / 29) ** 2))
+    of_sum = np.array([500.0, 116 - 500 + 200, -200.0])  # L + a + b, by fx, fy and fz
+    of_linear = (of_f * of_sum / WHITE) @ RGB_TO_XYZ
+    of_code = np.where(
+        pixels <= 0.04045, 1 / 12.92, 2.4 / 1.055 * ((pixels + 0.055) / 1.055) ** 1.4
+    )
+    return torch.from_numpy(of_linear * of_code).movedim(-1, 1)
 
 
 # --- 1.5 -----------------------------------------------------------------------------------------
@@ -482,7 +525,7 @@ def _test_share(share_nearly_gray: Any) -> Hint | None:
 
 
 def _judge_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint | None:
-    result = call(share_nearly_gray, lab.copy(), limit)
+    result = call(share_nearly_gray, lab.copy(), limit, pure=True)
     a, b = lab[:, 1], lab[:, 2]
     near = np.hypot(a, b) < limit
     if isinstance(result, np.ndarray) and result.shape == (3,):

@@ -75,9 +75,30 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | N
                 f"The norm is made for {layer.num_features} channels, and {outputs} come to it.",
                 "It stands behind the convolution: nn.BatchNorm2d(outputs).",
             )
+    conv = next(m for m in layers_of(block) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
+    plain = conv.groups == 1 and conv.padding_mode == "zeros"
+    if not plain or any(getattr(m, "affine", True) is False for m in layers_of(block)):
+        return Hint(
+            "A layer has an option that was not asked for (groups, padding_mode, affine).",
+            "Leave everything but kernel, stride, padding and bias as it is.",
+        )
     with torch.no_grad():
-        found = tuple(block(torch.rand(2, inputs, 16, 16)).shape)
+        x = torch.randn(2, inputs, 16, 16)
+        given = x.clone()
+        answer = block(given)
+        found = tuple(answer.shape)
+    if not torch.equal(given, x):
+        return Hint(
+            "The block writes into its input, which a skip still needs.", "Without inplace=True."
+        )
     side = int(16 * factor)
+    if found == (2, outputs, side, side):
+        with torch.no_grad():
+            if not torch.allclose(answer, nn.Sequential(*layers_of(block))(x), atol=1e-4):
+                return Hint(
+                    "The layers are right, but the block does not send x through all of them.",
+                    "nn.Sequential(*layers) does, one after the other.",
+                )
     if found != (2, outputs, side, side):
         return Hint(
             f"A map of 16 × 16 became {found[2]} × {found[3]}; it should be {side} × {side}.",
@@ -113,8 +134,9 @@ def _test_down(down: Any) -> Hint | None:
             return hint
         if conv.bias is not None:
             return Hint(
-                "The convolution has a bias, and the norm behind it takes it off again.",
-                "bias=False saves the parameters.",
+                "The convolution has a bias. A norm behind it would take it off again; pix2pix has "
+                "none without a norm either.",
+                "bias=False, always.",
             )
         if norm and not norms:
             return Hint("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
@@ -216,7 +238,7 @@ def _test_walk(walk: Any) -> Hint | None:
     downs, ups = _blocks()
     x = torch.rand(2, 1, 16, 16)
     try:
-        result = call(walk, downs, ups, x.clone())
+        result = call(walk, list(downs), list(ups), x.clone(), pure=True)
     except RuntimeError as error:
         if "Sizes of tensors must match" in str(error):
             return Hint(
@@ -298,6 +320,15 @@ def _test_walk(walk: Any) -> Hint | None:
             "The numbers are right, but the gradient does not flow back along all ways.",
             "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
         )
+    shorter = downs[:2], [ups[1], ups[2]]
+    other = want_tensor(call(walk, *shorter, x.clone()), what="the answer of a shallower network")
+    if other.shape != x.shape[:1] + (2, 16, 16) or not torch.allclose(
+        other, _walked(*shorter, x, cat), rtol=1e-3
+    ):
+        return Hint(
+            "With three levels it is right, with two it is not.",
+            "Loop over the lists, however long they are.",
+        )
     return None
 
 
@@ -355,7 +386,7 @@ def _listed(rows: Sequence[int]) -> str:
 
 
 def _test_parameters(parameters: Any) -> Hint | None:
-    for levels, base, cap in ((4, 8, 32), (8, 64, 512)):
+    for levels, base, cap in ((4, 8, 32), (8, 64, 512), (3, 64, 512)):
         size = (levels, base, cap)
         number = want_number(call(parameters, *size), "the number of parameters")
         right = _count(*size)
@@ -467,6 +498,7 @@ def _test_step(train_step: Any) -> Hint | None:
 
     optimizer = Spy(net.parameters(), lr=0.5)
     net.weight.register_hook(lambda gradient: order.append("backward"))
+    twin, steps_right = nn.Conv2d(1, 2, 1), []
     batches = [(torch.rand(2, 1, 4, 4), torch.rand(2, 2, 4, 4)) for _ in range(2)]
     before = {name: value.detach().clone() for name, value in net.named_parameters()}
     losses = []
@@ -477,7 +509,11 @@ def _test_step(train_step: Any) -> Hint | None:
                 [float((answer - ab).abs().mean()), float(((answer - ab) ** 2).mean()),
                  float((answer - ab).abs().sum())]
             )  # fmt: skip
+        twin.load_state_dict(net.state_dict())  # net itself would call the hook
+        (slope,) = torch.autograd.grad((twin(L) - ab).abs().mean(), twin.weight)
+        wanted = (twin.weight - 0.5 * slope).detach()
         returned = call(train_step, net, optimizer, L, ab)
+        steps_right.append(torch.allclose(net.weight, wanted, atol=1e-6))
         with torch.no_grad():
             later = float((net(L) - ab).abs().mean())
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
@@ -520,21 +556,26 @@ def _test_step(train_step: Any) -> Hint | None:
         )
     if "step" not in order:
         return Hint("The gradient is there, and the weights stay as they are.", "optimizer.step().")
-    if "zero" not in order:
+    if steps_right == [True, False]:
         return Hint(
             "The second step also goes along the first one's gradient: gradients add up.",
             "optimizer.zero_grad() before backward.",
         )
-    if order.index("step") < order.index("backward"):
+    if order.index("step") < order.index("backward") and not steps_right[0]:
         return Hint("The step is taken before the gradient is there.", "backward, then step.")
     first = order[order.index("backward") : order.index("step")]
-    if "zero" in first:
+    if "zero" in first and not steps_right[0]:
         return Hint(
             "The gradient is thrown away between backward and step.",
             "zero_grad stands before backward, or behind the step.",
         )
-    if all(torch.equal(value, before[name]) for name, value in net.named_parameters()):
-        return Hint("The weights have not moved.", "Is the loss computed from net(L)?")
+    if not all(steps_right):
+        return Hint(
+            "The loss is right, but the step is not the one down this loss.",
+            "One backward() of the loss that you return, and one step.",
+        )
+    if not net.training:
+        return Hint("The network is left in eval mode.", "Leave its mode to whoever calls you.")
     return None
 
 
@@ -623,7 +664,7 @@ def _test_expected(expected_loss: Any) -> Hint | None:
     answer = np.array([30.0, -5.0])
     away = np.abs(colors - answer)
     for power in (1, 2):
-        result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power)
+        result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power, pure=True)
         if isinstance(result, np.ndarray) and result.shape == (3,):
             return Hint(
                 "That is one number a color.",
@@ -693,6 +734,9 @@ def _test_expected(expected_loss: Any) -> Hint | None:
         hint = match(number, float((shares * each).sum()), mistakes, otherwise)
         if hint is not None:
             return hint
+    two = want_number(call(expected_loss, answer, colors[:2], np.array([0.5, 0.5]), 1), "the loss")
+    if abs(two - away[:2].sum() / 2) > 1e-6:
+        return Hint("With three colors it is right, with two it is not.", "Use all that come in.")
     return None
 
 

@@ -19,7 +19,12 @@ from colorlab.checks.exercise import (
 # --- 4.1: the size of the map --------------------------------------------------------------------
 
 _70 = ((4, 2, 1), (4, 2, 1), (4, 2, 1), (4, 1, 1), (4, 1, 1))
-_STACKS = ((256, _70), (71, _70), (66, ((3, 2, 0), (5, 1, 2), (4, 2, 1))))
+_STACKS = (
+    (256, _70),
+    (71, _70),
+    (66, ((3, 2, 0), (5, 1, 2), (4, 2, 1))),
+    (60, ((3, 2, 1), (3, 2, 1), (3, 2, 1))),
+)
 
 
 def _sizes(size: int, layers: Any, rule: Any) -> float:
@@ -39,7 +44,7 @@ def _way(size: int, layers: Any) -> str:
 
 def _test_map_size(map_size: Any) -> Hint | None:
     for size, layers in _STACKS:
-        result = call(map_size, size, list(layers))
+        result = call(map_size, size, list(layers), pure=True)
         if isinstance(result, list | tuple):
             return Hint(
                 "You return the sizes of all layers.", "Only the last one was asked for: sizes[-1]."
@@ -120,8 +125,7 @@ def _field(layers: Any) -> int:
 def _test_field(receptive_field: Any) -> Hint | None:
     stacks = (((4, 2), (4, 2), (4, 2), (4, 1), (4, 1)), ((7, 1), (3, 2), (5, 3), (2, 1)))
     for layers in stacks:
-        number = want_number(call(receptive_field, list(layers)), "the receptive field")
-        early = zero = flat = whole = 0
+        number = want_number(call(receptive_field, list(layers), pure=True), "the receptive field")
         field, jump = 1, 1
         for kernel, stride in layers:
             jump *= stride
@@ -298,10 +302,22 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
                 "The layers are all there, and not in their order.",
                 "Convolution, norm, LeakyReLU: here the activation comes last.",
             )
+        plain = all(conv.groups == 1 and conv.padding_mode == "zeros" for conv in convs)
+        if not plain or any(not m.affine for m in layers if isinstance(m, nn.BatchNorm2d)):
+            return Hint(
+                "A layer has an option that was not asked for (groups, padding_mode, affine).",
+                "Leave everything but kernel, stride, padding and bias as it is.",
+            )
         with torch.no_grad():
             built = call(patchgan, inputs, base, depth)
-            side = 2**depth * 8
-            want_tensor(built(torch.rand(1, inputs, side, side)), what="the logits")
+            x = torch.randn(2, inputs, 2**depth * 8, 2**depth * 8)
+            logits = want_tensor(built(x), what="the logits")
+            whole = nn.Sequential(*layers_of(built))(x)
+        if logits.shape != whole.shape or not torch.allclose(logits, whole, atol=1e-4):
+            return Hint(
+                "The layers are right, but the network does not send x through them alone.",
+                "nn.Sequential(*parts) does, one after the other.",
+            )
     return None
 
 
@@ -328,7 +344,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
 
     optimizer = Spy(D.parameters(), lr=0.5)
     D.weight.register_hook(lambda gradient: order.append("backward"))
-    right_way = True
+    right_way: list[bool] = []
     for _ in range(2):
         L, real_ab = torch.rand(2, 1, 6, 6), 3 * torch.randn(2, 2, 6, 6)
         with torch.no_grad():
@@ -344,8 +360,9 @@ def _test_step(discriminator_step: Any) -> Hint | None:
         )
         (slope,) = torch.autograd.grad(cost, twin.weight)
         wanted = (D.weight - 0.5 * slope).detach()
-        returned = call(discriminator_step, D, optimizer, L, real_ab, generator(L))
-        right_way = right_way and torch.allclose(D.weight, wanted, atol=1e-5)
+        fake_ab = generator(L)
+        returned = call(discriminator_step, D, optimizer, L, real_ab, fake_ab)
+        right_way.append(torch.allclose(D.weight, wanted, atol=1e-5))
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
             return Hint("You return a tensor that holds on to its graph.", "loss.item()")
         number = want_number(returned, "the loss")
@@ -405,18 +422,24 @@ def _test_step(discriminator_step: Any) -> Hint | None:
         return Hint("No gradient is computed.", "loss.backward() comes before the step.")
     if "step" not in order:
         return Hint("D's weights stay as they are.", "optimizer.step().")
-    if "zero" not in order or "zero" in order[order.index("backward") : order.index("step")]:
+    between = order[order.index("backward") : order.index("step")]
+    if right_way == [True, False] or ("zero" in between and not right_way[0]):
         return Hint(
             "Gradients of several steps add up, or are thrown away too early.",
             "zero_grad, backward, step: in this order.",
         )
     if order.count("step") > 2:
         return Hint("D takes more than one step each time.", "One optimizer.step() is due.")
-    if not right_way and generator.weight.grad is None:
+    if not all(right_way) and generator.weight.grad is None:
         return Hint(
             "The loss is right, but D's step is not the one down this loss.",
             "Is D's *answer* detached, or computed under no_grad? Then D learns nothing from it. "
             "What must be cut is its input: D(torch.cat([L, fake_ab.detach()], 1)).",
+        )
+    if not fake_ab.requires_grad or not D.training:
+        return Hint(
+            "Your step leaves something changed: D's mode, or fake_ab itself.",
+            "fake_ab.detach() makes a new tensor; detach_() with a line at its end does not.",
         )
     if generator.weight.grad is not None:
         return Hint(
@@ -499,11 +522,18 @@ def _test_instance(instance_norm: Any) -> Hint | None:
     hint = match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
     if hint is not None:
         return hint
-    flat = call(instance_norm, torch.full((1, 2, 4, 4), 3.0))
-    if not bool(torch.isfinite(flat).all()) or float(flat.abs().max()) > 1e-3:
+    leaf = (0.01 * torch.randn(2, 3, 6, 5)).requires_grad_()
+    weight = torch.randn(2, 3, 6, 5)
+    (wanted,) = torch.autograd.grad((torch.nn.functional.instance_norm(leaf) * weight).sum(), leaf)
+    other = call(instance_norm, leaf)
+    found = None
+    if isinstance(other, torch.Tensor) and other.requires_grad:
+        (found,) = torch.autograd.grad((other * weight).sum(), leaf, allow_unused=True)
+    if found is None or not torch.allclose(found, wanted, rtol=1e-2, atol=1e-2):
         return Hint(
-            "A map without any differences becomes nan, or far from 0.",
-            "Its variance is 0: add 1e-5 before the root.",
+            "Another map, with little contrast, comes out wrong, or its gradient does.",
+            "1e-5 is added to the variance, and mean and variance take part in the gradient: no "
+            ".detach(), no torch.no_grad().",
         )
     return None
 
@@ -568,11 +598,27 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
         "Take something away rather than adding something.",
     )
     hint = match(number, right, mistakes, otherwise, 1e-5)
-    if hint is None and not (isinstance(returned, torch.Tensor) and returned.requires_grad):
+    if hint is not None:
+        return hint
+    found: tuple[Any, ...] = (None, None)
+    if isinstance(returned, torch.Tensor) and returned.requires_grad:
+        found = torch.autograd.grad(returned, given, allow_unused=True)
+    wanted = -torch.sigmoid(-real) / real.numel() / 2, torch.sigmoid(fake) / fake.numel() / 2
+    if any(
+        one is None or not torch.allclose(one, other, atol=1e-6)
+        for one, other in zip(found, wanted, strict=True)
+    ):
         return Hint(
-            "The value is right, but no gradient can flow back.", "Return the tensor itself."
+            "The value is right, but no gradient can flow back to both of the two.",
+            "Return the tensor itself, and detach nothing: D learns from real photos and fakes.",
         )
-    return hint
+    far = torch.tensor([300.0, -300.0])
+    if abs(float(call(discriminator_loss, far, far)) - 150) > 1:
+        return Hint(
+            "For logits of 300 and -300 it should be 150.",
+            "A clamp, or a logarithm of a sigmoid, fails far out: ..._with_logits does not.",
+        )
+    return None
 
 
 EXERCISES = (

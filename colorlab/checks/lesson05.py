@@ -19,6 +19,8 @@ from colorlab.checks.exercise import (
 
 def _two(value: Any, names: tuple[str, str]) -> tuple[float, float]:
     """Two numbers, or the hint that says how to return them."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", ()) == (2,):
+        value = value.tolist()
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise NotYet(
             f"Two numbers were expected, {names[0]} and {names[1]}; it is {describe(value)}.",
@@ -125,7 +127,7 @@ def _test_non_saturating(non_saturating: Any) -> Hint | None:
     import torch
     import torch.nn.functional as F
 
-    logits = torch.tensor([[-3.0, -0.5], [0.2, 4.0]])
+    logits = torch.tensor([[-3.0, -0.5], [0.2, 4.0]]).reshape(1, 1, 2, 2)
     result = call(non_saturating, logits.clone())
     if isinstance(result, torch.Tensor) and result.shape == logits.shape:
         return Hint("That is one loss a logit.", "A loss is one number: .mean() over all of them.")
@@ -220,12 +222,16 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
         )
         if hint is not None:
             return hint
-    for loss in returned:
+    cut = Hint(
+        "The values are right, but no gradient can flow back, or not to all that it should.",
+        "Return tensors, without .item(), .detach() or NumPy.",
+    )
+    for loss, needed in zip(returned, (given, given[1:]), strict=True):
         if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
-            return Hint(
-                "The values are right, but no gradient can flow back.",
-                "Return tensors, without .item(), .detach() or NumPy.",
-            )
+            return cut
+        slopes = torch.autograd.grad(loss, needed, allow_unused=True, retain_graph=True)
+        if any(slope is None for slope in slopes):
+            return cut
     return None
 
 
@@ -453,6 +459,9 @@ def _test_generator(generator_loss: Any) -> Hint | None:
                 "One of the two terms is cut off from the gradient.",
                 "No .detach(), .item() or .data in the generator's loss.",
             )
+    far = call(generator_loss, torch.tensor([-300.0]), truth, truth, 1.0)
+    if not math.isfinite(float(far)):
+        return Hint("For a logit of -300 it is not finite.", "Use non_saturating from 5.2.")
     return None
 
 
@@ -502,6 +511,10 @@ def _test_step(generator_step: Any) -> Hint | None:
         return Hint(
             "D is left unable to learn: its parameters want no gradient any more.",
             "D stays as it is, in this respect too.",
+        )
+    if not (D.training and G.training):
+        return Hint(
+            "A network is left in eval mode.", "Leave their modes to whoever calls the step."
         )
     mistakes = (
         (

@@ -4,8 +4,8 @@ from colorlab.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "You average a black and a white pixel of a photo, 0 and 255. Which value in the file "
-        "gives as much light as the two together, seen from afar?",
+        "A fine pattern of black and white pixels, 0 and 255, is replaced by one flat gray. Which "
+        "value must the gray have in the file to give as much light?",
         (
             Option("128", "That is the mean of the values. It gives only a fifth of the light."),
             Option(

@@ -60,8 +60,8 @@ class Panel(Playable):
         self.reset.on_click(lambda _: self.set(**self._start))
         # The words stand in the page: widgets.Image has no alt text (see CompareSlider).
         about = widgets.HTML(
-            f'<div style="line-height: 1.4; font-size: 90%">{html.escape(alt)} Drag a handle, or '
-            "click it and press &larr; &rarr;.</div>",
+            '<div style="line-height: 1.4; font-size: 90%">'
+            f"{html.escape(alt)}{_how(controls)}</div>",
             layout=widgets.Layout(max_width=width, margin="0 0 12px"),
         )
         inputs = list(self.controls.values())
@@ -116,6 +116,14 @@ class Panel(Playable):
         # aria-live: a screen reader says what a move of the slider has done
         style = "line-height: 1.4; margin-top: 4px"
         self.caption.value = f'<div aria-live="polite" style="{style}">{html.escape(words)}</div>'
+
+
+def _how(controls: Mapping[str, Any]) -> str:
+    """How the controls are moved, by mouse and by keyboard."""
+    kinds = tuple(type(control).__name__ for control in controls.values())
+    if any("Slider" in kind for kind in kinds):
+        return " Drag a handle, or click it and press &larr; &rarr;."
+    return " With the keyboard: Tab, and Space to switch." if "Checkbox" in kinds else ""
 
 
 @contextmanager

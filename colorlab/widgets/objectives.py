@@ -43,7 +43,7 @@ class LambdaSlider(Panel):
         data = read_lambdas()
         self.weights = [int(weight) for weight in data["weights"]]
         self.error, self.chroma = data["error"], data["chroma"]
-        self.error_of_gray, self.steps = float(data["error_of_gray"]), int(data["steps"])
+        self.error_of_gray = float(data["error_of_gray"])
         rgb = torch.from_numpy(data["rgb"])
         L, _ = normalize_lab(rgb_to_lab(rgb))
         ab = torch.from_numpy(data["ab"]).float() / AB_RANGE
@@ -154,8 +154,9 @@ def cost_of(kind: str, judge: nn.Module | None, ab: Tensor) -> Tensor:
 
 def pull_of(kind: str, judge: nn.Module | None, ab: Tensor) -> Tensor:
     """Where a small step down the loss moves each color: minus its gradient, (N, 2)."""
-    ab = ab.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(cost_of(kind, judge, ab).sum(), ab)
+    with torch.enable_grad():
+        ab = ab.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(cost_of(kind, judge, ab).sum(), ab)
     return -slope * AB_RANGE
 
 
@@ -212,13 +213,13 @@ class PullArrows(Panel):
 
 def _said(pull: Tensor) -> str:
     strength = float(pull.norm())
-    if strength < 1e-3:
+    if strength < 0.005:
         return "At the mean (the cross) the pull is 0: an answer there stays there."
-    names = ("red", "yellow", "green", "blue")
+    names = ("red", "orange", "yellow", "olive", "green", "teal", "blue", "purple")
     degrees = math.degrees(math.atan2(float(pull[1]), float(pull[0]))) % 360
     return (
         f"At the mean (the cross) the pull is {strength:.2f} strong, toward "
-        f"{names[round(degrees / 90) % 4]}."
+        f"{names[round(degrees / 45) % 8]}."
     )
 
 

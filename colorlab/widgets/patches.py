@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
 from colorlab.show import to_uint8
 from colorlab.widgets._bundle import draw_label, font
-from colorlab.widgets._panel import Panel, choice, slider, steps
+from colorlab.widgets._panel import Panel, slider, steps
 from colorlab.widgets._plane import beside
-from colorlab.widgets.unet import square
+from colorlab.widgets.unet import judging, photo_choice, square
 
 SIDE = 288  # pixels: a photo as shown
 DEPTHS = (1, 2, 3, 4, 5)  # strided layers
@@ -60,10 +60,13 @@ def patches_of(depth: int, size: int) -> Patches:
 class PatchView(Panel):
     """Slide over a photo and see the patch that one logit of a PatchGAN sees.
 
-    `size`: pixels a side that the discriminator gets.
+    `size`: pixels a side that the discriminator gets, 128 to 256: with fewer the deepest one has no
+    logit, with more its rim would not be seen. Raises ValueError for others.
     """
 
     def __init__(self, photo: Any, size: int = 256) -> None:
+        if not 128 <= size <= 256:
+            raise ValueError(f"size is 128 to 256 pixels, not {size}.")
         self.size = size
         self.pixels = to_uint8(square(photo, size))
         fields = [(f"{patches_of(depth, size).field} px", depth) for depth in DEPTHS]
@@ -150,13 +153,13 @@ class ScoreMap(Panel):
 
     Args:
         discriminator: logits of [L, ab] (B, 3, H, W), or of ab alone where it is unconditional;
-            put into eval mode.
+            looked at in eval mode and left as it was.
         photos: pictures of any kind by name.
         size: pixels a side that it sees.
     """
 
     def __init__(self, discriminator: nn.Module, photos: Mapping[str, Any], size: int = 64) -> None:
-        self.discriminator = discriminator.eval()
+        self.discriminator = discriminator
         parameter = next(discriminator.parameters())
         self.device, self.channels = parameter.device, self._channels(discriminator)
         self.photos = {
@@ -166,7 +169,7 @@ class ScoreMap(Panel):
         super().__init__(
             self._draw,
             {
-                "photo": choice("photo", list(photos), next(iter(photos))),
+                "photo": photo_choice(photos),
                 "times": slider("ab times", 1.0, 0.0, 2.0, 0.1),
                 "degrees": slider("turn by °", 0, -180, 180, 10),
                 "shift": slider("shift by px", 0, 0, size // 2, 1),
@@ -180,12 +183,12 @@ class ScoreMap(Panel):
     def _channels(discriminator: nn.Module) -> int:
         return next(m for m in discriminator.modules() if isinstance(m, nn.Conv2d)).in_channels
 
-    @torch.no_grad()
     def _draw(self, photo: str, times: float, degrees: int, shift: int) -> tuple[np.ndarray, str]:
         L, ab = self.photos[photo]
         ab = distorted(ab, times, degrees, shift)
         seen = torch.cat([L, ab], 1) if self.channels == 3 else ab
-        logits = self.discriminator(seen.to(self.device))[0, 0].float().cpu()
+        with judging(self.discriminator):
+            logits = self.discriminator(seen.to(self.device))[0, 0].float().cpu()
         picture = to_uint8(lab_to_rgb(denormalize_lab(L, ab))[0])
         picture = np.asarray(
             Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)

@@ -7,7 +7,8 @@ learner built as well as `colorlab.unet.UNet`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,7 +17,15 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-from colorlab.color import denormalize_lab, lab_to_rgb, lightness_to_gray, normalize_lab, rgb_to_lab
+from colorlab.color import (
+    AB_RANGE,
+    L_HALF_RANGE,
+    denormalize_lab,
+    lab_to_rgb,
+    lightness_to_gray,
+    normalize_lab,
+    rgb_to_lab,
+)
 from colorlab.show import to_uint8
 from colorlab.widgets._bundle import draw_label
 from colorlab.widgets._panel import Panel, choice, steps
@@ -31,6 +40,18 @@ def square(photo: Any, side: int) -> Tensor:
     """A picture of any kind, its middle square: uint8 (3, side, side)."""
     image = ImageOps.fit(Image.fromarray(to_uint8(photo)), (side, side))
     return torch.from_numpy(np.array(image)).movedim(-1, 0)
+
+
+@contextmanager
+def judging(net: nn.Module) -> Iterator[None]:
+    """The network in eval mode, where looking changes nothing in it; then as it was."""
+    training = net.training
+    net.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        net.train(training)
 
 
 @torch.no_grad()
@@ -60,13 +81,25 @@ def walk(net: Any, L: Tensor, kept: tuple[bool, ...]) -> dict[str, Tensor]:
     return found
 
 
+def photo_choice(photos: Mapping[str, Any]) -> Any:
+    """A drop-down of the photos' names; raises ValueError where there is none."""
+    if not photos:
+        raise ValueError("Give at least one photo to choose from: {name: photo, ...}.")
+    return choice("photo", list(photos), next(iter(photos)))
+
+
 class _OnPhotos(Panel):
-    """What the two widgets share: a network in eval mode, and photos to choose from."""
+    """What the two widgets share: a network, and photos to choose from."""
 
     def __init__(
         self, net: nn.Module, photos: Mapping[str, Any], size: int, *args: Any, **options: Any
     ) -> None:
-        self.net = net.eval()
+        if size % 2 ** len(net.downs):
+            raise ValueError(
+                f"This network halves the photo {len(net.downs)} times, so size must be a multiple "
+                f"of {2 ** len(net.downs)}, not {size}."
+            )
+        self.net = net
         self.device = next(net.parameters()).device
         self.photos = {name: self._prepared(photo, size) for name, photo in photos.items()}
         super().__init__(*args, **options)
@@ -86,7 +119,7 @@ class _OnPhotos(Panel):
 
 def _flat(ab: Tensor) -> np.ndarray:
     """ab (1, 2, h, w) alone, at one lightness, enlarged pixel by pixel."""
-    L = torch.full_like(ab[:, :1], FLAT_L / 50 - 1)
+    L = torch.full_like(ab[:, :1], FLAT_L / L_HALF_RANGE - 1)
     pixels = to_uint8(lab_to_rgb(denormalize_lab(L, ab))[0])
     return np.asarray(Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.NEAREST))
 
@@ -103,14 +136,13 @@ class SkipSwitch(_OnPhotos):
         SkipSwitch(net, {"kingfisher": photo, ...}, size=64)
 
     Args:
-        net: the network; it is put into eval mode.
+        net: the network; each look is in eval mode and leaves it as it was.
         photos: pictures of any kind by name.
         size: the side of the square that the network sees.
     """
 
     def __init__(self, net: nn.Module, photos: Mapping[str, Any], size: int = 64) -> None:
         count = len(net.downs) - 1
-        self._whole: dict[str, Tensor] = {}
         boxes = {
             f"skip_{i}": widgets.Checkbox(
                 value=True,
@@ -125,7 +157,7 @@ class SkipSwitch(_OnPhotos):
             photos,
             size,
             self._draw,
-            {"photo": choice("photo", list(photos), next(iter(photos))), **boxes},
+            {"photo": photo_choice(photos), **boxes},
             "Above: gray input, ours with the chosen skips, truth. Below: the colors alone, as "
             "coarse as the network gives them.",
             columns=(1, count),
@@ -134,10 +166,10 @@ class SkipSwitch(_OnPhotos):
     def _draw(self, photo: str, **switches: bool) -> tuple[np.ndarray, str]:
         shown, kept = self.photos[photo], tuple(switches.values())
         last = f"up {len(self.net.ups) - 1}"
-        ab = walk(self.net, shown["L"], kept)[last].float().cpu()
-        if photo not in self._whole:
-            self._whole[photo] = walk(self.net, shown["L"], (True,) * len(kept))[last].float().cpu()
-        moved = 110 * (ab - self._whole[photo]).norm(dim=1).mean()
+        with judging(self.net):
+            ab = walk(self.net, shown["L"], kept)[last].float().cpu()
+            whole = walk(self.net, shown["L"], (True,) * len(kept))[last].float().cpu()
+        moved = AB_RANGE * (ab - whole).norm(dim=1).mean()
         ours = _colored(shown["sharp"], ab)
         above = [shown["gray"].copy(), ours, shown["truth"].copy()]
         for picture, label in zip(above, ("gray input", "ours", "truth"), strict=True):
@@ -181,18 +213,20 @@ class LookInside(_OnPhotos):
             size,
             self._draw,
             {
-                "photo": choice("photo", list(photos), next(iter(photos))),
+                "photo": photo_choice(photos),
                 "block": steps("block", places, places[0]),
             },
-            f"Left: what the network sees. Right: up to {MAPS} feature maps of the block, each "
-            "from dark (its least value) to light (its most).",
+            "Left: the photo's L (the network gets it reduced). Right: up to "
+            f"{MAPS} feature maps of the block, each from dark (its least value) to light (its "
+            "most).",
             columns=2,
             kind="png",
         )
 
     def _draw(self, photo: str, block: str) -> tuple[np.ndarray, str]:
         shown = self.photos[photo]
-        features = walk(self.net, shown["L"], (True,) * (len(self.net.downs) - 1))[block]
+        with judging(self.net):
+            features = walk(self.net, shown["L"], (True,) * (len(self.net.downs) - 1))[block]
         _, channels, height, width = features.shape
         words = f"{block}: {channels} maps of {height} × {width}"
         words += f", the first {MAPS} are shown." if channels > MAPS else "."

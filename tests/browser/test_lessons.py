@@ -50,3 +50,4 @@ def test_the_widget_answers(lesson: OpenLesson, number: int, place: Place, repor
         lesson.screenshot(output, report.picture(name, number))
     report.add_widget(name, number, place, moved)
     assert median(moved.milliseconds) < LIMIT
+    assert moved.silent == [], "these controls changed nothing"

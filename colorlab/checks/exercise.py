@@ -152,6 +152,25 @@ def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | Non
     return forked
 
 
+def spied_sgd(net: Any, rate: float) -> tuple[Any, list[str]]:
+    """SGD for a network with one `weight`, and a list of its "zero", "backward" and "step"."""
+    import torch
+
+    order: list[str] = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, *args: Any, **options: Any) -> Any:
+            order.append("step")
+            return super().step(*args, **options)
+
+        def zero_grad(self, *args: Any, **options: Any) -> None:
+            order.append("zero")
+            super().zero_grad(*args, **options)
+
+    net.weight.register_hook(lambda gradient: order.append("backward"))
+    return Spy(net.parameters(), lr=rate), order
+
+
 def want_module(value: Any, what: str = "your block") -> Any:
     """`value` itself if it is an ``nn.Module``; raises `NotYet` with what came instead."""
     from torch import nn

@@ -15,6 +15,7 @@ from colorlab.checks.exercise import (
     layers_of,
     match,
     own_random,
+    spied_sgd,
     want_module,
     want_number,
     want_tensor,
@@ -485,19 +486,7 @@ def _test_step(train_step: Any) -> Hint | None:
     from torch import nn
 
     net = nn.Conv2d(1, 2, 1)
-    order: list[str] = []
-
-    class Spy(torch.optim.SGD):
-        def step(self, *args: Any, **options: Any) -> Any:
-            order.append("step")
-            return super().step(*args, **options)
-
-        def zero_grad(self, *args: Any, **options: Any) -> None:
-            order.append("zero")
-            super().zero_grad(*args, **options)
-
-    optimizer = Spy(net.parameters(), lr=0.5)
-    net.weight.register_hook(lambda gradient: order.append("backward"))
+    optimizer, order = spied_sgd(net, 0.5)
     twin, steps_right = nn.Conv2d(1, 2, 1), []
     batches = [(torch.rand(2, 1, 4, 4), torch.rand(2, 2, 4, 4)) for _ in range(2)]
     before = {name: value.detach().clone() for name, value in net.named_parameters()}

@@ -11,6 +11,7 @@ from colorlab.checks.exercise import (
     layers_of,
     match,
     own_random,
+    spied_sgd,
     want_module,
     want_number,
     want_tensor,
@@ -331,19 +332,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
     from torch import nn
 
     D, twin, generator = nn.Conv2d(3, 1, 3), nn.Conv2d(3, 1, 3), nn.Conv2d(1, 2, 1)
-    order: list[str] = []
-
-    class Spy(torch.optim.SGD):
-        def step(self, *args: Any, **options: Any) -> Any:
-            order.append("step")
-            return super().step(*args, **options)
-
-        def zero_grad(self, *args: Any, **options: Any) -> None:
-            order.append("zero")
-            super().zero_grad(*args, **options)
-
-    optimizer = Spy(D.parameters(), lr=0.5)
-    D.weight.register_hook(lambda gradient: order.append("backward"))
+    optimizer, order = spied_sgd(D, 0.5)
     right_way: list[bool] = []
     for _ in range(2):
         L, real_ab = torch.rand(2, 1, 6, 6), 3 * torch.randn(2, 2, 6, 6)

@@ -162,8 +162,7 @@ def wait_until_drawn(output: Locator) -> None:
 def play(output: Locator) -> Moved:
     """Move the first control several times, timed, and every other one once.
 
-    The first must change the picture. Another may have nothing to do where the others stand, so it
-    is only noted.
+    The first must change the picture; of the others, those that don't are noted.
     """
     found = controls(output)
     if not found:

@@ -20,6 +20,7 @@ from colorlab.widgets.objectives import (
     TILE,
     LambdaSlider,
     PullArrows,
+    _said,
     cost_of,
     draw_real,
     mean_color,
@@ -147,6 +148,20 @@ def test_the_saturating_loss_pulls_where_the_other_does():
     ab = 40 * torch.randn(30, 2, generator=torch.Generator().manual_seed(3))
     one, other = pull_of("minimax", judge, ab), pull_of("bce", judge, ab)
     assert (torch.cosine_similarity(one, other) > 0.999).all()
+
+
+@pytest.mark.parametrize(
+    ("pull", "name"),
+    [
+        ((1, 0), "red"),
+        ((0, 1), "yellow"),
+        ((-1, 0), "green"),
+        ((0, -1), "blue"),
+        ((1, -1), "purple"),
+    ],
+)
+def test_the_words_name_the_direction(pull, name):
+    assert _said(torch.tensor(pull).float()).endswith(f"toward {name}.")
 
 
 def test_pull_arrows():

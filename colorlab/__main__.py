@@ -1,4 +1,4 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate``."""
+"""The command line: ``colorlab doctor | colorize | train | evaluate | audit``."""
 
 from __future__ import annotations
 
@@ -96,6 +96,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_weights(evaluate)
     evaluate.set_defaults(run=_evaluate)
+
+    audit = commands.add_parser(
+        "audit",
+        help="look for what is wrong with photos before training on them",
+        description="Looks for photos that are corrupt, truncated, tiny, gray, toned, or "
+        "near-duplicates within and across splits. Nothing is written unless asked for. Exit "
+        "status: 0 nothing found, 1 something found, 2 could not start.",
+    )
+    audit.add_argument(
+        "folders", nargs="+", metavar="DIR", help="folders; splits train, val, test in one are told"
+    )
+    audit.add_argument(
+        "--sheet", metavar="FILE", help="also draw a contact sheet of what was found"
+    )
+    audit.add_argument(
+        "--exclude",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="write the list of photos to leave out, which training honors (default: exclude.txt "
+        "in each folder)",
+    )
+    audit.add_argument(
+        "--all", action="store_true", help="look at photos that a list leaves out too"
+    )
+    audit.add_argument("--processes", type=int, metavar="N", help="default: one a core")
+    audit.add_argument("--tiny", type=int, metavar="PIXELS", help="shortest side (default: 64)")
+    audit.add_argument("--gray", type=float, metavar="CHROMA", help="lowest mean (default: 4)")
+    audit.add_argument("--sepia", type=float, metavar="SHARE", help="0 to 1 (default: 0.13)")
+    audit.add_argument("--distance", type=int, metavar="BITS", help="of copies (default: 10 of 64)")
+    audit.set_defaults(run=_audit)
     return parser
 
 
@@ -250,6 +281,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.grid:
         _draw_grid(colorizer, paths, Path(options.grid))
     return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from colorlab.audit import audit
+
+    names = ("processes", "tiny", "gray", "sepia", "distance")
+    chosen = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    shown = sys.stderr.isatty()
+    report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
+    print(report)
+    if options.sheet:
+        from colorlab.album import write_photo
+
+        write_photo(report.sheet(), Path(options.sheet))
+        print(f"contact sheet: {options.sheet}")
+    if options.exclude:
+        written = report.exclude(None if options.exclude is True else options.exclude)
+        for path in written if isinstance(written, list) else [written]:
+            print(f"list of photos to leave out: {path}")
+    return 1 if report.findings else 0
 
 
 def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count: int = 16) -> None:

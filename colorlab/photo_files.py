@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
@@ -89,6 +89,16 @@ def read_photo(
     return photo, (left, top, left + width, top + height)
 
 
+def photo_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the upright photo, from the head of the file; no pixel is decoded.
+
+    Raises `PhotoError` as `open_photo` does, where the head is damaged.
+    """
+    with _opened(path, check=False) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
+
+
 def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
     """`open_photo`'s picture as it is under its alpha, and the alpha (mode "L"; None without one).
 
@@ -119,11 +129,11 @@ def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, check: bool = True) -> Iterator[Image.Image]:
     """The file, opened; whatever goes wrong inside becomes a `PhotoError` that names it."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.format == "PNG":
+            if check and image.format == "PNG":
                 _check_sums(path)
             yield image
     except MemoryError:
@@ -254,6 +264,15 @@ def list_photos(folder: Path) -> list[str]:
             f"{', '.join(sorted(SUFFIXES))}. An archive not yet unpacked is the usual cause."
         )
     return sorted(names, key=canonical)
+
+
+def check_apart(folders: Sequence[Path]) -> None:
+    """Raise ValueError where a folder is given twice, or one lies in another."""
+    for number, folder in enumerate(folders):
+        for other in folders[:number]:
+            a, b = folder.resolve(), other.resolve()
+            if a == b or a in b.parents or b in a.parents:
+                raise ValueError(f"{folder} and {other} overlap: photos would count twice.")
 
 
 def canonical(name: str) -> str:

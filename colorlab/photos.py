@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
+from colorlab.exclusions import FILE_NAME, excluded
 from colorlab.photo_batches import photo_loader
-from colorlab.photo_files import PhotoError, list_photos, open_photo, read_photo
+from colorlab.photo_files import PhotoError, check_apart, list_photos, open_photo, read_photo
 from colorlab.photo_set import PhotoSet, split_by_name
 
 __all__ = [
@@ -42,6 +43,28 @@ def _problem(path: Path) -> str | None:
     return None
 
 
+class Paths(Sequence[Path]):
+    """The paths of a `PhotoFolder`, made when they are asked for: as objects, those of 100,000
+    photos would take 40 MB in every process that reads."""
+
+    def __init__(self, folders: list[Path], names: list[str], folder_of: list[int]) -> None:
+        self._folders, self._names, self._folder_of = folders, names, folder_of
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._folders[self._folder_of[index]] / self._names[index]
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
 class PhotoFolder(PhotoSet):
     """The photos below one or more folders, as uint8 tensors (3, H, W), RGB, 0..255.
 
@@ -55,11 +78,12 @@ class PhotoFolder(PhotoSet):
     folder, folders in the order given; `.folder_of[i]` is the number of photo i's folder.
 
     Raises FileNotFoundError or NotADirectoryError for a folder that is not there, `PhotoError` for
-    one without a (readable) photo, ValueError for arguments that contradict each other.
+    one without a (readable) photo or of which every photo is excluded, ValueError for arguments
+    that contradict each other and for a list that is broken.
     """
 
     holds: ClassVar[str] = "rgb"
-    per_photo: ClassVar[tuple[str, ...]] = ("names", "paths", "folder_of")
+    per_photo: ClassVar[tuple[str, ...]] = ("names", "folder_of")
 
     def __init__(
         self,
@@ -69,6 +93,7 @@ class PhotoFolder(PhotoSet):
         augment: bool = False,
         scale: tuple[float, float] = (1.0, 1.0),
         bad: str = "raise",
+        exclude: bool | str | os.PathLike[str] = True,
         keep: int = 0,
         threads: int = 1,
     ) -> None:
@@ -79,27 +104,50 @@ class PhotoFolder(PhotoSet):
         self.folders = [Path(folders)] if single else [Path(folder) for folder in folders]
         if not self.folders:
             raise ValueError("The list of folders is empty; name at least one folder of photos.")
+        check_apart(self.folders)
+        if not isinstance(exclude, bool) and len(self.folders) > 1:
+            raise ValueError(
+                f"exclude={str(exclude)!r} names photos of one folder, and {len(self.folders)} "
+                f"were given. Put a list named {FILE_NAME} into each; they are found there."
+            )
         self.names: list[str] = []
-        self.paths: list[Path] = []
         self.folder_of: list[int] = []
         self.skipped: dict[Path, str] = {}
+        self.excluded: dict[str, str] = {}
         for number, folder in enumerate(self.folders):
-            for other in self.folders[:number]:
-                a, b = folder.resolve(), other.resolve()
-                if a == b or a in b.parents or b in a.parents:
-                    raise ValueError(f"{folder} and {other} overlap: photos would count twice.")
-            names = list_photos(folder)
+            names = self._wanted(folder, list_photos(folder), exclude)
             if bad == "skip":
                 names = self._readable(folder, names)
             self.names += names
-            self.paths += [folder / name for name in names]
             self.folder_of += [number] * len(names)
+        if self.excluded and exclude is True:  # who named a file knows of it
+            warnings.warn(
+                f"{len(self.excluded)} photo(s) left out, as {FILE_NAME} says (see .excluded; "
+                "exclude=False takes them in)",
+                stacklevel=2,
+            )
         if self.skipped:
             reasons = list(self.skipped.values())
             more = len(reasons) - _NAMED_IN_WARNING
             tail = [f"... and {more} more, see .skipped"] if more > 0 else []
             lines = "\n  ".join(reasons[:_NAMED_IN_WARNING] + tail)
             warnings.warn(f"{len(reasons)} unreadable photo(s) left out:\n  {lines}", stacklevel=2)
+
+    def _wanted(
+        self, folder: Path, names: list[str], exclude: bool | str | os.PathLike[str]
+    ) -> list[str]:
+        """The names that are on no list; the others go to `excluded`."""
+        if exclude is False:
+            return names
+        left_out = excluded(folder, names, None if exclude is True else exclude)
+        if len(left_out) == len(names):
+            raise PhotoError(
+                f"Each of the {len(names)} photos in {folder} is on a list of photos to leave out "
+                f"({FILE_NAME if exclude is True else exclude}). Take some off it, or ignore it "
+                "with exclude=False."
+            )
+        self.excluded |= left_out
+        return [name for name in names if name not in left_out]
 
     def _readable(self, folder: Path, names: list[str]) -> list[str]:
         """The names whose files decode; the others go to `skipped`."""
@@ -112,6 +160,11 @@ class PhotoFolder(PhotoSet):
             raise PhotoError(f"None of the {len(names)} photos in {folder} can be read; {first}")
         self.skipped |= {folder / name: why for name, why in bad.items()}
         return [name for name in names if name not in bad]
+
+    @property
+    def paths(self) -> Paths:
+        """The path of each photo."""
+        return Paths(self.folders, self.names, self.folder_of)
 
     def _picture(self, index: int) -> torch.Tensor:
         return self._cut.picture(*read_photo(self.paths[index], self._cut.short))

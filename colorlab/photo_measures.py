@@ -1,0 +1,183 @@
+"""What an audit wants to know of one photo, measured in one decode: color, size, hashes, damage.
+
+All of it is taken from a small picture (a short side of 128 pixels where the photo has them), so a
+JPEG is decoded at a half to an eighth of its size, which still reads the file to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from colorlab.color import AB_RANGE, rgb_to_lab
+from colorlab.photo_files import PhotoError, photo_size, read_photo
+
+SIDE = 128  # pixels, the short side of the picture that is measured
+BINS = 64
+# The square of the ab plane that networks see as [-1, 1] x [-1, 1]; all of sRGB lies inside.
+AB_EDGES = np.linspace(-AB_RANGE, AB_RANGE, BINS + 1)
+AB_EDGES.flags.writeable = False
+
+# One a photo, 61 bytes. toning: see `toning`. coarse, fine: 64 and 256 bits of perceptual hash.
+RECORD = np.dtype(
+    [
+        ("width", np.int32),
+        ("height", np.int32),
+        ("chroma", np.float32),
+        ("toning", np.float32),
+        ("coarse", np.uint64),
+        ("fine", np.uint64, 4),
+        ("hashed", np.bool_),
+    ]
+)
+UNREADABLE = np.array((0, 0, np.nan, np.nan, 0, (0, 0, 0, 0), False), RECORD)
+
+_FLAT = 2.0  # levels of gray (0..255): below this deviation a hash would be of noise alone
+_FILLED = 16  # a decoder's filling counts from 1/16 of the photo on
+
+
+class Problem(NamedTuple):
+    """What is wrong with the file of the photo `index`; kind: "corrupt" or "truncated"."""
+
+    index: int
+    kind: str
+    reason: str
+
+
+class Measured(NamedTuple):
+    """Some photos: RECORD (n,), their problems, and how many pixels fall into each cell of the ab
+    plane, int64 (BINS, BINS), a by b, by `AB_EDGES`."""
+
+    records: np.ndarray
+    problems: list[Problem]
+    histogram: np.ndarray
+
+
+def measure(photos: Sequence[tuple[int, str]]) -> Measured:
+    """Measure photos, given as (index, path). A bad file becomes a `Problem`, never an error."""
+    records = np.full(len(photos), UNREADABLE, RECORD)
+    histogram = np.zeros((BINS, BINS), np.int64)
+    problems = []
+    for place, (index, path) in enumerate(photos):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what counts becomes a problem of the photo
+                problem = _measure_one(Path(path), records[place], histogram)
+        except PhotoError as error:
+            problem = _damage(path, error), str(error).removeprefix(f"{path}: ").partition(". ")[0]
+        except MemoryError:
+            problem = "corrupt", "its pixels do not fit into this machine's memory"
+        if problem is not None:
+            problems.append(Problem(index, *problem))
+    return Measured(records, problems, histogram)
+
+
+def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[str, str] | None:
+    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        return "corrupt", "not a regular file"
+    image, _ = read_photo(path, SIDE // 2)
+    record["width"], record["height"] = photo_size(path)
+    image = _reduced(image, SIDE)
+    lab = _lab(image)
+    record["chroma"] = np.hypot(*lab[1:]).mean()
+    histogram += _counts(lab[1], lab[2])
+    record["toning"] = toning(_lab(_reduced(image, SIDE // 3)))
+    gray = image.convert("L")
+    if np.asarray(gray).std() >= _FLAT:
+        record["coarse"], record["fine"] = hashes(gray)
+        record["hashed"] = True
+    if (part := filled(np.asarray(image))) > 0:
+        return "truncated", f"{100 * part:.0f} % are the gray that stands for missing data"
+    return None
+
+
+def hashes(image: Image.Image) -> tuple[np.uint64, np.ndarray]:
+    """Perceptual hashes of 64 bits, uint64, and of 256 bits, uint64 (4,): ImageHash's `phash`.
+
+    The signs of a cosine transform's lowest frequencies against their median. They hardly change
+    with size, compression, brightness or color; mirroring and large cuts change them.
+    """
+    import imagehash
+
+    (coarse,) = np.packbits(imagehash.phash(image).hash).view(np.uint64)
+    return coarse, np.packbits(imagehash.phash(image, hash_size=16).hash).view(np.uint64)
+
+
+def toning(lab: np.ndarray) -> float:
+    """How far a photo's color is from being a mere function of its lightness; Lab (3, H, W).
+
+    A toned photo (sepia, cyanotype, duotone) was gray once: each of its grays became one color, so
+    pixels of one lightness all have one a and b. The number is the spread of (a, b) among pixels
+    of the same lightness, in bands of 4 L, as a share of their chroma: about 0.05 for toned photos
+    (compression adds to it), 0.3 and more for most others. Every band counts alike, or a photo
+    with a large plain background would pass for a toned one. 1.0 where less than a quarter of the
+    photo is neither black nor white: too little to judge.
+    """
+    L, a, b = lab.reshape(3, -1)
+    inside = (L >= 8) & (L < 92)
+    if 4 * np.count_nonzero(inside) < L.size:
+        return 1.0
+    bands = ((L[inside] - 8) / 4).astype(int)
+    counts = np.bincount(bands)
+    used = counts >= max(8, L.size / 1000)
+    if not used.any():
+        return 1.0
+    spread = chroma = 0.0
+    for channel in (a[inside].astype(float), b[inside].astype(float)):
+        means, squares = (np.bincount(bands, channel**k)[used] / counts[used] for k in (1, 2))
+        spread += (squares - means**2).mean()
+        chroma += squares.mean()
+    return float(np.sqrt(max(spread, 0.0) / chroma)) if chroma > 0 else 0.0
+
+
+def filled(pixels: np.ndarray) -> float:
+    """Which part of a picture, uint8 (H, W, 3), is the plain gray that stands for missing data.
+
+    Where a JPEG's data end early, but with an end mark (a download that a tool repaired, or a cut
+    photo saved anew), decoders fill the rest with gray 128 and report nothing. Such a strip lies at
+    one edge alone, the lower one before the photo is turned; a frame has more. 0.0 without one.
+    """
+    gray = (np.abs(pixels.astype(np.int16) - 128) <= 1).all(axis=2)
+    depths = []
+    for edge in (gray, gray[::-1], gray.T, gray.T[::-1]):  # each with its edge as the first row
+        others = np.flatnonzero(~edge.all(axis=1))
+        depths.append(others[0] / len(edge) if others.size else 1.0)
+    deep = [depth for depth in depths if depth >= 1 / _FILLED]
+    return deep[0] if len(deep) == 1 else 0.0
+
+
+def _counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pixels by their a and b, int64 (BINS, BINS); ten times as quick as numpy.histogram2d."""
+    rows, columns = (((c.ravel() + AB_RANGE) * (BINS / (2 * AB_RANGE))).astype(int) for c in (a, b))
+    return np.bincount(rows * BINS + columns, minlength=BINS * BINS).reshape(BINS, BINS)
+
+
+def _damage(path: str, error: PhotoError) -> str:
+    """ "truncated" where the file's end is missing, else "corrupt"."""
+    cause = str(error.__cause__).lower()
+    if "truncated" in cause or "incomplete" in cause:
+        return "truncated"
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        head = file.read(8)
+        # WebP's decoder doesn't say why it gave up; the head of a WebP file says how long it is.
+        if head[:4] == b"RIFF" and os.path.getsize(path) < 8 + int.from_bytes(head[4:8], "little"):
+            return "truncated"
+    return "corrupt"
+
+
+def _reduced(image: Image.Image, side: int) -> Image.Image:
+    """By a whole number, to a short side of at least `side`."""
+    factor = min(image.size) // side
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _lab(image: Image.Image) -> np.ndarray:
+    return rgb_to_lab(torch.from_numpy(np.array(image)).permute(2, 0, 1)).numpy()

@@ -412,6 +412,78 @@ def test_contradicting_arguments(folder, options, message):
         PhotoFolder(folder, **options)
 
 
+# --- a list of photos to leave out ----------------------------------------------------------------
+
+
+def test_a_list_in_the_folder_is_honored_and_told(folder):
+    (folder / "exclude.txt").write_text("a/00.png\tgray: 0.0\n")
+    (folder / "b/exclude.txt").write_text("01.png\n")
+    with pytest.warns(UserWarning, match="2 photo.*exclude.txt.*exclude=False") as told:
+        ds = PhotoFolder(folder)
+    assert told[0].filename == __file__
+    assert len(ds) == 10 and ds.names[0] == "a/02.png"
+    assert ds.excluded == {"a/00.png": "gray: 0.0", "b/01.png": ""}
+    assert ds.at(8).excluded == ds.excluded
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(PhotoFolder(folder, exclude=False)) == 12
+        assert PhotoFolder(folder, exclude=False).excluded == {}
+        with pytest.raises(UserWarning, match="names 1 photo.*not there.*gone.png"):
+            (folder / "b/exclude.txt").write_text("gone.png\n")
+            PhotoFolder(folder)
+
+
+def test_a_list_given_by_name_counts_alone_and_silently(folder, tmp_path):
+    (folder / "exclude.txt").write_text("a/00.png\n")
+    (tmp_path / "list.txt").write_text("a/02.png\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ds = PhotoFolder(folder, exclude=tmp_path / "list.txt")
+    assert list(ds.excluded) == ["a/02.png"] and "a/00.png" in ds.names
+    with pytest.raises(ValueError, match="photos of one folder, and 2 were given"):
+        PhotoFolder([folder / "a", folder / "b"], exclude=tmp_path / "list.txt")
+    with pytest.raises(FileNotFoundError):
+        PhotoFolder(folder, exclude=tmp_path / "gone.txt")
+    (tmp_path / "list.txt").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match="UTF-8"):
+        PhotoFolder(folder, exclude=tmp_path / "list.txt")
+
+
+def test_lists_of_several_folders_count_each_for_its_own(folder):
+    (folder / "a/exclude.txt").write_text("00.png\n")
+    (folder / "b/exclude.txt").write_text("01.png\n03.png\n")
+    with pytest.warns(UserWarning, match="3 photo"):
+        ds = PhotoFolder([folder / "a", folder / "b"])
+    assert len(ds) == 9 and Counter(ds.folder_of) == {0: 5, 1: 4}
+
+
+def test_a_list_of_all_photos_is_refused(folder):
+    names = PhotoFolder(folder / "a").names
+    (folder / "a/exclude.txt").write_text("\n".join(names))
+    with pytest.raises(PhotoError, match="Each of the 6 photos.*exclude=False"):
+        PhotoFolder(folder / "a")
+
+
+def test_excluded_photos_are_not_read(folder):
+    (folder / "a/bad.png").write_bytes(b"junk")
+    (folder / "exclude.txt").write_text("a/bad.png\n")
+    with pytest.warns(UserWarning, match="1 photo") as told:
+        ds = PhotoFolder(folder, bad="skip")
+    assert len(told) == 1 and ds.skipped == {} and len(ds) == 12
+
+
+def test_paths_are_a_sequence(folder):
+    ds = PhotoFolder([folder / "a", folder / "b"])
+    everything = [ds.folders[f] / name for f, name in zip(ds.folder_of, ds.names, strict=True)]
+    assert ds.paths == everything and list(ds.paths) == everything
+    assert ds.paths[2:9:3] == everything[2:9:3] and ds.paths[-1] == everything[-1]
+    assert everything[3] in ds.paths and ds.paths.index(everything[3]) == 3
+    assert ds.paths != everything[1:] and ds.paths != 3
+    with pytest.raises(IndexError):
+        ds.paths[12]
+    assert pickle.loads(pickle.dumps(ds)).paths == everything
+
+
 def test_overlapping_folders_are_refused(folder):
     for other in (folder, folder / "a", folder / "a" / ".." / "b"):
         with pytest.raises(ValueError, match="overlap"):

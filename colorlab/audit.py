@@ -196,8 +196,7 @@ def _odd(
         Finding(
             "sepia",
             names[i],
-            f"mean chroma {chroma[i]:.1f}, of which lightness leaves {records['toning'][i]:.0%} "
-            "open",
+            f"mean chroma {chroma[i]:.1f}, {records['toning'][i]:.0%} of it not told by lightness",
         )
         for i in np.flatnonzero(is_sepia)
     ]

@@ -31,6 +31,7 @@ HEADER = [
 ]
 
 _NAMES_SHOWN = 3
+_PARTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Audit:
         return len(self.names)
 
     def __str__(self) -> str:
-        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts]
+        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts[:_PARTS_SHOWN]]
+        places += ["…"] * (len(self.parts) > _PARTS_SHOWN)
         what = f"{len(self):,} photos in {self.parts[0].folder}"
         if len(self.parts) > 1:
             what = f"{len(self):,} photos: {', '.join(places)}"

@@ -4,7 +4,7 @@ Two photos look alike if their 64-bit hashes differ in few bits, and their 256-b
 out: among the 5 billion pairs of 100,000 photos some agree by chance in one, hardly any in both.
 
 Every photo is compared with every photo that is kept, in blocks that fit in the processor's cache.
-That is a nanosecond a pair: seconds for 100,000 photos, and 100 times as much for a million. There
+That is half a nanosecond a pair: seconds for 100,000 photos, 100 times as much for a million. There
 is no index to build, the memory is the same for any number, and a set in which everything looks
 alike, where the lists of an index would explode, is the quickest of all.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 BITS = 64  # of the first hash
 
-_ROWS, _COLUMNS = 64, 8192  # a block: 4 MB of hashes xor-ed
+_ROWS, _COLUMNS = 16, 4096  # a block: half a megabyte of hashes compared
 _BLOCK = 1024  # photos that are compared among themselves
 
 
@@ -44,7 +44,8 @@ class Hashes:
     def near(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The places (i, j) where photos rows[i] and columns[j] are near, sorted by i, then j."""
         differ = np.bitwise_count(self.coarse[rows, None] ^ self.coarse[columns])
-        i, j = np.nonzero(differ <= self.distance)
+        # Of two dimensions, numpy.nonzero would take three times as long as all the rest.
+        i, j = np.divmod(np.flatnonzero(differ <= self.distance), len(columns))
         finer = np.bitwise_count(self.fine[rows[i]] ^ self.fine[columns[j]])
         near = finer.sum(axis=1, dtype=np.int64) <= 24 + 4 * self.distance
         return i[near], j[near]

@@ -104,7 +104,7 @@ def excluded(
             warnings.warn(
                 f"{path} names {len(missing)} photo(s) that are not there (misspelled, or removed "
                 f"since?): {', '.join(missing[:_NAMED_IN_WARNING])}{more}",
-                stacklevel=3,
+                stacklevel=4,
             )
     return found
 

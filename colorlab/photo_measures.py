@@ -1,7 +1,7 @@
 """What an audit wants to know of one photo, measured in one decode: color, size, hashes, damage.
 
-All of it is taken from a small picture (a short side of 128 pixels where the photo has them), so a
-JPEG is decoded at a half to an eighth of its size, which still reads the file to its end.
+All of it is taken from a small picture (a short side of 96 to 191 pixels where the photo has them),
+so a JPEG is decoded at a half to an eighth of its size, which still reads the file to its end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from PIL import Image
 from colorlab.color import AB_RANGE, rgb_to_lab
 from colorlab.photo_files import PhotoError, photo_size, read_photo
 
-SIDE = 128  # pixels, the short side of the picture that is measured
+SIDE = 96  # pixels, the least short side of the picture that is measured
+TONING_SIDE = 40  # the same, where the noise of compression has to be averaged away
 BINS = 64
 # The square of the ab plane that networks see as [-1, 1] x [-1, 1]; all of sRGB lies inside.
 AB_EDGES = np.linspace(-AB_RANGE, AB_RANGE, BINS + 1)
@@ -72,7 +73,9 @@ def measure(photos: Sequence[tuple[int, str]]) -> Measured:
                 warnings.simplefilter("ignore")  # what counts becomes a problem of the photo
                 problem = _measure_one(Path(path), records[place], histogram)
         except PhotoError as error:
-            problem = _damage(path, error), str(error).removeprefix(f"{path}: ").partition(". ")[0]
+            reason = str(error).removeprefix(f"{path}: ").partition(". ")[0]
+            # It may quote a name that is no Unicode text and could be neither printed nor drawn.
+            problem = _damage(path, error), reason.encode(errors="backslashreplace").decode()
         except MemoryError:
             problem = "corrupt", "its pixels do not fit into this machine's memory"
         if problem is not None:
@@ -89,7 +92,7 @@ def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[st
     lab = _lab(image)
     record["chroma"] = np.hypot(*lab[1:]).mean()
     histogram += _counts(lab[1], lab[2])
-    record["toning"] = toning(_lab(_reduced(image, SIDE // 3)))
+    record["toning"] = toning(_lab(_reduced(image, TONING_SIDE)))
     gray = image.convert("L")
     if np.asarray(gray).std() >= _FLAT:
         record["coarse"], record["fine"] = hashes(gray)
@@ -118,12 +121,12 @@ def toning(lab: np.ndarray) -> float:
     pixels of one lightness all have one a and b. The number is the spread of (a, b) among pixels
     of the same lightness, in bands of 4 L, as a share of their chroma: about 0.05 for toned photos
     (compression adds to it), 0.3 and more for most others. Every band counts alike, or a photo
-    with a large plain background would pass for a toned one. 1.0 where less than a quarter of the
-    photo is neither black nor white: too little to judge.
+    with a large plain background would pass for a toned one. 1.0 where less than 3/10 of the
+    photo are neither black nor white: too little to judge.
     """
     L, a, b = lab.reshape(3, -1)
     inside = (L >= 8) & (L < 92)
-    if 4 * np.count_nonzero(inside) < L.size:
+    if np.count_nonzero(inside) < 0.3 * L.size:
         return 1.0
     bands = ((L[inside] - 8) / 4).astype(int)
     counts = np.bincount(bands)
@@ -145,7 +148,8 @@ def filled(pixels: np.ndarray) -> float:
     photo saved anew), decoders fill the rest with gray 128 and report nothing. Such a strip lies at
     one edge alone, the lower one before the photo is turned; a frame has more. 0.0 without one.
     """
-    gray = (np.abs(pixels.astype(np.int16) - 128) <= 1).all(axis=2)
+    near = pixels - np.uint8(127) <= 2  # 127 to 129; what is lower wraps around
+    gray = near[..., 0] & near[..., 1] & near[..., 2]
     depths = []
     for edge in (gray, gray[::-1], gray.T, gray.T[::-1]):  # each with its edge as the first row
         others = np.flatnonzero(~edge.all(axis=1))

@@ -199,7 +199,7 @@ def test_links_are_photos_like_others(tmp_path, good) -> None:
     ]
 
 
-# --- the list, and those who honor it --------------------------------------------------------------
+# --- the list, and those who honor it -------------------------------------------------------------
 
 
 def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
@@ -219,6 +219,23 @@ def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
     again.exclude()  # what it did not look at stays on the list
     with pytest.warns(UserWarning, match="6 photo"):
         assert PhotoFolder(spoiled).names == photos.names
+
+
+def test_odd_names_go_all_the_way(tmp_path, good, capsys) -> None:
+    folder = tmp_path / "set"
+    names = [" a\tb.jpg", "#c\nd.jpg", 'e"\udcff.jpg', "\u202ef.jpg", "g\\h.jpg"]
+    folder.mkdir()
+    for number, name in enumerate(names):
+        save(good[number], folder / name)
+        save(good[number], folder / f"{name} copy.jpg")
+    (folder / "bad\udcfe.jpg").write_bytes(b"junk")
+    sheet = tmp_path / "sheet.png"
+    assert main(["audit", str(folder), "--processes", "1", "--exclude", "--sheet", str(sheet)]) == 1
+    capsys.readouterr().out.encode()
+    with pytest.warns(UserWarning, match="6 photo"):
+        photos = PhotoFolder(folder)
+    assert len(photos) == 5 and "bad\udcfe.jpg" in photos.excluded
+    assert audit(folder, processes=1).findings == []
 
 
 def test_each_split_gets_a_list_of_its_own(leaky) -> None:

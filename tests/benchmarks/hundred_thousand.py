@@ -3,11 +3,10 @@
     python tests/benchmarks/hundred_thousand.py [--sizes 1000 10000 100000] [--folder DIR]
 
 The requirement: memory that hardly grows with the number of photos. Each JPEG (256 x 192 pixels,
-11 kB) is two random cuts of two bundled photos laid over each other, so no two look alike, and each
-near-duplicate that the audit tells is a false alarm. 100,000 of them take 1.1 GB and some minutes
-to make; with --folder they stay there and are used again. Every measurement runs in a process of
-its own. Memory is resident memory, as the system counts it: the 200 MB that are torch's own code
-count in each process.
+12 kB) is two random cuts of two bundled photos laid over each other, so few look alike. 100,000 of
+them take 1.2 GB and ten minutes to make; with --folder they stay there and are used again. Every
+measurement runs in a process of its own. Memory is resident memory, as the system counts it, so the
+200 MB of torch's code count in every process.
 """
 
 import argparse

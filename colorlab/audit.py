@@ -60,7 +60,8 @@ def audit(
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
-    train comes first and one called test last, the others as given.
+    train comes first and one called test last, the others as given. Of near-duplicates within a
+    split all but one are "duplicate"; the one is flawless if any is, and then the largest.
 
     Raises FileNotFoundError, NotADirectoryError or `PhotoError` for a folder that is not there or
     has no photo; ValueError for folders that overlap, thresholds out of range, or a broken list;
@@ -212,12 +213,11 @@ def _alike(
     part_of = np.array([bisect_right([p.start for p in parts], i) - 1 for i in hashed])
     if not parts[0].split:
         part_of[:] = 0
-    # A flawless photo before a flawed one: of a gray and a colored copy the colored one stays.
+    # The first of several stays: a flawless one (in color, say), then the largest, then by name.
     last = np.array([names[i] in flawed for i in hashed], bool)
-    groups = []
-    for number in range(len(parts)):
-        of_part = part_of == number
-        groups.append(np.concatenate([hashed[of_part & ~last], hashed[of_part & last]]))
+    pixels = records["width"][hashed].astype(np.int64) * records["height"][hashed]
+    order = np.lexsort((hashed, -pixels, last))
+    groups = [hashed[order][part_of[order] == number] for number in range(len(parts))]
 
     def findings(kind: str, photos: np.ndarray, match: np.ndarray) -> list[Finding]:
         found = [

@@ -73,9 +73,7 @@ def measure(photos: Sequence[tuple[int, str]]) -> Measured:
                 warnings.simplefilter("ignore")  # what counts becomes a problem of the photo
                 problem = _measure_one(Path(path), records[place], histogram)
         except PhotoError as error:
-            reason = str(error).removeprefix(f"{path}: ").partition(". ")[0]
-            # It may quote a name that is no Unicode text and could be neither printed nor drawn.
-            problem = _damage(path, error), reason.encode(errors="backslashreplace").decode()
+            problem = _damage(path, error)
         except MemoryError:
             problem = "corrupt", "its pixels do not fit into this machine's memory"
         if problem is not None:
@@ -164,17 +162,20 @@ def _counts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.bincount(rows * BINS + columns, minlength=BINS * BINS).reshape(BINS, BINS)
 
 
-def _damage(path: str, error: PhotoError) -> str:
-    """ "truncated" where the file's end is missing, else "corrupt"."""
+def _damage(path: str, error: PhotoError) -> tuple[str, str]:
+    """The kind of a problem, "truncated" where the file's end is missing, and its reason."""
+    truncated = "truncated", "the file ends before the picture does"
     cause = str(error.__cause__).lower()
     if "truncated" in cause or "incomplete" in cause:
-        return "truncated"
+        return truncated
     with contextlib.suppress(OSError), open(path, "rb") as file:
         head = file.read(8)
         # WebP's decoder doesn't say why it gave up; the head of a WebP file says how long it is.
         if head[:4] == b"RIFF" and os.path.getsize(path) < 8 + int.from_bytes(head[4:8], "little"):
-            return "truncated"
-    return "corrupt"
+            return truncated
+    reason = str(error).removeprefix(f"{path}: ").partition(". ")[0]
+    # It may quote a name that is no Unicode text and could be neither printed nor drawn.
+    return "corrupt", reason.encode(errors="backslashreplace").decode()
 
 
 def _reduced(image: Image.Image, side: int) -> Image.Image:

@@ -98,6 +98,12 @@ def test_of_a_gray_and_a_colored_copy_the_colored_one_stays(tmp_path, good) -> N
     ]
 
 
+def test_of_a_large_and_a_small_copy_the_large_one_stays(tmp_path, good) -> None:
+    Image.open(good[0]).resize((200, 150)).save(tmp_path / "a.jpg")
+    shutil.copy(good[0], tmp_path / "b.jpg")
+    assert leaks(audit(tmp_path, processes=0)) == [("duplicate", "a.jpg", "b.jpg")]
+
+
 # --- splits ---------------------------------------------------------------------------------------
 
 

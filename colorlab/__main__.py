@@ -54,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("folders", nargs="+", metavar="DIR", help="folders of photos")
     pack.add_argument("-o", "--output", required=True, metavar="OUT", help="a new folder")
     pack.add_argument(
-        "--size", type=_positive, metavar="N", help="reduce photos to a short side of N pixels"
+        "--size",
+        type=_positive,
+        metavar="N",
+        help="reduce photos to a short side of N pixels, as JPEG of quality 95 or as PNG",
     )
     pack.add_argument(
         "--shard-mb", type=_positive, default=256, metavar="MB", help="of one file (default: 256)"
@@ -192,7 +195,8 @@ def _pack(options: argparse.Namespace) -> int:
     photos = PackedPhotos(options.output)
     files = f"{len(photos.shards)} tar file(s)"
     size = sum(path.stat().st_size for path in photos.shards) / 1e6
-    print(f"{len(photos)} photos in {files}, {size:.1f} MB: {options.output}")
+    reduced = f", reduced to {options.size} pixels" if options.size else ""
+    print(f"{len(photos)} photos in {files}, {size:.1f} MB{reduced}: {options.output}")
     return 1 if photos.skipped else 0
 
 

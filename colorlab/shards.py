@@ -94,7 +94,7 @@ class Index:
 def read_bytes(shard: Path, member: str, place: np.void) -> bytes:
     """One file out of a shard: `place` is its entry in `Index.places`.
 
-    The shard is opened for each, which takes a hundredth of what decoding a photo does: there is no
+    The shard is opened for each, microseconds beside the time that decoding takes: there is no
     handle that a worker process could not inherit or that threads would have to share. It is not
     mapped: pages once touched count as the process's memory, and an epoch touches all.
 

@@ -213,7 +213,7 @@ def test_photos_that_can_not_be_packed_are_named(here, capsys):
     Path("in/b.jpg").touch()
     assert main(["pack", "in", "-o", "out", "--size", "10"]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith("1 photos in 1 tar file(s)")
+    assert out == "1 photos in 1 tar file(s), 0.0 MB, reduced to 10 pixels: out\n"
     assert "colorlab: 1 unreadable photo(s) left out:\n  in/b.jpg: the file is empty" in err
     assert main(["pack", "in", "-o", "out"]) == 2
     assert capsys.readouterr().err.endswith(

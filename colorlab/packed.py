@@ -1,7 +1,7 @@
 """Folders of photos packed into a few large files, for sets that memory can't hold.
 
     OUT/photos-00000.tar    the photos, one after the other, each as the file that it was
-    OUT/photos-00001.tar    a shard: at most 256 MB, or what `pack` was told
+    OUT/photos-00001.tar    a shard: 256 MB of photos, or what `pack` was told
     OUT/colorlab-pack.npz   the index: where each photo lies, and its checksum
 
 A hundred thousand files take long to list and to copy, and to open one by one on a network drive;
@@ -17,6 +17,9 @@ resumed goes on exactly. What else there is does not give that:
 - torch ships stream readers as well (torch.utils.data.datapipes, none of them for tar). What it
   can map (`torch.load` with mmap=True) or split (torch.distributed.checkpoint) are tensors, so
   pixels, ten times the bytes of a JPEG.
+
+There is no order that keeps to one shard for a while: an SSD reads several times as many photos in
+random order as a processor decodes meanwhile, and a slow or far disk is best copied from first.
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ class PackedPhotos(PhotoSet):
         index = Index.read(self.target)
         self.shards = [self.target / name for name in index.shards]
         self._members, self._places = index.members, index.places
-        self.names: list[str] = index.facts["names"]
+        self.names: list[str] = index.facts["names"] or index.members
         self.folder_of: list[int] = index.facts["folder_of"]
         self.reduced_to: int | None = index.facts["reduced_to"]
         self.skipped: dict[str, str] = index.facts["skipped"]
@@ -158,7 +161,7 @@ def pack(
                 why = next(iter(skipped.values()))
                 raise PhotoError(f"None of the {len(photos)} photos can be read; {why}")
             shards.index.facts = {
-                "names": names,
+                "names": None if names == shards.index.members else names,
                 "folder_of": folder_of,
                 "reduced_to": size,
                 "skipped": skipped,

@@ -142,13 +142,12 @@ class ShardWriter:
                 self._file.close()
 
     def add(self, member: str, data: bytes) -> None:
-        """Write one more file; `member` has a dot in its last part."""
-        if self._tar is None or (self._sums and self._bytes + len(data) > self.limit):
+        """Write one more file, whose name ends with a suffix."""
+        if self._tar is None or self._bytes + len(data) > self.limit:
             self._finish()
             self._begin()
-        folder, slash, name = member.rpartition("/")
-        stem, _, ending = name.partition(".")
-        self._tar.write({"__key__": f"{folder}{slash}{stem}", ending: data})
+        stem, _, suffix = member.rpartition(".")
+        self._tar.write({"__key__": stem, suffix: data})
         self._bytes += len(data)
         self._sums.append(zlib.crc32(data))
         self.index.members.append(member)
@@ -158,9 +157,9 @@ class ShardWriter:
 
         path = self.folder / f"photos-{len(self.index.shards):05d}.tar"
         self._file, self._bytes, self._sums = path.open("wb"), 0, []
-        # keep_meta: a file whose name goes on with "_" behind its first dot would be dropped.
-        settings = {"encoder": False, "keep_meta": True, "mode": 0o644, "mtime": _WRITTEN}
-        self._tar = TarWriter(self._file, format="PAX_FORMAT", **settings)
+        # PAX: the plain form of tar has no room for a long name.
+        settings = {"mode": 0o644, "mtime": _WRITTEN, "format": "PAX_FORMAT"}
+        self._tar = TarWriter(self._file, encoder=False, **settings)
 
     def _finish(self) -> None:
         """End the shard, and look up in it where its files lie."""

@@ -117,11 +117,16 @@ def test_several_folders_keep_their_names_and_their_weights(tmp_path: Path) -> N
     assert ours.names == theirs.names == ["0.png", "0.png", "1.png", "2.png"]
     for i in range(4):
         assert torch.equal(ours[i], theirs[i])
+    assert ours._members == ["0-a/0.png", "1-a/0.png", "1-a/1.png", "1-a/2.png"]
     for balance in (0.0, 0.5, 1.0):
         assert torch.equal(ours.weights(balance), theirs.weights(balance))
-    part = ours.split({"a": 1.0})["a"]
-    assert torch.equal(part.weights(0.0), torch.tensor([3, 1, 1, 1]).double() / 6)
-    assert ours._members == ["0-a/0.png", "1-a/0.png", "1-a/1.png", "1-a/2.png"]
+    (tmp_path / "x/a/0.png").rename(tmp_path / "x/a/3.png")
+    ours, theirs = PackedPhotos(pack(folders, tmp_path / "other")), PhotoFolder(folders)
+    ours, theirs = (set_.split({"a": 0.5, "b": 0.5}) for set_ in (ours, theirs))
+    for part in "ab":
+        assert ours[part].folder_of == theirs[part].folder_of
+        assert torch.equal(ours[part].weights(0.0), theirs[part].weights(0.0))
+    assert [part.folder_of for part in ours.values()] == [[1, 1, 1], [0]]
 
 
 def test_a_pickle_reads_on(folder: Path, target: Path) -> None:

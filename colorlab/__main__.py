@@ -1,4 +1,4 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate | audit``."""
+"""The command line: ``colorlab doctor | colorize | train | evaluate | download | audit | pack``."""
 
 from __future__ import annotations
 
@@ -50,11 +50,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_weights(colorize)
     colorize.set_defaults(run=_colorize)
 
+    pack = commands.add_parser("pack", help="pack folders of photos into a few large files")
+    pack.add_argument("folders", nargs="+", metavar="DIR", help="folders of photos")
+    pack.add_argument("-o", "--output", required=True, metavar="OUT", help="a new folder")
+    pack.add_argument(
+        "--size",
+        type=_positive,
+        metavar="N",
+        help="reduce photos to a short side of N pixels, as JPEG of quality 95 or as PNG",
+    )
+    pack.add_argument(
+        "--shard-mb", type=_positive, default=256, metavar="MB", help="of one file (default: 256)"
+    )
+    pack.set_defaults(run=_pack)
+
     train = commands.add_parser("train", help="train a recipe on photos")
     train.add_argument("--recipe", required=True, help="a preset's name, or a .json file")
     photos = train.add_mutually_exclusive_group()
     photos.add_argument(
-        "--data", nargs="+", metavar="DIR", help="folders of photos (default: the bundled ones)"
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="folders of photos, or one that was packed (default: the bundled ones)",
     )
     photos.add_argument(
         "--pairs", nargs=2, metavar=("GRAY", "COLOR"), help="two folders, matched by name"
@@ -191,6 +208,29 @@ def _colorize(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _pack(options: argparse.Namespace) -> int:
+    import warnings
+
+    from colorlab.packed import PackedPhotos, pack
+
+    with warnings.catch_warnings(record=True) as told:
+        pack(
+            options.folders,
+            options.output,
+            size=options.size,
+            shard_bytes=options.shard_mb * 2**20,
+            progress=True,
+        )
+    for warning in told:
+        print(f"colorlab: {warning.message}", file=sys.stderr)
+    photos = PackedPhotos(options.output)
+    files = f"{len(photos.shards)} tar file(s)"
+    size = sum(path.stat().st_size for path in photos.shards) / 1e6
+    reduced = f", reduced to {options.size} pixels" if options.size else ""
+    print(f"{len(photos)} photos in {files}, {size:.1f} MB{reduced}: {options.output}")
+    return 1 if photos.skipped else 0
+
+
 def _train(options: argparse.Namespace) -> int:
     from colorlab import launch, recipes
     from colorlab.epochs import ask_in_terminal
@@ -242,7 +282,7 @@ def _train(options: argparse.Namespace) -> int:
 def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
     """Training photos and held-out ones: a wrong name is told before a run is begun."""
     from colorlab import sources
-    from colorlab.photos import PhotoFolder
+    from colorlab.feed import data_set
 
     if options.arrays:
         from colorlab.arrays import LabArrays
@@ -257,8 +297,8 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
         parts = PairedFolder(*options.pairs).split({"train": 0.9, "val": 0.1})
         return parts["train"], parts["val"]
     folder = sources.data_dir() / "photos"
-    photos = PhotoFolder([Path(name) for name in options.data or [folder / "train"]])
-    return photos, PhotoFolder(Path(options.validation or folder / "val"))
+    photos = data_set(options.data or folder / "train")
+    return photos, data_set(options.validation or folder / "val")
 
 
 def _evaluate(options: argparse.Namespace) -> int:

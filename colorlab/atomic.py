@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all, whatever happens while they are written.
+"""Files and folders that appear whole or not at all, whatever happens while they are written.
 
-A file is written aside, as ``name.<pid>-<random>.partial``, synced and renamed. A process that is
+They are written aside, as ``name.<pid>-<random>.partial``, synced and renamed. A process that is
 killed leaves its partial file behind; the next writer finds it by its name and removes it.
 """
 
@@ -10,14 +10,15 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 PARTIAL = re.compile(r"(?P<target>.+)\.(?P<pid>[0-9]+)-[0-9a-f]{8}\.partial")
 ABANDONED = 3600.0  # seconds without a write: then the process is dead, on whatever machine it ran
 
-_writing: set[str] = set()  # the partial files that this process is writing now
+_writing: set[str] = set()  # what this process is writing now, by its partial name
 
 
 def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryview]) -> Path:
@@ -30,10 +31,7 @@ def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryvie
         OSError: as it came from the filesystem. What ``chunks`` raises is raised too.
     """
     path = Path(path)
-    # A name may be as long as the filesystem allows, 255 bytes on most: then a part of it must do.
-    short = path.name.encode(errors="ignore")[:200].decode(errors="ignore")
-    remove_leftovers(path.parent, lambda name: name == short)
-    aside = path.with_name(f"{short}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    aside = _aside(path)
     _writing.add(aside.name)
     try:
         with open(aside, "wb") as file:
@@ -52,12 +50,59 @@ def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryvie
     return path
 
 
-def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]) -> None:
-    """Remove the partial files that killed processes left in a folder.
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new folder for the block to write files into, which is named ``path`` once the block ends.
 
-    Only those that :func:`write_whole` named, for a target whose name is ``ours``, and that nobody
-    can still be writing: their process is dead, or they have not grown for an hour. A folder that
-    can't be read is left as it is: whoever writes there next gets the error.
+    On any failure, KeyboardInterrupt and a full disk included, it is removed with all it holds.
+    Folders around it are made.
+
+    Raises:
+        FileExistsError: something stands at ``path``, when the block begins or when it ends.
+        OSError: as it came from the filesystem. What the block raises is raised too.
+    """
+    path = Path(path)
+    _check_free(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _aside(path)
+    _writing.add(aside.name)
+    try:
+        aside.mkdir()
+        yield aside
+        for file in aside.iterdir():
+            with open(file, "rb+") as handle:
+                os.fsync(handle.fileno())
+        _sync_folder(aside)
+        _check_free(path)
+        os.rename(aside, path)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    finally:
+        _writing.discard(aside.name)
+    _sync_folder(path.parent)
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} exists already; name another folder, or remove it")
+
+
+def _aside(path: Path) -> Path:
+    """A new partial name for ``path``; what killed processes left of it is removed."""
+    # A name may be as long as the filesystem allows, 255 bytes on most: then a part of it must do.
+    short = path.name.encode(errors="ignore")[:200].decode(errors="ignore")
+    remove_leftovers(path.parent, lambda name: name == short)
+    return path.with_name(f"{short}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+
+
+def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]) -> None:
+    """Remove the partial files and folders that killed processes left in a folder.
+
+    Only those that :func:`write_whole` and :func:`whole_folder` named, for a target whose name is
+    ``ours``, and that nobody can still be writing: their process is dead, or they have not grown
+    for an hour. A folder that can't be read is left as it is: whoever writes there next gets the
+    error.
     """
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
@@ -66,7 +111,8 @@ def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]
                 with contextlib.suppress(OSError):
                     path = Path(folder, name)
                     if _abandoned(path, int(found["pid"])):
-                        path.unlink()
+                        remove = shutil.rmtree if path.is_dir() else os.unlink
+                        remove(path)
 
 
 def _abandoned(partial: Path, pid: int) -> bool:
@@ -75,7 +121,9 @@ def _abandoned(partial: Path, pid: int) -> bool:
     # This process knows its own files, so another with its number is from a dead namesake.
     if pid == os.getpid() or not _alive(pid):
         return True
-    return time.time() - partial.stat().st_mtime > ABANDONED
+    inside = list(partial.iterdir()) if partial.is_dir() else []
+    newest = max(path.stat().st_mtime for path in (partial, *inside))
+    return time.time() - newest > ABANDONED
 
 
 def _alive(pid: int) -> bool:

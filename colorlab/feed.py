@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from colorlab.game import seed_of
+from colorlab.packed import PackedPhotos, is_packed
 from colorlab.photo_batches import ahead, photo_loader
 from colorlab.photos import PhotoFolder
 from colorlab.recipes import Recipe, Stage
@@ -23,16 +24,34 @@ MEMORY_SHARE = 0.5  # of the memory that is free when a stage begins, for its ph
 
 
 def data_set(photos: Any) -> Any:
-    """Folders as a data set; a data set as it is."""
-    return photos if hasattr(photos, "holds") else PhotoFolder(photos)
+    """Folders of photos, or one packed folder, as a data set; a data set as it is.
+
+    Raises:
+        ValueError: a packed folder together with others.
+    """
+    if hasattr(photos, "holds"):
+        return photos
+    folders = [photos] if isinstance(photos, (str, os.PathLike)) else list(photos)
+    packed = [folder for folder in folders if is_packed(folder)]
+    if not packed:
+        return PhotoFolder(folders)
+    if len(folders) > 1:
+        raise ValueError(
+            f"{packed[0]} is a packed folder, and such a one can't be read together with others; "
+            f"pack them all into one: colorlab pack DIR DIR -o OUT"
+        )
+    return PackedPhotos(packed[0])
 
 
 def fingerprint(photos: Any) -> str:
-    """Tells one set of photos from another: their number and a hash of their names."""
+    """Tells one set of photos from another: their number, a hash of their names, and the size to
+    which packing reduced them."""
     names = blake2b(digest_size=6)
     for name in photos.names:
         names.update(f"{name}\0".encode())
-    return f"{len(photos)} photos {names.hexdigest()}"
+    reduced = getattr(photos, "reduced_to", None)
+    ending = "" if reduced is None else f" reduced to {reduced}"
+    return f"{len(photos)} photos {names.hexdigest()}{ending}"
 
 
 class Feed:

@@ -10,6 +10,7 @@ import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -39,6 +40,21 @@ class PhotoError(ValueError):
     """A photo that cannot be read; the message names the file, the cause and the next step."""
 
 
+@dataclass(frozen=True)
+class StoredPhoto:
+    """The bytes of a photo file that lies inside another file; `name` is what errors call it."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self, _mode: str = "rb") -> BytesIO:
+        """The bytes as a file, as `Path.open` gives one."""
+        return BytesIO(self.data)
+
+
 def open_photo(path: str | os.PathLike[str]) -> Image.Image:
     """The photo in `path` as an upright 8-bit sRGB picture (mode "RGB"), without metadata.
 
@@ -62,7 +78,7 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def read_photo(
-    path: Path, short_side: int | None = None
+    path: Path | StoredPhoto, short_side: int | None = None
 ) -> tuple[Image.Image, tuple[float, float, float, float]]:
     """`open_photo`'s picture, and the (left, top, right, bottom) that the photo fills in it.
 
@@ -129,10 +145,10 @@ def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
 
 
 @contextmanager
-def _opened(path: Path, check: bool = True) -> Iterator[Image.Image]:
+def _opened(path: Path | StoredPhoto, check: bool = True) -> Iterator[Image.Image]:
     """The file, opened; whatever goes wrong inside becomes a `PhotoError` that names it."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(_source(path), formats=FORMATS) as image:
             if check and image.format == "PNG":
                 _check_sums(path)
             yield image
@@ -142,9 +158,14 @@ def _opened(path: Path, check: bool = True) -> Iterator[Image.Image]:
         raise PhotoError(f"{path}: {_cause(path, error)}") from error
 
 
-def _check_sums(path: Path) -> None:
+def _source(path: Path | StoredPhoto) -> Path | BytesIO:
+    """What Pillow opens: a file by its name where it has one, as it then maps some formats."""
+    return path.open() if isinstance(path, StoredPhoto) else path
+
+
+def _check_sums(path: Path | StoredPhoto) -> None:
     """Raise where a chunk of a PNG is damaged; Pillow decodes pixels without looking."""
-    with Image.open(path, formats=("PNG",)) as image:
+    with Image.open(_source(path), formats=("PNG",)) as image:
         image.verify()
 
 
@@ -195,7 +216,7 @@ def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform 
         return None
 
 
-def _cause(path: Path, error: Exception) -> str:
+def _cause(path: Path | StoredPhoto, error: Exception) -> str:
     """What is wrong with the file, in words a learner can act on."""
     if isinstance(error, PhotoError):
         return str(error)

@@ -136,6 +136,14 @@ class PhotoSet(Dataset[torch.Tensor]):
         self._threads = Threads(threads)
 
 
+def folder_weights(folder_of: Sequence[int], balance: float) -> torch.Tensor:
+    """Probability of each photo by the number of its folder, float64 (len,), sum 1: folder i has a
+    total of n_i**balance over the sum of all."""
+    _, number, counts = torch.tensor(folder_of).unique(return_inverse=True, return_counts=True)
+    totals = counts.double() ** balance
+    return (totals / totals.sum() / counts)[number]
+
+
 def split_by_name(
     names: Iterable[str | PurePath], fractions: dict[str, float] = FRACTIONS
 ) -> dict[str, list[Any]]:

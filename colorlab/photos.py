@@ -21,7 +21,7 @@ import torch
 from colorlab.exclusions import FILE_NAME, excluded
 from colorlab.photo_batches import photo_loader
 from colorlab.photo_files import PhotoError, check_apart, list_photos, open_photo, read_photo
-from colorlab.photo_set import PhotoSet, split_by_name
+from colorlab.photo_set import PhotoSet, folder_weights, split_by_name
 
 __all__ = [
     "PhotoError",
@@ -172,8 +172,4 @@ class PhotoFolder(PhotoSet):
     def weights(self, balance: float = 1.0) -> torch.Tensor:
         """Probability of each photo, float64 (len,), sum 1: folder i has a total of n_i**balance
         over the sum of all; 1: every photo alike, 0: every folder alike, whatever its size."""
-        _, number, counts = torch.tensor(self.folder_of).unique(
-            return_inverse=True, return_counts=True
-        )
-        totals = counts.double() ** balance
-        return (totals / totals.sum() / counts)[number]
+        return folder_weights(self.folder_of, balance)

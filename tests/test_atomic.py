@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from colorlab import atomic
-from colorlab.atomic import remove_leftovers, write_whole
+from colorlab.atomic import remove_leftovers, whole_folder, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -138,3 +138,73 @@ def test_a_write_under_way_in_another_thread_is_not_a_leftover(tmp_path: Path) -
     write_whole(tmp_path / "a", outer())
     assert (tmp_path / "a").read_bytes() == b"outer whole"
     assert names(tmp_path) == ["a"]
+
+
+# --- folders --------------------------------------------------------------------------------------
+
+
+def test_a_folder_appears_when_its_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "b"
+    with whole_folder(target) as folder:
+        (folder / "one").write_bytes(b"1")
+        assert not target.exists() and folder.parent == target.parent
+    assert names(target.parent) == ["b"] and names(target) == ["one"]
+    assert (target / "one").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("crash", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_a_block_that_fails_leaves_no_folder(tmp_path: Path, crash: BaseException) -> None:
+    with pytest.raises(type(crash)), whole_folder(tmp_path / "b") as folder:
+        (folder / "one").write_bytes(b"1")
+        raise crash
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_stands_at_the_name_of_a_folder_stays(tmp_path: Path, late: bool) -> None:
+    def there() -> None:
+        (tmp_path / "b").mkdir()
+
+    if not late:
+        there()
+    with pytest.raises(FileExistsError, match="b exists"), whole_folder(tmp_path / "b") as folder:
+        (folder / "one").write_bytes(b"1")
+        there()
+    assert names(tmp_path) == ["b"] and names(tmp_path / "b") == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders can't be synced there")
+def test_files_then_folder_then_name_reach_the_disk(tmp_path: Path, monkeypatch) -> None:
+    calls = []
+    sync, rename = os.fsync, os.rename
+
+    def synced(handle: int) -> None:
+        calls.append(os.path.basename(os.readlink(f"/proc/self/fd/{handle}")).split(".")[0])
+        sync(handle)
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("what a handle is of can't be told here")
+    monkeypatch.setattr(atomic.os, "fsync", synced)
+    monkeypatch.setattr(atomic.os, "rename", lambda *a: (calls.append("rename"), rename(*a)))
+    with whole_folder(tmp_path / "b") as folder:
+        (folder / "one").write_bytes(b"1")
+    assert calls == ["one", "b", "rename", tmp_path.name.split(".")[0]]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, only the age of what is left tells")
+def test_left_folders_go_and_one_that_grows_stays(tmp_path: Path) -> None:
+    def left(name: str, age: float, file_age: float) -> str:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_bytes(b"half")
+        os.utime(tmp_path / name / "half", (time.time() - file_age,) * 2)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+        return name
+
+    dead, alive, old = dead_pid(), os.getppid(), 2 * atomic.ABANDONED
+    left(f"a.{dead}-0123abcd.partial", 0, 0)
+    left(f"a.{alive}-0123abcd.partial", old, old)
+    stay = [left(f"a.{alive}-89abcdef.partial", old, 0), left(f"b.{dead}-0123abcd.partial", 0, 0)]
+    outer, inner = whole_folder(tmp_path / "a"), whole_folder(tmp_path / "a")
+    with outer, pytest.raises(KeyboardInterrupt), inner:  # as a second thread would
+        raise KeyboardInterrupt
+    assert names(tmp_path) == sorted(["a", *stay])

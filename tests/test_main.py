@@ -189,6 +189,40 @@ def test_missing_starter_weights_say_how_to_get_them(here, capsys, monkeypatch):
     assert "git checkout -- data" in capsys.readouterr().err
 
 
+# --- pack -----------------------------------------------------------------------------------------
+
+
+def test_folders_are_packed_and_trained_on(here, capsys):
+    for number in range(5):
+        photo(f"in/{number}.png", seed=number)
+    assert main(["pack", "in", "-o", "out", "--shard-mb", "1"]) == 0
+    assert capsys.readouterr().out == "5 photos in 1 tar file(s), 0.0 MB: out\n"
+    assert files("out") == ["colorlab-pack.npz", "photos-00000.tar"]
+    words = ["train", "--recipe", "tiny", "--image-size", "32", "--batch-size", "2", "--steps", "2"]
+    words += ["--device", "cpu", "--validation", "out", "--sample-every", "1"]
+    for data in ("in", "out"):
+        assert main([*words, "--data", data, "-o", f"runs/{data}"]) == 0
+    assert Path("runs/in/history.csv").read_text().count("\n") == 3
+    ours, theirs = (load_weights(f"runs/{data}/weights.safetensors")[0] for data in ("out", "in"))
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_photos_that_can_not_be_packed_are_named(here, capsys):
+    photo("in/a.jpg")
+    Path("in/b.jpg").touch()
+    assert main(["pack", "in", "-o", "out", "--size", "10"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "1 photos in 1 tar file(s), 0.0 MB, reduced to 10 pixels: out\n"
+    assert "colorlab: 1 unreadable photo(s) left out:\n  in/b.jpg: the file is empty" in err
+    assert main(["pack", "in", "-o", "out"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "colorlab: out exists already; name another folder, or remove it\n"
+    )
+    assert main(["train", "--recipe", "tiny", "--data", "out", "in"]) == 2
+    assert "pack them all into one: colorlab pack" in capsys.readouterr().err
+
+
 # --- train ----------------------------------------------------------------------------------------
 
 

@@ -9,13 +9,14 @@ names, and that only once its length is known.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -31,6 +32,7 @@ _END, _END_SIZE, _MOST_COMMENT = b"PK\x05\x06", 22, 2**16 - 1
 _END64, _END64_SIZE = b"PK\x06\x06", 56
 _LOCATOR64, _LOCATOR64_SIZE = b"PK\x06\x07", 20
 _ENTRY, _ENTRY_SIZE = b"PK\x01\x02", 46
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -104,26 +106,36 @@ class Archive:
             target = Path(folder, name)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with self._zip.open(self._entries[name]) as source, target.open("xb") as file:
-                    while chunk := source.read(_CHUNK):
+                with target.open("xb") as file:
+                    for chunk in self._chunks(name):
                         file.write(chunk)
                         progress(len(chunk))
-                    written = file.tell()
             except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
                 raise ArchiveError(
                     f"{self.path} is refused: it wants to write {name[:200]!r} where another "
                     "of its files is."
                 ) from error
-            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error) as error:
-                raise ArchiveError(
-                    f"{self.path} is damaged: {name[:200]!r} can't be unpacked "
-                    f"({error or 'it ends too early'})."
-                ) from error
-            if written != self.files[name]:
-                raise ArchiveError(
-                    f"{self.path} is damaged: {name[:200]!r} has {written:,} bytes, and "
-                    f"{self.files[name]:,} were promised."
-                )
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of an entry; at its end its checksum and length have been found right."""
+        size = 0
+        try:
+            with self._zip.open(self._entries[name]) as source:
+                while chunk := source.read(_CHUNK):
+                    size += len(chunk)
+                    yield chunk
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before byte 0
+                raise
+            raise ArchiveError(
+                f"{self.path} is damaged: {name[:200]!r} can't be unpacked "
+                f"({error or 'it ends too early'})."
+            ) from error
+        if size != self.files[name]:
+            raise ArchiveError(
+                f"{self.path} is damaged: {name[:200]!r} has {size:,} bytes, and "
+                f"{self.files[name]:,} were promised."
+            )
 
     def close(self) -> None:
         self._zip.close()

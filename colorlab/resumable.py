@@ -21,7 +21,7 @@ from colorlab.atomic import write_whole
 
 STALL = 60.0  # seconds
 TRIES = 5
-_CHUNK = 2**17  # what a broken connection can cost
+_CHUNK = 2**14  # what a broken connection can cost
 _LONGEST_PAUSE = 30.0
 
 

@@ -201,8 +201,6 @@ def _count(file: BinaryIO, most: int) -> int:
         (listed,) = struct.unpack_from("<Q", record, 40)
     if listed > end:
         raise ArchiveError("it is not a whole zip archive (its list of entries is cut off)")
-    if listed > _MOST_LIST:
-        raise ArchiveError(f"its list of entries alone takes {listed:,} bytes")
     file.seek(end - listed)
     count = read = 0
     while read < listed:
@@ -215,4 +213,6 @@ def _count(file: BinaryIO, most: int) -> int:
         length = sum(struct.unpack_from("<HHH", header, 28))  # of name, extra field and comment
         file.seek(length, os.SEEK_CUR)
         read += _ENTRY_SIZE + length
+    if listed > _MOST_LIST:
+        raise ArchiveError(f"its list of entries alone takes {listed:,} bytes")
     return count

@@ -16,7 +16,7 @@ from colorlab.color import rgb_to_lab
 def _pixels(seed: int, side: int) -> np.ndarray:
     """A colored slope, uint8 (side, side, 3)."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:side, :side, None][:2] / (side - 1)
+    y, x = np.mgrid[:side, :side][..., None] / (side - 1)
     corners = rng.uniform(0, 255, (3, 3))
     return (corners[0] * (1 - x) + corners[1] * x * y + corners[2] * x * (1 - y)).astype(np.uint8)
 

@@ -169,6 +169,14 @@ def test_a_list_of_entries_that_lies_about_its_length(tmp_path):
     refused(path, "lists more than 20 entries", most_files=20)
 
 
+def test_a_list_of_entries_with_endless_names(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "a.zip", {f"{i}" * 500: b"" for i in range(10, 40)})
+    with Archive(path) as archive:
+        assert len(archive.files) == 30
+    monkeypatch.setattr(archives, "_MOST_LIST", 10_000)
+    refused(path, r"its list of entries alone takes 31,\d\d\d bytes")
+
+
 @pytest.mark.parametrize("keep", [0, 10, 0.3, 0.9, -30, -10, -1])
 def test_a_truncated_archive(tmp_path, keep):
     path = zipped(tmp_path / "a.zip", {f"{i}.jpg": os.urandom(2000) for i in range(20)})

@@ -1,4 +1,4 @@
-"""colorlab.kaggle_login: every place that Kaggle's client documents, and what is wrong with them."""
+"""colorlab.kaggle_login: each place that Kaggle's client documents, and what is wrong with it."""
 
 from __future__ import annotations
 

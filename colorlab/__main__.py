@@ -50,6 +50,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_weights(colorize)
     colorize.set_defaults(run=_colorize)
 
+    download = commands.add_parser("download", help="fetch a named set of photos")
+    download.add_argument("name", nargs="?", metavar="NAME", help="left out: list the sets")
+    download.add_argument("--list", action="store_true", help="list the sets, download nothing")
+    download.add_argument("--to", metavar="DIR", help="default: $COLORLAB_DOWNLOADS, or a cache")
+    download.add_argument(
+        "--limit", type=_positive, metavar="N", help="keep N photos, drawn at random"
+    )
+    download.add_argument("--seed", type=int, default=0, help="that draws them (default: 0)")
+    download.set_defaults(run=_download)
+
     pack = commands.add_parser("pack", help="pack folders of photos into a few large files")
     pack.add_argument("folders", nargs="+", metavar="DIR", help="folders of photos")
     pack.add_argument("-o", "--output", required=True, metavar="OUT", help="a new folder")
@@ -77,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         "--pairs", nargs=2, metavar=("GRAY", "COLOR"), help="two folders, matched by name"
     )
     photos.add_argument("--arrays", metavar="DIR", help="l/gray_scale.npy and ab/ab*.npy")
+    photos.add_argument(
+        "--source", nargs="+", metavar="NAME", help="named sets, see colorlab download --list"
+    )
     train.add_argument(
         "--validation", metavar="DIR", help="photos never learned from (default: bundled)"
     )
@@ -208,6 +221,17 @@ def _colorize(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _download(options: argparse.Namespace) -> int:
+    from colorlab import sources
+
+    if options.list or options.name is None:
+        print(sources.table())
+        return 0
+    folder = sources.fetch(options.name, limit=options.limit, into=options.to, seed=options.seed)
+    sources.folder(folder)  # says how many photos are there
+    return 0
+
+
 def _pack(options: argparse.Namespace) -> int:
     import warnings
 
@@ -296,9 +320,34 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
             raise ValueError("--pairs holds out a tenth of its own photos; leave out --validation")
         parts = PairedFolder(*options.pairs).split({"train": 0.9, "val": 0.1})
         return parts["train"], parts["val"]
+    if options.source and options.source != ["bundled"]:
+        return _sources(options)
     folder = sources.data_dir() / "photos"
     photos = data_set(options.data or folder / "train")
     return photos, data_set(options.validation or folder / "val")
+
+
+def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Named sets, a tenth of their photos held out."""
+    from colorlab import sources
+    from colorlab.catalog import find
+    from colorlab.photos import PhotoFolder
+
+    if options.validation:
+        raise ValueError("--source holds out a tenth of its own photos; leave out --validation")
+    names = list(dict.fromkeys(options.source))
+    others = [name for name in names if find(name).layout != "photos"]
+    if others and len(names) > 1:
+        raise ValueError(
+            f"{others[0]} holds {find(others[0]).layout} and can't be mixed with other sets; "
+            "give --source that one alone"
+        )
+    if others:
+        photos = sources.get(names[0])
+    else:
+        photos = PhotoFolder([sources.fetch(name) for name in names])
+    parts = photos.split({"train": 0.9, "val": 0.1})
+    return parts["train"], parts["val"]
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -127,11 +127,20 @@ class Feed:
         return seen
 
     def held_out(self, validation: Any) -> Tensor:
-        """A fixed batch of validation photos, spread over the folder."""
+        """A fixed batch of validation photos, spread over the folder.
+
+        Raises:
+            ValueError: they are none, or not in the form of the training photos.
+        """
         if validation.holds != self.photos.holds:
             raise ValueError(
                 f"the validation photos are {validation.holds!r} and the training photos "
                 f"{self.photos.holds!r}; give both in the same form"
+            )
+        if not len(validation):
+            raise ValueError(
+                "the validation set holds no photo; a tenth of a few photos may be none at all: "
+                "give more photos, or a validation set of their own"
             )
         photos = validation.at(self.recipe.stages[-1].image_size, augment=False)
         count = min(SAMPLE_PHOTOS, len(photos))

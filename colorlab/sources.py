@@ -1,7 +1,9 @@
-"""Where the course's own data is: the bundled photos and the starter weights.
+"""Where photos come from: the course's own, named sets on Kaggle, a folder of the learner's.
 
-They live in `data/` of the checkout and are not part of the installed package, which stays small.
-Whatever needs them asks here, and outside a checkout learns how to get them.
+The course's own data (the bundled photos, the starter weights) lives in `data/` of the checkout and
+is not part of the installed package, which stays small. Whatever needs it asks here, and outside a
+checkout learns how to get it. The named sets (`SOURCES`) are downloaded when they are first asked
+for.
 """
 
 from __future__ import annotations
@@ -9,8 +11,32 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from colorlab.catalog import SOURCES, Source, find, table
+from colorlab.kaggle_login import has_credentials
 from colorlab.photo_files import list_photos
+
+if TYPE_CHECKING:
+    from colorlab.arrays import LabArrays
+    from colorlab.pairs import PairedFolder
+    from colorlab.photos import PhotoFolder
+
+__all__ = [
+    "SOURCES",
+    "DataMissing",
+    "Source",
+    "bundled_photos",
+    "data_dir",
+    "fetch",
+    "folder",
+    "get",
+    "has_credentials",
+    "lesson_file",
+    "repository_address",
+    "starter_weights",
+    "table",
+]
 
 SPLITS = ("train", "val", "test")
 VARIABLE = "COLORLAB_DATA"
@@ -89,6 +115,72 @@ def lesson_file(name: str) -> Path:
     if not path.is_file():
         raise DataMissing(f"{name} is not in {path.parent}. {_RESTORE}")
     return path
+
+
+# --- named sets, and the learner's own ------------------------------------------------------------
+
+
+def get(
+    name: str,
+    *,
+    limit: int | None = None,
+    into: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> PhotoFolder | PairedFolder | LabArrays:
+    """The photos of a named source, downloaded first if they are not here yet.
+
+    Ready for a `Run`, and for `.at(size, ...)` and `.split()`. Of "bundled" the training photos, of
+    pairs those to train on: what is meant to judge by stays out. The other arguments and what is
+    raised: see `fetch`.
+    """
+    from colorlab.layouts import open_set
+
+    return open_set(find(name).layout, fetch(name, limit=limit, into=into, seed=seed))
+
+
+def fetch(
+    name: str,
+    *,
+    limit: int | None = None,
+    into: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+) -> Path:
+    """The folder that holds the photos of a named source, downloaded if it is not there yet.
+
+    A download that broke off, or whose process died, goes on where it stopped. A set that is there
+    is found at once, after a look at its files: if some are missing, they are fetched again.
+
+    limit: so many photos (or all, if there are fewer), drawn at random by `seed`: the same ones on
+        any machine. None: the source's own `limit`, which is all of them for most.
+    into: the folder in which the set gets its own; None: see `colorlab.downloads.downloads_dir`.
+
+    Raises ValueError for another name, a limit below 1, or an archive that is damaged or would do
+    harm (`colorlab.archives.ArchiveError`); OSError where the download fails
+    (`colorlab.kaggle_client.DownloadError`) or no credentials are found
+    (`colorlab.kaggle_login.LoginMissing`). Each says what to do.
+    """
+    from colorlab import downloads
+
+    source = find(name)
+    home = downloads.downloads_dir() if into is None else Path(into)
+    whole = data_dir() / "photos" / "train" if source.slug is None else None
+    limit = source.limit if limit is None else limit
+    return downloads.fetch(source, home, limit, seed, whole=whole)
+
+
+def folder(path: str | os.PathLike[str]) -> PhotoFolder | PairedFolder | LabArrays:
+    """The photos in a folder of your own, in whichever layout they lie there; says which.
+
+    Plain photos, at any depth; gray and color photos in two folders named so (`gray`, `color`, or
+    `train_black`, `train_color`); or arrays (`gray_scale.npy`, `ab1.npy`).
+
+    Raises FileNotFoundError, NotADirectoryError or ValueError where nothing of it is there.
+    """
+    from colorlab.layouts import recognize
+
+    _, photos, found = recognize(Path(path))
+    print(found)
+    return photos
 
 
 def _how_to_get() -> str:

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from leak_guard import (  # noqa: F401 - hooks, which pytest finds here by their names
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 from PIL import Image
 
 from colorlab.photos import PhotoFolder

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from colorlab.course import LESSONS, Lesson, course_map
 from colorlab.presets import RECIPES
-from colorlab.sources import VARIABLE, DataMissing, data_dir
+from colorlab.sources import SOURCES, VARIABLE, DataMissing, data_dir
 
 matplotlib.use("agg")
 
@@ -237,11 +237,16 @@ def test_readme_commands_are_understood():
     ours = [shlex.split(line) for line in (*ours, *filter(None, launched))]
     assert sum(map(bool, launched)) == 3
     used = {words[0] for words in ours}
-    assert used == {"doctor", "colorize", "pack", "train", "evaluate"}
+    every = {"doctor", "colorize", "download", "audit", "pack", "train", "evaluate"}
+    assert used == every
     for words in ours:
         options = _parser().parse_args(words)  # exits on an option that isn't there
         if words[0] == "train" and not options.recipe.endswith(".json"):
             assert options.recipe in RECIPES
+        for name in (options.source or ()) if words[0] == "train" else ():
+            assert name in SOURCES
+        if words[0] == "download" and options.name:
+            assert options.name in SOURCES
 
     from accelerate.commands.launch import launch_command_parser
 

@@ -431,7 +431,9 @@ def test_help_is_there_at_once():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
-    assert all(word in shown.stdout for word in ("doctor", "colorize", "train", "evaluate"))
+    assert all(
+        word in shown.stdout for word in ("doctor", "colorize", "download", "train", "evaluate")
+    )
 
 
 def test_python_m_colorlab_ends_with_the_status(capsys, monkeypatch):

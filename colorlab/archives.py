@@ -1,0 +1,218 @@
+"""Zip archives from elsewhere, unpacked so that none of them can do harm.
+
+An archive names the files that it wants written, says how large they will be, and may lie about
+both. So it is refused as a whole before the first byte is written, if a name leads out of the
+folder, an entry is a link, or there is more in it than any set of photos holds. What it says of its
+sizes and checksums is held against what comes out. Nothing is ever held in memory but the list of
+names, and that only once its length is known.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+MOST_FILES = 200_000
+MOST_BYTES = 64 * 2**30
+MOST_GROWTH = 30  # photos hardly shrink, arrays of Lab by half; a bomb grows a thousandfold
+SMALL = 64 * 2**20  # what may come out of any archive, however small it is
+_MOST_LIST = 64 * 2**20  # bytes of the list of entries, which zipfile reads at once
+_CHUNK = 2**20
+
+_END, _END_SIZE, _MOST_COMMENT = b"PK\x05\x06", 22, 2**16 - 1
+_END64, _END64_SIZE = b"PK\x06\x06", 56
+_LOCATOR64, _LOCATOR64_SIZE = b"PK\x06\x07", 20
+_ENTRY, _ENTRY_SIZE = b"PK\x01\x02", 46
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class ArchiveError(ValueError):
+    """An archive that is damaged or that would do harm; the message says which, and where."""
+
+
+class Archive:
+    """A zip archive whose list of entries has been found harmless.
+
+    `.files`: name -> unpacked bytes, of every file in it; folders are left out.
+
+    Raises `ArchiveError`, with nothing written, for a file that is no whole zip archive, for more
+    than `most_files` entries, for more than `most_bytes` unpacked or `most_growth` times the
+    archive's own size (`SMALL` is always allowed), and for an entry that leads out of the folder,
+    is a link or a device, is encrypted, or is compressed in a way that Kaggle doesn't use.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        most_files: int = MOST_FILES,
+        most_bytes: int = MOST_BYTES,
+        most_growth: float = MOST_GROWTH,
+    ) -> None:
+        self.path = Path(path)
+        self._file = self.path.open("rb")
+        try:
+            count = _count(self._file, most_files)
+            try:
+                self._zip = zipfile.ZipFile(self._file)
+            except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+                raise ArchiveError(f"it is not a whole zip archive ({error})") from error
+            entries = self._zip.infolist()
+            if len(entries) != count:
+                raise ArchiveError(f"its list of entries is ambiguous: {count} or {len(entries)}")
+            self._entries: dict[str, zipfile.ZipInfo] = {}
+            for entry in entries:
+                if problem := _problem(entry):
+                    raise ArchiveError(f"its entry {entry.orig_filename[:200]!r} {problem}")
+                if not entry.is_dir() and self._entries.setdefault(entry.filename, entry) != entry:
+                    raise ArchiveError(f"it holds {entry.filename[:200]!r} twice")
+            self.files = {name: entry.file_size for name, entry in self._entries.items()}
+            most = min(most_bytes, max(SMALL, most_growth * self.path.stat().st_size))
+            if (total := sum(self.files.values())) > most:
+                raise ArchiveError(
+                    f"its {self.path.stat().st_size:,} bytes would unpack to {total:,}, and "
+                    f"no more than {int(most):,} are expected: a bomb, made to fill the disk"
+                )
+        except ArchiveError as error:
+            self._file.close()
+            raise ArchiveError(f"{self.path} is refused: {error}.") from error.__cause__
+        except BaseException:
+            self._file.close()
+            raise
+
+    def unpack(
+        self,
+        names: Iterable[str],
+        folder: str | os.PathLike[str],
+        progress: Callable[[int], object] = lambda count: None,
+    ) -> None:
+        """Write these files below `folder`; none that is there already is replaced.
+
+        progress: told the bytes written, in steps of a megabyte at most.
+        Raises `ArchiveError` for an entry that is damaged (its checksum is wrong, or it ends too
+        early), OSError as the disk gave it. What was written until then stays.
+        """
+        for name in names:
+            target = Path(folder, name)
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as file:
+                    for chunk in self._chunks(name):
+                        file.write(chunk)
+                        progress(len(chunk))
+            except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+                raise ArchiveError(
+                    f"{self.path} is refused: it wants to write {name[:200]!r} where another "
+                    "of its files is."
+                ) from error
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of an entry; at its end its checksum and length have been found right."""
+        size = 0
+        try:
+            with self._zip.open(self._entries[name]) as source:
+                while chunk := source.read(_CHUNK):
+                    size += len(chunk)
+                    yield chunk
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before byte 0
+                raise
+            raise ArchiveError(
+                f"{self.path} is damaged: {name[:200]!r} can't be unpacked "
+                f"({error or 'it ends too early'})."
+            ) from error
+        if size != self.files[name]:
+            raise ArchiveError(
+                f"{self.path} is damaged: {name[:200]!r} has {size:,} bytes, and "
+                f"{self.files[name]:,} were promised."
+            )
+
+    def close(self) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _problem(entry: zipfile.ZipInfo) -> str | None:
+    """Why an entry must not be written, or None."""
+    name = entry.orig_filename  # zipfile's own `filename` ends at a NUL and may be turned around
+    parts = name.rstrip("/").split("/")
+    if not name or "\\" in name or "\0" in name or _DRIVE.match(name) or name.startswith("/"):
+        return "has a name that is no plain relative path"
+    if any(part in ("", ".", "..") for part in parts):
+        return "leads out of the folder, or around in it"
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link" if kind == stat.S_IFLNK else "is neither a file nor a folder"
+    if entry.flag_bits & 1:
+        return "is encrypted"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"is compressed with method {entry.compress_type}, which is not read here"
+    return None
+
+
+def _count(file: BinaryIO, most: int) -> int:
+    """How many entries the archive lists, counted in the list itself, without keeping any.
+
+    zipfile makes an object of half a kilobyte for every entry before it can be asked how many they
+    are, which takes gigabytes for millions of them. The places are looked for as zipfile does
+    (APPNOTE.TXT 6.3.10 of PKWARE, sections 4.3.12 to 4.3.16).
+    """
+    size = file.seek(0, os.SEEK_END)
+    first = max(0, size - _END_SIZE - _MOST_COMMENT)
+    file.seek(first)
+    tail = file.read()
+    at = len(tail) - _END_SIZE
+    if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_SIZE:
+        raise ArchiveError("it is not a whole zip archive (its end is missing)")
+    end = first + at
+    (listed,) = struct.unpack_from("<L", tail, at + 12)
+    locator = max(0, end - _LOCATOR64_SIZE)
+    file.seek(locator)
+    if (found := file.read(_LOCATOR64_SIZE)).startswith(_LOCATOR64):
+        end = locator - _END64_SIZE
+        if struct.unpack_from("<Q", found, 8) != (end,):
+            raise ArchiveError("it is not a whole zip archive (its two ends contradict each other)")
+        file.seek(end)
+        if not (record := file.read(_END64_SIZE)).startswith(_END64):
+            raise ArchiveError("it is not a whole zip archive (its end is damaged)")
+        (listed,) = struct.unpack_from("<Q", record, 40)
+    if listed > end:
+        raise ArchiveError("it is not a whole zip archive (its list of entries is cut off)")
+    file.seek(end - listed)
+    count = read = 0
+    while read < listed:
+        header = file.read(_ENTRY_SIZE)
+        if len(header) < _ENTRY_SIZE or not header.startswith(_ENTRY):
+            raise ArchiveError("it is not a whole zip archive (its list of entries is damaged)")
+        count += 1
+        if count > most:
+            raise ArchiveError(f"it lists more than {most:,} entries")
+        length = sum(struct.unpack_from("<HHH", header, 28))  # of name, extra field and comment
+        file.seek(length, os.SEEK_CUR)
+        read += _ENTRY_SIZE + length
+    if listed > _MOST_LIST:
+        raise ArchiveError(f"its list of entries alone takes {listed:,} bytes")
+    return count

@@ -1,0 +1,126 @@
+"""Hostile archives at full size, and what refusing them costs; a large set that is found in place.
+
+    python tests/benchmarks/hostile.py [--folder DIR]
+
+Each archive is opened and unpacked in a process of its own. Printed: how it ended, the seconds, the
+process's peak memory, and how much of it was there before the archive was touched. Needs 3 GB on
+the disk of DIR (default: the system's folder for temporary files), and Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+CHILD = """
+import json, sys, time
+from colorlab.archives import Archive, ArchiveError
+before, began, end = peak(), time.perf_counter(), "unpacked"
+try:
+    with Archive(sys.argv[1]) as archive:
+        archive.unpack(archive.files, sys.argv[2])
+except ArchiveError as error:
+    end = str(error)
+print(json.dumps([end, time.perf_counter() - began, before, peak()]))
+"""
+LISTS = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]); print(peak())"
+# Not getrusage: what it gives begins with the memory of the process that started this one.
+PEAK = """
+import re
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+"""
+
+
+def many(path: Path, count: int) -> None:
+    """An archive of so many empty files, written by hand: zipfile would take minutes."""
+    with path.open("wb") as file:
+        for number in range(count):
+            name = b"%d.jpg" % number
+            head = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0)
+            file.write(head + name)
+        begin = at = file.tell()
+        place = 0
+        for number in range(count):
+            name = b"%d.jpg" % number
+            fields = (20, 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0, 0, 0, 0, 0, place)
+            file.write(struct.pack("<4s6H3L5H2L", b"PK\1\2", *fields) + name)
+            place += 30 + len(name)
+        at = file.tell()
+        size = at - begin
+        file.write(
+            struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, begin)
+        )
+        file.write(struct.pack("<4sLQL", b"PK\6\7", 0, at, 1))
+        file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2**16 - 1, 2**16 - 1, size, begin, 0))
+
+
+def bomb(path: Path, size: int) -> None:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open("zeros.npy", "w", force_zip64=True) as entry,
+    ):
+        for _ in range(size // 2**24):
+            entry.write(bytes(2**24))
+
+
+def honest(path: Path, size: int) -> None:
+    import random
+
+    block = random.Random(0).randbytes(2**20)
+    with zipfile.ZipFile(path, "w") as archive, archive.open("big.npy", "w") as entry:
+        for _ in range(size // 2**20):
+            entry.write(block)
+
+
+def report(what: str, path: Path, folder: Path) -> None:
+    out = folder / "out"
+    run = [sys.executable, "-c", PEAK + CHILD, str(path), str(out)]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    end, seconds, before, peak = json.loads(done.stdout)
+    written = sum(p.stat().st_size for p in out.rglob("*") if p.is_file()) if out.exists() else 0
+    end = end.replace(str(path), path.name)
+    print(f"{what} ({path.stat().st_size / 1e6:,.0f} MB): {end}", flush=True)
+    print(f"  {seconds:.1f} s, peak {peak:.0f} MB ({before:.0f} before), {written:,} bytes written")
+
+
+def in_place(folder: Path, count: int) -> None:
+    from colorlab.set_folders import complete, write_manifest
+
+    root = folder / "set"
+    root.mkdir()
+    for number in range(count):
+        (root / f"{number:05d}.png").write_bytes(b"x")
+    write_manifest(root, {f"{number:05d}.png": 1 for number in range(count)})
+    began = time.perf_counter()
+    assert complete(root)
+    print(f"a set of {count:,} photos is found in place in {time.perf_counter() - began:.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        many(folder / "many.zip", 2_000_000)
+        report("2 million entries", folder / "many.zip", folder)
+        run = [sys.executable, "-c", PEAK + LISTS, str(folder / "many.zip")]
+        plain = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+        print(f"  zipfile alone, only to list them: peak {float(plain):,.0f} MB")
+        bomb(folder / "bomb.zip", 10 * 2**30)
+        report("10 GiB of zeros", folder / "bomb.zip", folder)
+        honest(folder / "honest.zip", 2**30)
+        report("1 GiB of noise", folder / "honest.zip", folder)
+        in_place(folder, 20_000)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,7 +92,7 @@ class TestAugmentPanel:
             assert panel.words.startswith(f"{count} of 4 squares")
         assert len(seen) == 4
 
-    @pytest.mark.parametrize("size", [(30, 20), (3000, 40), (40, 900), (1, 1)])
+    @pytest.mark.parametrize("size", [(30, 20), (3000, 40), (40, 900), (3000, 1), (1, 1)])
     def test_any_photo(self, size):
         panel = AugmentPanel({"a": Image.new("RGB", size, "teal")})
         panel.set(seed=5, scale=2.0, hue=-180)

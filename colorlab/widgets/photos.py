@@ -23,7 +23,7 @@ from colorlab.widgets.unet import photo_choice
 CUT = 96  # pixels, the side of the squares
 COUNT = 4
 LONGEST = 2.0  # the largest scale on the slider
-HEIGHT = 2 * CUT + 6  # of the photo beside them
+ROOM = (300, 2 * CUT + 18)  # pixels, width and height, for the photo beside them
 FRAMES = ("#e69f00", "#56b4e9", "#f0e442", "#cc79a7")  # told apart with any color vision
 PER_ROW, ROWS, THUMB = 8, 2, 84
 
@@ -108,15 +108,18 @@ def _place(cut: Cut, working: Tensor, seed: int) -> tuple[float, float, float, f
 
 
 def _with_frames(working: Tensor, places: list[tuple[float, float, float, float, bool]]) -> Any:
-    image = Image.fromarray(working.numpy())
-    image = image.resize((round(image.width * HEIGHT / image.height), HEIGHT))
+    """The photo with a frame a square, in a picture of the size ROOM whatever its shape."""
+    image = ImageOps.contain(Image.fromarray(working.numpy()), ROOM)
     draw = ImageDraw.Draw(image)
     for color, (left, top, right, bottom, _) in zip(FRAMES, places, strict=True):
         x0, x1 = (round(share * (image.width - 1)) for share in (left, right))
         y0, y1 = (round(share * (image.height - 1)) for share in (top, bottom))
         draw.rectangle([x0, y0, x1, y1], outline="black", width=4)
-        draw.rectangle([x0 + 1, y0 + 1, x1 - 1, y1 - 1], outline=color, width=2)
-    return np.asarray(image)
+        if x1 - x0 > 2 and y1 - y0 > 2:
+            draw.rectangle([x0 + 1, y0 + 1, x1 - 1, y1 - 1], outline=color, width=2)
+    whole = Image.new("RGB", ROOM, "white")
+    whole.paste(image, (0, 0))
+    return np.asarray(whole)
 
 
 def _framed(pixels: np.ndarray, number: int) -> np.ndarray:

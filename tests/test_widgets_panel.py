@@ -22,6 +22,7 @@ from colorlab.widgets._panel import Panel, choice, one_thread, slider, steps
 from colorlab.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.widgets.objectives import LambdaSlider, PullArrows
 from colorlab.widgets.patches import PatchView, ScoreMap
+from colorlab.widgets.photos import AugmentPanel, ChromaSheet
 from colorlab.widgets.unet import LookInside, SkipSwitch
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most
@@ -119,6 +120,8 @@ PANELS = {
     "LabSliders": LabSliders,
     "GamutSlice": GamutSlice,
     "FewLevels": FewLevels,
+    "AugmentPanel": lambda photo: AugmentPanel({"one": photo, "two": MADE}),
+    "ChromaSheet": lambda photo: ChromaSheet([photo, MADE] * 20, np.arange(40.0)),
     "SkipSwitch": lambda photo: SkipSwitch(UNet(5, 16, 128), {"one": photo, "two": MADE}),
     "LookInside": lambda photo: LookInside(UNet(5, 16, 128), {"one": photo, "two": MADE}),
     "PatchView": PatchView,

@@ -102,7 +102,11 @@ def script(folder: Path, text: str) -> subprocess.Popen[str]:
     path = folder / "script.py"
     path.write_text(f"import sys; sys.path.insert(0, {str(HERE)!r})\n{text}")
     return subprocess.Popen(
-        [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -133,7 +137,10 @@ def test_ctrl_c_and_a_sudden_end_leave_no_process(tmp_path, blow) -> None:
     assert child.stdout is not None and child.stdout.readline()
     family = psutil.Process(child.pid).children(recursive=True)
     assert len(family) >= 3
-    child.send_signal(blow)
+    if blow == signal.SIGINT:
+        os.killpg(child.pid, blow)  # a terminal sends it to all of them
+    else:
+        child.send_signal(blow)
     _, err = child.communicate(timeout=30)
     assert child.returncode != 0
     if blow == signal.SIGINT:

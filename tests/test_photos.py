@@ -336,6 +336,18 @@ def test_a_damaged_file_is_a_photo_or_a_photo_error(tmp_path_factory, suffix, wh
         assert str(path) in str(error)
 
 
+def test_the_size_comes_from_the_head_alone(tmp_path):
+    exif = Image.Exif()
+    exif[photo_files.ORIENTATION] = 8
+    path = save(tmp_path / "x.jpg", smooth(20, 33), exif=exif)
+    assert photo_files.photo_size(path) == open_photo(path).size == (20, 33)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert photo_files.photo_size(path) == (20, 33)
+    path.write_bytes(b"junk")
+    with pytest.raises(PhotoError, match="x.jpg"):
+        photo_files.photo_size(path)
+
+
 # --- PhotoFolder ---------------------------------------------------------------------------------
 
 

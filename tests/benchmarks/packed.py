@@ -7,8 +7,8 @@ comment in its file, 1,000 in a folder. An epoch of augmented 128-pixel squares 
 read from the plain folders (`PhotoFolder`, keep=0) and from their pack, each in a process of its
 own, as is the packing. The requirement: the time an image does not grow with their number, nor
 does the memory but for the names. Processor time tells more than images a second does where other
-programs run. The files lie in the system's file cache as far as it goes, and
-packing syncs to the disk. 100,000 photos take 5.2 GB in a temporary folder while it runs.
+programs run. The files lie in the system's file cache as far as it goes, and packing syncs to the
+disk. 100,000 photos take 5.2 GB in a temporary folder (TMPDIR) while it runs.
 """
 
 import argparse

@@ -129,11 +129,13 @@ def find(name: str) -> Source:
 
 
 def size_in_words(count: int | None) -> str:
-    """Bytes as a learner reads them: "20 GB", "0.7 GB", "nothing", "unknown, see the page"."""
+    """Bytes as a learner reads them: "20 GB", "650 MB", "nothing", "unknown, see the page"."""
     if count is None:
         return UNKNOWN
     if count == 0:
         return "nothing"
+    if count < 1e9:
+        return f"{count / 1e6:.0f} MB"
     return f"{count / 1e9:.0f} GB" if count >= 9.5e9 else f"{count / 1e9:.1f} GB"
 
 

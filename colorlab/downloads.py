@@ -218,7 +218,7 @@ def _from_kaggle(
 
 def _check_contents(source: Source, found: dict[str, list[str]], archive: Archive) -> None:
     if not found:
-        held = ", ".join(list(archive.files)[:5]) or "nothing"
+        held = ", ".join(map(repr, list(archive.files)[:5])) or "nothing"
         raise ValueError(
             f"{archive.path} holds no {source.layout} in the form that {source.name} had when this "
             f"was written, but {held}. Unpack it by hand and open it with sources.folder(PATH)."

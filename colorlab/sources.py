@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOURCES",
+    "SPLITS",
+    "VARIABLE",
     "DataMissing",
     "Source",
     "bundled_photos",

@@ -68,6 +68,10 @@ def test_a_zip64_archive(tmp_path):
     with Archive(tmp_path / "a.zip") as archive:
         assert len(archive.files) == 70_000
     refused(tmp_path / "a.zip", "lists more than 69,999 entries", most_files=69_999)
+    content = (tmp_path / "a.zip").read_bytes()
+    at = content.rindex(b"PK\x06\x07") + 8
+    (tmp_path / "a.zip").write_bytes(content[:at] + bytes(8) + content[at + 8 :])
+    refused(tmp_path / "a.zip", "its two ends contradict each other")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,7 @@ def test_a_zip64_archive(tmp_path):
         "../",
         "a/..",
         "good.jpg\0/../../evil.jpg",
+        "good.jpg\0evil",
     ],
 )
 def test_names_that_lead_elsewhere(tmp_path, name):
@@ -158,6 +163,10 @@ def test_a_bomb_that_lies_about_its_size_writes_no_more_than_it_promised(tmp_pat
     with Archive(tmp_path / "a.zip") as archive, pytest.raises(ArchiveError, match="is damaged"):
         archive.unpack(archive.files, tmp_path / "out")
     assert (tmp_path / "out/zeros.npy").stat().st_size <= 1_000
+    more = content.replace(struct.pack("<L", 5_000_000), struct.pack("<L", 6_000_000))
+    (tmp_path / "a.zip").write_bytes(more)
+    with Archive(tmp_path / "a.zip") as archive, pytest.raises(ArchiveError, match="5,000,000 byt"):
+        archive.unpack(archive.files, tmp_path / "other")
 
 
 def test_a_list_of_entries_that_lies_about_its_length(tmp_path):

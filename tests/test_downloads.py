@@ -200,7 +200,9 @@ def test_another_number_of_photos_is_told(home, server):
 def test_a_disk_without_room(home, server, monkeypatch):
     usage = type("Usage", (), {"free": 150_000_000})
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DownloadError, match=r"landscapes needs .* has 0\.1 GB left.*--to.*--limit"):
+    with pytest.raises(
+        DownloadError, match=r"landscapes needs 0 MB more.* has 150 MB left.*--to.*--limit"
+    ):
         fetch(home)
     assert server.starts == [0] and [path.name for path in home.iterdir()] == [".landscapes.lock"]
 

@@ -4,6 +4,7 @@ its protocol and fails in every way that a network can."""
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import kaggle_server
 import pytest
+import requests
 from kaggle_server import KaggleServer, environment_of, process, serving
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks, leaks_in_files
 
@@ -119,6 +121,20 @@ def test_cut_at_ten_random_points_it_goes_on_where_it_stopped(home, server, capf
 def test_one_fault_of_each_kind(home, server, fault):
     server.faults = [fault, fault]
     assert fetch(home).read_bytes() == DATA
+
+
+def test_an_end_that_the_library_did_not_notice(home, server, monkeypatch, capfd):
+    """urllib3 before 2.0 takes a connection that ends too early for the end of the answer."""
+    read, calls = requests.Response.iter_content, []
+
+    def cut(answer, size):
+        calls.append(size)
+        return itertools.islice(read(answer, size), 5) if len(calls) == 1 else read(answer, size)
+
+    monkeypatch.setattr(requests.Response, "iter_content", cut)
+    assert fetch(home).read_bytes() == DATA
+    assert "of 1,500,000 bytes came, and then the end; next try" in capfd.readouterr().err
+    assert len(calls) == 2 and server.starts == [0, 5 * calls[0]]
 
 
 def test_an_address_that_has_run_out_costs_nothing(home, server):

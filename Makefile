@@ -79,15 +79,16 @@ test: lint
 	@$(MAKE) --no-print-directory browser
 
 # One thread a notebook: several notebooks whose threads share the processors wait for each other.
+# Offline: who has an account at Kaggle must not download its sets in a test.
 notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
-	    -n $(WORKERS) --dist loadscope notebooks
+	COLORLAB_OFFLINE=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --nbval-lax --nbval-current-env \
+	    --nbval-cell-timeout=300 -n $(WORKERS) --dist loadscope notebooks
 
 # In one process: two browsers at once would measure each other. Without Chromium these tests are
 # skipped, with CI=true they fail; CHROMIUM=/path/to/it names one that is not found by itself.
 browser: $(READY)
-	OMP_NUM_THREADS=1 $(RUN) -m pytest tests/browser
+	COLORLAB_OFFLINE=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/browser
 
 clean:
 	rm -rf $(VENV) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -165,6 +165,13 @@ def test_colabs_secrets(home, monkeypatch):
     assert has_credentials() and asked == []
 
 
+def test_where_the_lessons_run_as_tests_nothing_would_be_downloaded(home, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", FAKE_TOKEN)
+    assert has_credentials()
+    monkeypatch.setenv("COLORLAB_OFFLINE", "1")
+    assert not has_credentials()
+
+
 def test_asking_imports_no_client_and_touches_no_disk(home):
     code = (
         "import sys; from colorlab.sources import has_credentials; print(has_credentials())\n"

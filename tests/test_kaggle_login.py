@@ -22,7 +22,7 @@ KEY_FILE = json.dumps({"username": FAKE_USER, "key": FAKE_KEY})
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("KAGGLE", "XDG"))]:
+    for name in [name for name in os.environ if name.startswith(("KAGGLE", "XDG", "COLORLAB_OFF"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".kaggle").mkdir()

@@ -237,7 +237,7 @@ def test_readme_commands_are_understood():
     ours = [shlex.split(line) for line in (*ours, *filter(None, launched))]
     assert sum(map(bool, launched)) == 3
     used = {words[0] for words in ours}
-    assert used == {"doctor", "colorize", "train", "evaluate"}
+    assert used == {"doctor", "colorize", "train", "evaluate", "audit"}
     for words in ours:
         options = _parser().parse_args(words)  # exits on an option that isn't there
         if words[0] == "train" and not options.recipe.endswith(".json"):

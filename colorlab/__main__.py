@@ -135,7 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         "status: 0 nothing found, 1 something found, 2 could not start.",
     )
     audit.add_argument(
-        "folders", nargs="+", metavar="DIR", help="folders; splits train, val, test in one are told"
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="folders of photos; of a single one, train, val and test in it are splits",
     )
     audit.add_argument(
         "--sheet", metavar="FILE", help="also draw a contact sheet of what was found"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -134,22 +135,27 @@ def _listed(
     folders: list[tuple[str, Path, bool]], exclude: bool
 ) -> tuple[list[Part], list[str], dict[str, str]]:
     """The parts of the set, the names of all photos, and what a list leaves out: name -> reason."""
-    parts: list[Part] = []
-    names: list[str] = []
-    left_out: dict[str, str] = {}
+    listed: list[list[str]] = []
     for label, folder, split in folders:
-        prefix = f"{label}/" if label else ""
         if split and not label:
             inside = _beside([name for name, _, _ in folders], folder)
-            if not inside:
-                continue
         else:
             inside = list_photos(folder)
-        out = excluded(folder, inside) if exclude else {}
-        left_out |= {f"{prefix}{name}": why for name, why in out.items()}
-        start = len(names)
-        names += [f"{prefix}{name}" for name in inside if name not in out]
-        parts.append(Part(label, folder, split, start, len(names)))
+        listed.append([f"{label}/{name}" if label else name for name in inside])
+    left_out: dict[str, str] = {}
+    if exclude and folders[0][0] == "":  # one folder: its own list may name photos of its splits
+        left_out = excluded(folders[0][1], chain(*listed))
+    elif exclude:
+        for (label, folder, _), inside in zip(folders, listed, strict=True):
+            out = excluded(folder, [name[len(label) + 1 :] for name in inside])
+            left_out |= {f"{label}/{name}": why for name, why in out.items()}
+    parts: list[Part] = []
+    names: list[str] = []
+    for (label, folder, split), inside in zip(folders, listed, strict=True):
+        if inside:
+            start = len(names)
+            names += [name for name in inside if name not in left_out]
+            parts.append(Part(label, folder, split, start, len(names)))
     if not names:
         raise PhotoError("Every photo is on a list of photos to leave out; exclude=False reads all")
     return parts, names, left_out

@@ -15,15 +15,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.synchronize import Event
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD = 2  # lots for each process, so that none waits for the next
-
-_stopped: Event | None = None  # in a worker process: whether the results are still wanted
 
 
 def cores() -> int:
@@ -50,7 +47,7 @@ def on_every_core(
     the item over which it dies again comes as (a lot of this item alone, None).
 
     Closing the generator, as an error or Ctrl-C in the loop around it does, ends the processes
-    after the lots at hand.
+    after the lots under way, two a process at most.
 
     Raises ValueError for a negative number of processes, ChildProcessError where none can start.
     """
@@ -124,10 +121,7 @@ class _Pool:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
             context.set_forkserver_preload(["colorlab.photo_measures"])
-        self.stopped = context.Event()
-        self.executor = ProcessPoolExecutor(
-            processes, context, initializer=_begin, initargs=(self.stopped,)
-        )
+        self.executor = ProcessPoolExecutor(processes, context, initializer=_begin)
 
     def __enter__(self) -> _Pool:
         try:
@@ -144,17 +138,14 @@ class _Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopped.set()
         self.executor.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, work: Callable[[Sequence[T]], R], lot: Sequence[T]) -> Future[R]:
-        return self.executor.submit(_run, work, lot)
+        return self.executor.submit(work, lot)
 
 
-def _begin(stopped: Event) -> None:
+def _begin() -> None:
     """In a new worker process."""
-    global _stopped
-    _stopped = stopped
     # Ctrl-C goes to all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -172,8 +163,3 @@ def _end_with_parent() -> None:
 
 def _nothing() -> None:
     """What a new worker process does first, to show that it can."""
-
-
-def _run(work: Callable[[Sequence[T]], R], lot: Sequence[T]) -> R | None:
-    """`work(lot)`; nothing if nobody waits for it any more."""
-    return None if _stopped is not None and _stopped.is_set() else work(lot)

@@ -254,6 +254,17 @@ def test_each_split_gets_a_list_of_its_own(leaky) -> None:
     assert audit(leaky, processes=0).findings == []
 
 
+def test_the_list_of_a_folder_may_name_photos_of_its_splits(leaky) -> None:
+    (leaky / "exclude.txt").write_text("train/0.jpg\n")
+    (leaky / "train/exclude.txt").write_text("1.jpg\n3.jpg\n")
+    report = audit(leaky, processes=0)
+    assert leaks(report) == [("leak", "val/0.jpg", "test/0.jpg")]
+    assert list(report.left_out) == ["train/0.jpg", "train/1.jpg", "train/3.jpg"]
+    # Who gives the splits by themselves names folders in which that list does not lie.
+    splits = {split: leaky / split for split in ("train", "val", "test")}
+    assert list(audit(splits, processes=0).left_out) == ["train/1.jpg", "train/3.jpg"]
+
+
 # --- the command ----------------------------------------------------------------------------------
 
 

@@ -55,9 +55,7 @@ def write_manifest(folder: Path, files: Files, **facts: Any) -> None:
 
 
 def install(new: Path, folder: Path) -> None:
-    """Move the files to their place; what else is in the folder stays. Until a manifest is written
-    the folder is not whole."""
-    (folder / MANIFEST).unlink(missing_ok=True)
+    """Move the files to their place; what else is in the folder stays."""
     if not folder.exists():
         os.replace(new, folder)
         return

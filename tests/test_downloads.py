@@ -169,6 +169,7 @@ def damaged(name: str) -> bytes:
     return content.replace(b"photophoto", b"photoPHOTO", 1) if name == "checksum" else content
 
 
+@pytest.mark.filterwarnings("ignore:landscapes has 2 photos")
 @pytest.mark.parametrize("name", ["escape", "bomb", "truncated", "checksum"])
 def test_a_bad_archive_leaves_nothing(home, server, name):
     server.data = damaged(name)

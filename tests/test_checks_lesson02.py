@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -75,6 +76,28 @@ def batch_of_one(image):
 def one_channel_for_gray(image):
     pixels = torch.from_numpy(np.array(image))
     return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+
+
+def conversion_dropped(image):
+    image.convert("RGB")
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def square_transposed(image):
+    tensor = tensor_of(image)
+    return tensor.mT if image.width == image.height else tensor
+
+
+def first_columns(image):
+    return tensor_of(image)[:, :512]
+
+
+def a_list(image):
+    return tensor_of(image).tolist()
+
+
+def whole_numbers(image):
+    return tensor_of(image).long()
 
 
 def darker(image):
@@ -202,6 +225,102 @@ def every_second(picture, size, seed):
     return picture[:, ::2, ::3][:, :size, :size].repeat(1, 3, 3)[:, :size, :size]
 
 
+def channels_reversed(picture, size, seed):
+    return square_at(picture, size, random.Random(seed), axis=0)
+
+
+def over_the_edge(picture, size, seed):
+    own = random.Random(seed)
+    top, left = own.randint(0, picture.shape[1]), own.randint(0, picture.shape[2])
+    return picture[:, top : top + size, left : left + size]
+
+
+def always_left(picture, size, seed):
+    own = random.Random(seed)
+    top = own.randint(0, picture.shape[1] - size)
+    square = picture[:, top : top + size, :size]
+    return square.flip(2) if own.random() < 0.5 else square
+
+
+def from_one_on(picture, size, seed):
+    own = random.Random(seed)
+    top = own.randint(1, picture.shape[1] - size)
+    left = own.randint(1, picture.shape[2] - size)
+    return picture[:, top : top + size, left : left + size]
+
+
+def by_remainders(picture, size, seed):
+    top, left = seed % (picture.shape[1] - size + 1), seed % (picture.shape[2] - size + 1)
+    square = picture[:, top : top + size, left : left + size]
+    return square.flip(2) if random.Random(seed).random() < 0.5 else square
+
+
+def mirrors_even_rows(picture, size, seed):
+    own = random.Random(seed)
+    top = own.randint(0, picture.shape[1] - size)
+    left = own.randint(0, picture.shape[2] - size)
+    square = picture[:, top : top + size, left : left + size]
+    return square.flip(2) if top % 2 else square
+
+
+def stops_without_room(picture, size, seed):
+    own = random.Random(seed)
+    rows, columns = picture.shape[1] - size, picture.shape[2] - size
+    top, left = own.randrange((rows + 1) * rows) // rows, own.randint(0, columns)
+    square = picture[:, top : top + size, left : left + size]
+    return square.flip(2) if own.random() < 0.5 else square
+
+
+def shorter_side_for_both(picture, size, seed):
+    own, room = random.Random(seed), min(picture.shape[1:]) - size
+    top, left = own.randint(0, room), own.randint(0, room)
+    square = picture[:, top : top + size, left : left + size]
+    return square.flip(2) if own.random() < 0.5 else square
+
+
+def ends_too_often(picture, size, seed):
+    own, places = random.Random(seed), []
+    for side in picture.shape[1:]:
+        places.append(min(max(own.randint(-1, side - size + 1), 0), side - size))
+    square = picture[:, places[0] : places[0] + size, places[1] : places[1] + size]
+    return square.flip(2) if own.random() < 0.5 else square
+
+
+def one_from_the_other(picture, size, seed):
+    own, (rows, columns) = random.Random(seed), picture.shape[1:]
+    left = own.randint(0, columns - size)
+    top = (5 * left + 3) % (rows - size + 1)
+    square = picture[:, top : top + size, left : left + size]
+    return square.flip(2) if own.random() < 0.5 else square
+
+
+def content_decides(picture, size, seed):
+    return square_at(picture, size, random.Random(seed + int(picture.sum())))
+
+
+REMEMBERED = {}
+
+
+def remembers(picture, size, seed):
+    key = picture.shape, size, seed
+    if key not in REMEMBERED:
+        REMEMBERED[key] = square_at(picture, size, random.Random(seed))
+    return REMEMBERED[key]
+
+
+def sometimes_global(picture, size, seed):
+    if seed > 100:
+        np.random.rand()
+    return square_at(picture, size, random.Random(seed))
+
+
+def mirrors_in_place(picture, size, seed):
+    square = square_at(picture, size, random.Random(seed), flip=-1)
+    if random.Random(-seed - 1).random() < 0.5:
+        picture.copy_(picture.flip(2))
+    return square
+
+
 def square_in_floats(picture, size, seed):
     return square_at(picture, size, random.Random(seed)) / 255
 
@@ -291,6 +410,40 @@ def three_alone(grays, colors):
     return paired(grays, colors)[:3]
 
 
+def png_alone(grays, colors):
+    return [(stem(n) + ".png", n) for n in colors if stem(n) + ".png" in grays]
+
+
+def stripped(grays, colors):
+    known = {name.rstrip(".png").rstrip(".webp"): name for name in grays}
+    stems = [(name.rstrip(".jpeg"), name) for name in colors]
+    return [(known[key], name) for key, name in stems if key in known]
+
+
+def begins_with(grays, colors):
+    found = [(next((g for g in grays if g.startswith(stem(c))), None), c) for c in colors]
+    return [pair for pair in found if pair[0]]
+
+
+def remembers_names(grays, colors, known={}):  # noqa: B006
+    known.update({stem(name): name for name in grays})
+    return [(known[stem(name)], name) for name in colors if stem(name) in known]
+
+
+def key_error(grays, colors):
+    known = {stem(name): name for name in grays}
+    return [(known[stem(name)], name) for name in colors]
+
+
+def returns_early(grays, colors):
+    for pair in paired(grays, colors):
+        return [pair]
+
+
+def as_paths(grays, colors):
+    return [(PurePosixPath(gray), PurePosixPath(color)) for gray, color in paired(grays, colors)]
+
+
 def eats_the_list(grays, colors):
     pairs = paired(grays, colors)
     grays.clear()
@@ -367,6 +520,43 @@ def places_back(names, share, place):
     return [place(n) for n in train], [place(n) for n in test]
 
 
+def own_share(names, share, place):
+    return parted(names, lambda name: place(name) < 0.4)
+
+
+def tenths(names, share, place):
+    return parted(names, lambda name: int(place(name) * 10) < share * 10)
+
+
+def arrays_of_names(names, share, place):
+    return tuple(map(np.array, parted(names, lambda name: place(name) < share)))
+
+
+def first_name_alone(names, share, place):
+    train, test = [], []
+    for name in names:
+        (test if place(name) < share else train).append(name)
+        return train, test
+
+
+def file_name_asked(names, share, place):
+    return parted(names, lambda name: place(name.rpartition("/")[2]) < share)
+
+
+def rounded_places(names, share, place):
+    return parted(names, lambda name: round(place(name), 2) < share)
+
+
+def never_empty(names, share, place):
+    train, test = parted(names, lambda name: place(name) < share)
+    return (train, test) if test else (train[:-1], train[-1:])
+
+
+def doubled(names, share, place):
+    train, test = parted(names, lambda name: place(name) < share)
+    return train, test + test
+
+
 def stem_asked(names, share, place):
     return parted(names, lambda name: place(stem(name)) < share)
 
@@ -419,6 +609,36 @@ def series_swapped(names, share, place):
 
 def grouped_order(names, share, place):
     return series_by(sorted(names), share, place, lambda n: n.rpartition("_")[0] or n)
+
+
+def mean_of_series(names, share, place):
+    groups = {}
+    for name in names:
+        groups.setdefault(name.rpartition("_")[0] or name, []).append(place(name))
+    means = {series: sum(found) / len(found) for series, found in groups.items()}
+    return parted(names, lambda n: means[n.rpartition("_")[0] or n] < share)
+
+
+def up_to_the_share(names, share, place):
+    return parted(names, lambda n: place(n.rpartition("_")[0] or n) <= share)
+
+
+def starts_alike(names, share, place):
+    known = {n.rpartition("_")[0] or n for n in names}
+    test = tuple(series for series in known if place(series) < share)
+    return parted(names, lambda n: n.startswith(test))
+
+
+def digits_alone(names, share, place):
+    return series_by(names, share, place, lambda n: re.sub(r"_\d+\.\w+$", "", n))
+
+
+def own_share_of_series(names, share, place):
+    return parted(names, lambda n: place(n.rpartition("_")[0] or n) < 0.3)
+
+
+def with_rfind(names, share, place):
+    return series_by(names, share, place, lambda n: n[: n.rfind("_")])
 
 
 def one_frame_each(names, share, place):
@@ -500,6 +720,20 @@ def says_yes(picture):
     return bool(each(picture).mean() > 4)
 
 
+def corner_alone(picture):
+    return each(picture[:, :16, :16]).mean()
+
+
+def without_shadows(picture):
+    L, a, b = rgb_to_lab(picture)
+    return torch.hypot(a, b)[L > 5].mean()
+
+
+def root_of_less_than_nothing(picture):
+    _, a, b = rgb_to_lab(picture)
+    return (a * 2 + b * 2).sqrt().mean()
+
+
 def off_by_one(picture):
     return each(picture).mean() + 1
 
@@ -569,6 +803,26 @@ def gray_at_the_end(image):
     return pixels[:, 1:] > pixels[:, :-1]
 
 
+def thumbnail_first(image):
+    image.thumbnail((64, 64))
+    return reduced(image)[:, 1:] > reduced(image)[:, :-1]
+
+
+def color_files_alone(image):
+    red, green, blue = image.split()
+    return reduced(image)[:, 1:] > reduced(image)[:, :-1]
+
+
+def plain_mean(image):
+    gray = Image.fromarray(np.asarray(image).mean(2).astype(np.uint8))
+    pixels = np.asarray(gray.resize((9, 8), LANCZOS))
+    return pixels[:, 1:] > pixels[:, :-1]
+
+
+def any_difference(image):
+    return reduced(image)[:, 1:] != reduced(image)[:, :-1]
+
+
 def zeros_and_ones(image):
     return (reduced(image)[:, 1:] > reduced(image)[:, :-1]).astype(int)
 
@@ -600,21 +854,26 @@ WRONG = {
         transposed: "Height and width are swapped",
         mode_kept: "has no three channels",
         palette_numbers: "the palette's numbers",
-        as_floats: "should hold bytes",
+        as_floats: "its kind is torch.float32",
         swapped: "Red and blue are swapped",
         upside_down: "upside down",
         mirrored_photo: "is mirrored",
         all_gray: "The colors are gone",
-        an_array: "A torch tensor was expected",
-        batch_of_one: "no axis with three channels",
+        an_array: "it is a NumPy array",
+        batch_of_one: "an axis too many",
         one_channel_for_gray: "no axis with three channels",
+        conversion_dropped: "has no three channels",
+        square_transposed: "Rows and columns are swapped",
+        first_columns: "should have the shape",
+        a_list: "A torch tensor was expected for the tensor; it is a list",
+        whole_numbers: "its kind is torch.int64",
         darker: "pixel (row 1, column 2) should be",
     },
     "2.2": {
         middle: "always cut at the same place",
         last_missing: "The last possible place is never taken",
-        torch_range: "just as large as the square",
-        numpy_range_stops: "just as large as the square",
+        torch_range: "The last possible place is never taken",
+        numpy_range_stops: "The last possible place is never taken",
         first_missing: "The first row or column",
         seeds_python: "A global generator has moved",
         seeds_torch: "A global generator has moved",
@@ -631,6 +890,20 @@ WRONG = {
         ends_half_as_often: "taken far less often",
         pixels_here_and_there: "no neighbors",
         every_second: "has gaps",
+        stops_without_room: "just as large as the square",
+        shorter_side_for_both: "The last possible place is never taken",
+        ends_too_often: "taken far less often",
+        one_from_the_other: "places are ever taken",
+        content_decides: "For another photo of the same size",
+        remembers: "For another photo of the same size",
+        sometimes_global: "A global generator has moved",
+        mirrors_in_place: "has changed what it was given",
+        channels_reversed: "red and blue are swapped",
+        over_the_edge: "runs over the edge",
+        always_left: "left is always 0",
+        from_one_on: "The first row or column",
+        by_remainders: "places are ever taken",
+        mirrors_even_rows: "depends on their place",
         square_in_floats: "should hold bytes",
         square_turned: "The channels come last",
     },
@@ -651,7 +924,14 @@ WRONG = {
         a_zip: "walked only once",
         two_lists: "is a pair",
         twice: "there twice",
-        three_alone: "look each up",
+        three_alone: "Your list ends after 3 pair(s)",
+        png_alone: "need not end in .png",
+        stripped: "rstrip take single letters off",
+        begins_with: "was paired with",
+        remembers_names: "Called a second time",
+        key_error: "which has no partner",
+        returns_early: "Your list ends after 1 pair(s)",
+        as_paths: "have become paths",
         eats_the_list: "has changed what it was given",
         moved_by_two: "was paired with",
     },
@@ -664,11 +944,19 @@ WRONG = {
         fixed_count: "cut off a fixed number",
         first_test: "Train and test are swapped",
         sorted_names: "stand in another order",
-        as_sets: "Lists keep their order",
+        as_sets: "you return a set",
         train_holds_all: "is in both parts",
         border_lost: "names are lost",
         only_test: "Two lists were expected, train and test",
         places_back: "Something in your lists",
+        own_share: "the same names are in test",
+        tenths: "With share=0.65, test should hold",
+        arrays_of_names: "you return a NumPy array",
+        first_name_alone: "Only the first name",
+        file_name_asked: "With share=0.3, test should hold",
+        rounded_places: "With share=0.3, test should hold",
+        never_empty: "With share=0.0, test should hold",
+        doubled: "A name is twice",
         stem_asked: "place was asked for",
         all_at_once: "It wants one text",
     },
@@ -683,6 +971,12 @@ WRONG = {
         shuffled_series: "place was never asked",
         series_swapped: "Train and test are swapped",
         grouped_order: "stand in another order",
+        mean_of_series: "You ask place for whole names.",
+        up_to_the_share: "just the share",
+        starts_alike: "is a series of its own. Compare whole",
+        digits_alone: "is torn",
+        own_share_of_series: "Test should hold",
+        with_rfind: "a letter is missing",
         one_frame_each: "names are lost",
         last_frame_decides: "is torn",
     },
@@ -702,6 +996,9 @@ WRONG = {
         divided_twice: "divided by 255 twice",
         whole_map: "One number was expected for the mean chroma; it is a torch tensor",
         says_yes: "One number was expected for the mean chroma; it is True",
+        corner_alone: "For a picture of noise, dark at the left it should be",
+        without_shadows: "For a picture of noise, dark at the left it should be",
+        root_of_less_than_nothing: "a root or logarithm",
         off_by_one: "For a picture of noise it should be",
     },
     "2.7": {
@@ -717,12 +1014,16 @@ WRONG = {
         nearest: "reduced with NEAREST",
         bicubic: "reduced with BICUBIC",
         gray_at_the_end: "You reduced first",
+        thumbnail_first: "For noise, upright,",
+        color_files_alone: "raised ValueError",
+        plain_mean: "the plain mean of R, G and B",
+        any_difference: "wherever two neighbors differ",
         zeros_and_ones: "should be True and False",
         in_one_row: "lie in one row",
         backward: "The columns run backward",
         on_the_side: "Rows and columns are swapped",
         as_a_list: "A NumPy array was expected",
-        all_false: "bits are wrong",
+        all_false: "For noise, 2",
     },
 }
 
@@ -777,6 +1078,11 @@ def with_rsplit(names, share, place):
     return list(parted(names, lambda n: place(n.rsplit("_", 1)[0] if "_" in n else n) < share))
 
 
+def rounded(picture):
+    _, a, b = rgb_to_lab(picture)
+    return round(float((a**2 + b**2).sqrt().mean()), 2)
+
+
 def with_hypot(picture):
     _, a, b = rgb_to_lab(picture)
     return float(torch.hypot(a, b).mean())
@@ -796,6 +1102,7 @@ def with_diff(image):
         ("2.4", with_a_loop),
         ("2.5", with_rsplit),
         ("2.6", with_hypot),
+        ("2.6", rounded),
         ("2.7", with_diff),
     ],
 )

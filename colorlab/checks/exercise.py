@@ -295,7 +295,10 @@ def want_number(value: Any, what: str = "your result") -> float:
             "Return the number alone, such as 0.5.",
         )
     if not math.isfinite(number):
-        raise NotYet(f"{_capital(what)} is {number}.", "Look for a division by zero.")
+        raise NotYet(
+            f"{_capital(what)} is {number}.",
+            "Look for a division by zero, or for a root or logarithm of a number below zero.",
+        )
     return float(number)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,27 @@ from colorlab.checks.exercise import (
     want_number,
 )
 
+_CONVERT = 'convert gives a new image, so keep it: image = image.convert("RGB").'
+
+
+def _not_a_tensor(value: Any, what: str) -> Hint:
+    return Hint(
+        f"A torch tensor was expected for {what}; it is {describe(value)}.",
+        "torch.from_numpy(array) makes one of a NumPy array.",
+    )
+
 
 def _bytes(value: Any, shape: tuple[int, ...], what: str) -> Any:
     """`value` itself if it is a torch.uint8 tensor of this shape; raises `NotYet` otherwise."""
     import torch
 
     if not isinstance(value, torch.Tensor):
-        raise NotYet(
-            f"A torch tensor was expected for {what}; it is {describe(value)}.",
-            "torch.from_numpy(array) makes one of a NumPy array.",
-        )
+        hint = _not_a_tensor(value, what)
+        raise NotYet(hint.mistake, hint.advice)
     if value.dtype != torch.uint8:
         raise NotYet(
             f"{what.capitalize()} should hold bytes, torch.uint8; its kind is {value.dtype}.",
-            "Leave the numbers as they come, 0 to 255, and don't divide.",
+            "Leave the numbers as they come: 0 to 255, no division, no other kind.",
         )
     if tuple(value.shape) != shape:
         if sorted(value.shape) == sorted(shape) and value.shape[-1] == 3:
@@ -58,30 +66,42 @@ def _bytes(value: Any, shape: tuple[int, ...], what: str) -> Any:
 
 
 def _test_to_tensor(to_tensor: Any) -> Hint | None:
+    import torch
     from PIL import Image
 
     rng = np.random.default_rng(2)
-    rgb = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    palette = Image.fromarray(rng.integers(0, 4, (6, 4), dtype=np.uint8), "P")
-    palette.putpalette([250, 10, 20, 30, 200, 40, 0, 60, 180, 90, 90, 10])
-    for image in (Image.fromarray(rgb), Image.fromarray(rgb[..., 0]), palette):
+    rgb, flat, square, large = (
+        rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        for size in ((5, 7), (3, 8), (6, 6), (600, 40))
+    )
+    palette = Image.fromarray(rng.integers(0, 40, (6, 4), dtype=np.uint8), "P")
+    palette.putpalette(rng.integers(0, 256, 120).tolist())
+    pictures = (rgb, rgb[..., 0].copy(), flat, square, large)
+    for image in (*map(Image.fromarray, pictures), palette):
         pixels = np.asarray(image.convert("RGB"))
         right = np.ascontiguousarray(pixels.transpose(2, 0, 1))
         try:
-            result = call(to_tensor, image)
+            result = call(to_tensor, image.copy())
         except (ValueError, RuntimeError, IndexError, TypeError) as error:
             if image.mode == "RGB":
                 raise
             raise NotYet(
                 f'A picture of mode "{image.mode}" has no three channels, and your code stops '
                 f"({error}).",
-                'Begin with image.convert("RGB").',
+                _CONVERT,
             ) from None
-        if getattr(result, "ndim", 3) != 3 or (image.mode != "RGB" and result.shape[0] == 1):
+        if not isinstance(result, torch.Tensor):
+            return _not_a_tensor(result, "the tensor")
+        if result.ndim > 3:
+            return Hint(
+                f"There is an axis too many: {tuple(result.shape)}.",
+                "One picture was asked for, no batch of one: leave out [None] or unsqueeze.",
+            )
+        if result.ndim < 3 or (image.mode != "RGB" and result.shape[0] == 1):
             return Hint(
                 f'For a picture of mode "{image.mode}" there is no axis with three channels: '
                 f"{describe(result)}.",
-                'Begin with image.convert("RGB").',
+                _CONVERT,
             )
         tensor = _bytes(result, right.shape, "the tensor")
         found = tensor.numpy()
@@ -102,6 +122,10 @@ def _test_to_tensor(to_tensor: Any) -> Hint | None:
             (
                 right[:, ::-1],
                 Hint("The picture is upside down.", "Row 0 is the top one, leave it there."),
+            ),
+            (
+                right.transpose(0, 2, 1) if right.shape[1] == right.shape[2] else right[::-1],
+                Hint("Rows and columns are swapped.", ".permute(2, 0, 1), not (2, 1, 0) or .T."),
             ),
             (
                 right[:, :, ::-1],
@@ -136,7 +160,7 @@ def _test_to_tensor(to_tensor: Any) -> Hint | None:
 
 # --- 2.2: a square that its seed decides ---------------------------------------------------------
 
-_HEIGHT, _WIDTH, _SIDE, _SEEDS = 9, 13, 4, 1500
+_SIDE, _SEEDS = 4, 1500
 
 
 def _states() -> tuple[Any, ...]:
@@ -151,68 +175,109 @@ def _states() -> tuple[Any, ...]:
     )
 
 
-def _window(square: Any) -> tuple[int, int, bool] | None:
-    """(top, left, mirrored) of a square of a picture that holds its rows and columns as numbers."""
+def _picture(height: int, width: int, mark: int) -> Any:
+    """A picture that holds its rows, its columns and a mark as numbers."""
+    import torch
+
+    y, x = np.mgrid[:height, :width]
+    return torch.from_numpy(np.stack([y, x, np.full_like(y, mark)]).astype(np.uint8))
+
+
+def _window(square: Any, mark: int) -> tuple[int, int, bool] | None:
+    """(top, left, mirrored) of a square of a `_picture`; None where it is no window of it."""
     rows, columns, marks = square.numpy().astype(int)
     top, first, last = rows[0, 0], columns[0, 0], columns[0, -1]
     mirrored = bool(last < first)
     left = min(first, last)
     y, x = np.mgrid[top : top + _SIDE, left : left + _SIDE]
     fits = (rows == y).all() and (columns == (x[:, ::-1] if mirrored else x)).all()
-    return (int(top), int(left), mirrored) if fits and (marks == 7).all() else None
+    return (int(top), int(left), mirrored) if fits and (marks == mark).all() else None
 
 
 def _test_random_square(random_square: Any) -> Hint | None:
     import torch
 
-    y, x = np.mgrid[:_HEIGHT, :_WIDTH]
-    picture = torch.from_numpy(np.stack([y, x, np.full_like(y, 7)]).astype(np.uint8))
-    shape = (3, _SIDE, _SIDE)
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(devices=[]):
-            before = _states()
-            first = _bytes(call(random_square, picture, _SIDE, 3, pure=True), shape, "the square")
-            if _states() != before:
-                return Hint(
-                    "A global generator has moved.",
-                    "random.seed, np.random.* and torch.randint without generator= change what "
-                    "everybody else draws. Make one of your own: random.Random(seed).",
-                )
-            first = first.clone()
-            torch.manual_seed(99), np.random.seed(99), random.seed(99)
-            again = _bytes(call(random_square, picture, _SIDE, 3), shape, "the square")
-        if not torch.equal(first, again):
-            return Hint(
-                "The same seed gave two different squares.",
-                "Make the generator inside the function, from the seed: random.Random(seed).",
-            )
-        found = []
-        for seed in range(_SEEDS):
-            square = _bytes(call(random_square, picture, _SIDE, seed), shape, "the square")
-            window = _window(square)
-            if window is None:
-                return _no_window(square)
-            found.append(window)
-        for edge in ((3, 5, 5), (3, 5, 8), (3, 8, 5)):  # no room to move in one direction
-            small = torch.zeros(edge, dtype=torch.uint8)
-            try:
-                square = call(random_square, small, 5, 1)
-            except (ValueError, RuntimeError, IndexError) as error:
-                return Hint(
-                    f"Where the picture is just as large as the square, your code stops ({error}).",
-                    "One place is left then, 0: the upper end has to count as a place.",
-                )
-            _bytes(square, (3, 5, 5), "the square of a picture that fits")
+            return _judge_squares(random_square)
     finally:
         np.random.set_state(numpy_state)
         random.setstate(python_state)
-    return _judge_places(found)
+
+
+def _judge_squares(random_square: Any) -> Hint | None:
+    import torch
+
+    moved = Hint(
+        "A global generator has moved.",
+        "random.seed, np.random.* and torch.randint without generator= change what everybody else "
+        "draws. Make one of your own: random.Random(seed).",
+    )
+    wide = _picture(9, 13, 7)
+    before = _states()
+    first = [_square(random_square, wide, _SIDE, seed, pure=True).clone() for seed in range(8)]
+    if _states() != before:
+        return moved
+    torch.manual_seed(99), np.random.seed(99), random.seed(99)
+    again = [_square(random_square, wide, _SIDE, seed) for seed in range(8)]
+    if not all(torch.equal(*pair) for pair in zip(first, again, strict=True)):
+        return Hint(
+            "The same seed gave two different squares.",
+            "Make the generator inside the function, from the seed: random.Random(seed).",
+        )
+    before = _states()
+    for height, width in ((9, 13), (14, 8)):
+        picture, found = _picture(height, width, 7), []
+        for seed in range(_SEEDS):
+            square = _square(random_square, picture, _SIDE, seed, pure=True)
+            window = _window(square, 7)
+            if window is None:
+                return _no_window(square)
+            found.append(window)
+        if _states() != before:
+            return moved
+        if hint := _judge_places(found, height - _SIDE, width - _SIDE):
+            return hint
+    for seed in range(20):  # the same windows of another picture of that size
+        if _window(_square(random_square, _picture(14, 8, 9), _SIDE, seed), 9) != found[seed]:
+            return Hint(
+                "For another photo of the same size, the same seed cut another place.",
+                "The seed alone decides: neither the photo's pixels nor what came in before.",
+            )
+    for edge in ((3, 5, 5), (3, 5, 8), (3, 8, 5)):  # no room to move in one direction
+        small = torch.zeros(edge, dtype=torch.uint8)
+        try:
+            _square(random_square, small, 5, 1)
+        except (ValueError, RuntimeError, IndexError) as error:
+            return Hint(
+                f"Where the picture is just as large as the square, your code stops ({error}).",
+                "One place is left then, 0: places go from 0 to H - size, both included.",
+            )
+    return None
+
+
+def _square(random_square: Any, picture: Any, size: int, seed: int, **options: Any) -> Any:
+    """A square from the learner's function, its shape found right."""
+    result = call(random_square, picture, size, seed, **options)
+    shape = tuple(getattr(result, "shape", ()))
+    if len(shape) == 3 and shape[0] == 3 and max(shape[1:]) <= size and min(shape[1:]) < size:
+        raise NotYet(
+            f"A square came out as {shape}: its window runs over the edge.",
+            "The last place is H - size for the rows and W - size for the columns; "
+            "picture.shape is (3, H, W).",
+        )
+    return _bytes(result, (3, size, size), "the square")
 
 
 def _no_window(square: Any) -> Hint:
     """Why a square is no upright window of the picture."""
-    rows, columns, _ = square.numpy().astype(int)
+    rows, columns, marks = square.numpy().astype(int)
+    if not (marks == 7).all() and any((channel == 7).all() for channel in (rows, columns)):
+        return Hint(
+            "The channels of some squares are in another order: red and blue are swapped.",
+            "Axis 0 of (3, H, W) holds the colors. Left to right is axis 2: .flip(2).",
+        )
     if (np.diff(rows, axis=0) == -1).all() and (np.diff(rows, axis=1) == 0).all():
         return Hint(
             "Some squares are upside down.",
@@ -234,14 +299,21 @@ def _no_window(square: Any) -> Hint:
     )
 
 
-def _judge_places(found: Sequence[tuple[int, int, bool]]) -> Hint | None:
+def _judge_places(
+    found: Sequence[tuple[int, int, bool]], last_top: int, last_left: int
+) -> Hint | None:
     tops, lefts, mirrored = (np.array(part) for part in zip(*found, strict=True))
-    last_top, last_left = _HEIGHT - _SIDE, _WIDTH - _SIDE
     if len(set(tops)) == len(set(lefts)) == 1:
         return Hint(
             "The square is always cut at the same place.",
             "Draw top and left from your generator: own.randint(0, H - size).",
         )
+    for name, places in (("top", tops), ("left", lefts)):
+        if len(set(places)) == 1:
+            return Hint(
+                f"{name} is always {places[0]}.",
+                "Both are drawn, each for itself: own.randint(0, H - size) and (0, W - size).",
+            )
     if (tops == lefts).mean() > 0.5 or abs(np.corrcoef(tops, lefts)[0, 1]) > 0.5:
         return Hint(
             "Top and left go together: the squares lie along a diagonal.",
@@ -259,12 +331,23 @@ def _judge_places(found: Sequence[tuple[int, int, bool]]) -> Hint | None:
     for places, last in ((tops, last_top), (lefts, last_left)):
         counts = np.bincount(places, minlength=last + 1) / len(found)
         fair = 1 / (last + 1)
-        if (counts[0] + counts[-1]) / 2 < (fair + 0.5 / last) / 2 or counts.min() < fair / 3:
+        if (
+            (counts[0] + counts[-1]) / 2 < (fair + 0.5 / last) / 2
+            or counts.min() < fair / 3
+            or counts.max() > 1.8 * fair
+        ):
             return Hint(
                 "Some places are taken far less often than others.",
                 "Each whole number from 0 to H - size is equally likely with randint; rounding a "
                 "random float gives the ends half as much.",
             )
+    places = list(zip(tops, lefts, strict=True))
+    if len(set(places)) < (last_top + 1) * (last_left + 1):
+        return Hint(
+            f"Only {len(set(places))} of {(last_top + 1) * (last_left + 1)} places are ever taken: "
+            "top and left go together.",
+            "Draw two numbers, one after the other, from one generator: seed % H gives none.",
+        )
     share = mirrored.mean()
     if share in (0.0, 1.0):
         return Hint(
@@ -275,30 +358,44 @@ def _judge_places(found: Sequence[tuple[int, int, bool]]) -> Hint | None:
         return Hint(
             f"{share:.0%} of the squares are mirrored.", "It should be a half: own.random() < 0.5."
         )
-    for places in (tops, lefts):
-        if abs(places[mirrored].mean() - places[~mirrored].mean()) > 0.25 * places.max():
-            return Hint(
-                "Which squares are mirrored depends on their place.",
-                "Draw a number of its own for it.",
-            )
+    both = {place for place, one in zip(places, mirrored, strict=True) if one}
+    both &= {place for place, one in zip(places, mirrored, strict=True) if not one}
+    if len(both) < 0.9 * len(set(places)):
+        return Hint(
+            "Which squares are mirrored depends on their place.",
+            "Draw a number of its own for it.",
+        )
     return None
 
 
 # --- 2.3: pairs ----------------------------------------------------------------------------------
 
-_GRAYS = ["c/7.png", "b.v2.png", "a.png", "b.v1.png", "d/7.png", "alone.png"]
-_COLORS = ["b.v1.jpg", "zebra.jpg", "d/7.jpeg", "a.jpg", "c/7.jpg", "b.v2.jpg", "7.jpg"]
+_GRAYS = [
+    *("a2.webp", "c/7.png", "man.png", "b.v2.png", "a.png", "b.v1.png", "d/7.png", "alone.png"),
+]
+_COLORS = [
+    *("b.v1.jpg", "zebra.jpg", "d/7.jpeg", "a.jpg", "c/7.jpg", "b.v2.jpg", "7.jpg", "a2.jpg"),
+    "man.jpg",
+]
 _PAIRS = [
     ("b.v1.png", "b.v1.jpg"),
     ("d/7.png", "d/7.jpeg"),
     ("a.png", "a.jpg"),
     ("c/7.png", "c/7.jpg"),
     ("b.v2.png", "b.v2.jpg"),
+    ("a2.webp", "a2.jpg"),
+    ("man.png", "man.jpg"),
 ]
 
 
 def _test_pair_up(pair_up: Any) -> Hint | None:
-    result = call(pair_up, list(_GRAYS), list(_COLORS), pure=True)
+    try:
+        result = call(pair_up, list(_GRAYS), list(_COLORS), pure=True)
+    except KeyError as error:
+        return Hint(
+            f"Your code stops at {error}, which has no partner.",
+            "Leave such names out: ask with `in` whether the dictionary holds it.",
+        )
     if isinstance(result, zip | map | filter | dict):
         if isinstance(result, dict):
             return Hint(
@@ -316,12 +413,22 @@ def _test_pair_up(pair_up: Any) -> Hint | None:
         )
     pairs = [tuple(pair) for pair in result]
     if pairs == _PAIRS:
-        return None
+        more = call(pair_up, ["x.png"], ["x.jpg", "a.jpg"])
+        if [tuple(pair) for pair in more] == [("x.png", "x.jpg")]:
+            return None
+        return Hint(
+            "Called a second time, with other names, your function gives the first ones again.",
+            "Make the dictionary inside the function; as a default argument it lives on.",
+        )
     flat = [name for pair in pairs for name in pair]
     if not pairs:
         return Hint(
             "Not one pair was found.",
             '"a.png" and "a.jpg" differ in their suffix: compare the names without it.',
+        )
+    if any(isinstance(name, PurePath) for name in flat):
+        return Hint(
+            "Your names have become paths.", "Return the texts as they came: str(path), or name."
         )
     if None in flat or not all(isinstance(name, str) for name in flat):
         return Hint("A name without a partner got one that is no name.", "Leave such names out.")
@@ -341,6 +448,12 @@ def _test_pair_up(pair_up: Any) -> Hint | None:
         return Hint(
             f"{sorted(set(flat) - {*_GRAYS, *_COLORS})[0]!r} is no name that came in.",
             "Return the names as they are, suffix and folder included.",
+        )
+    if len(pairs) < len(_PAIRS) - 1 and pairs == _PAIRS[: len(pairs)]:
+        return Hint(
+            f"Your list ends after {len(pairs)} pair(s), with {pairs[-1][1]}.",
+            "Does `return` or `break` stand inside the loop? A name without a partner is left out, "
+            "and the next one looked at.",
         )
     if pairs == list(zip(_GRAYS, _COLORS, strict=False)):
         return Hint(
@@ -365,8 +478,22 @@ def _test_pair_up(pair_up: Any) -> Hint | None:
                 f"{wrong[0]} and {wrong[1]} agree up to the first dot only.",
                 "Only the last dot begins the suffix: os.path.splitext knows.",
             )
-        return Hint(f"{wrong[0]} was paired with {wrong[1]}.", "Compare names without suffix.")
+        return Hint(
+            f"{wrong[0]} was paired with {wrong[1]}.",
+            "Compare whole names without suffix: ==, not `in` and not startswith.",
+        )
     missing = next(pair for pair in _PAIRS if pair not in pairs)
+    if missing[0].endswith(".webp"):
+        return Hint(
+            f"{missing[0]} and {missing[1]} were not paired.",
+            "Gray files need not end in .png: take the suffix off both names.",
+        )
+    if missing[0].startswith("man"):
+        return Hint(
+            f"{missing[0]} and {missing[1]} were not paired.",
+            'strip and rstrip take single letters off: "man.png".rstrip(".png") is "ma". '
+            "os.path.splitext takes the suffix.",
+        )
     if missing[1].endswith(".jpeg"):
         return Hint(
             f"{missing[0]} and {missing[1]} were not paired.",
@@ -394,9 +521,14 @@ def _halves(result: Any, names: Sequence[str]) -> tuple[list[str], list[str]]:
         kinds = " and ".join(describe(part) for part in result)
         raise NotYet(
             f"Two lists were expected; you return {kinds}.",
-            "Lists keep their order, sets don't: [name for name in names if ...].",
+            "list(...) makes a list, but of a set in any order: [name for name in names if ...].",
         )
     train, test = (list(part) for part in result)
+    if len(set(train)) < len(train) or len(set(test)) < len(test):
+        raise NotYet(
+            "A name is twice in one of your lists.",
+            "Walk once through `names`; a list as a default argument keeps what came before.",
+        )
     if set(train) & set(test):
         raise NotYet(
             f"{sorted(set(train) & set(test))[0]!r} is in both parts.",
@@ -405,6 +537,11 @@ def _halves(result: Any, names: Sequence[str]) -> tuple[list[str], list[str]]:
     if not {*train, *test} <= set(names):
         raise NotYet(
             "Something in your lists is no name that came in.", "Return the names as they are."
+        )
+    if len(train) + len(test) == 1 < len(names):
+        raise NotYet(
+            "Only the first name is in your lists.",
+            "Does `return` stand inside the loop? It belongs behind it.",
         )
     if len(train) + len(test) < len(names):
         lost = sorted(set(names) - {*train, *test})[0]
@@ -447,7 +584,7 @@ def _judge_split(
             "The parts are right, and their names stand in another order.",
             "In the order given: walk through `names`, without sorting.",
         )
-    elif set(test) != right and not asked:
+    elif set(test) != right and not asked and share:
         hint = Hint(
             "place was never asked.",
             "Neither a shuffle nor Python's hash() gives the same tomorrow: compare place(...) "
@@ -456,49 +593,74 @@ def _judge_split(
     return train, test, asked, hint
 
 
+_NAMES = ["f.jpg", "b.jpg", "e.jpg", "old/a.jpg", "D.jpg", "c.jpg", "g.jpg", "h.jpg"]
+_PLACES = dict(zip(_NAMES, (0.3, 0.05, 0.68, 0.296, 0.2, 0.9, 0.36, 0.55), strict=True))
+
+
+def _below(rule: Callable[[float], bool]) -> set[str]:
+    return {name for name in _NAMES if rule(_PLACES[name])}
+
+
 def _test_split(split: Any) -> Hint | None:
-    names = ["f.jpg", "b.jpg", "e.jpg", "a.jpg", "d.jpg", "c.jpg"]
-    places = dict(zip(names, (0.3, 0.05, 0.7, 0.29, 0.2, 0.9), strict=True))
-    for share, right in (
-        (0.3, {"b.jpg", "a.jpg", "d.jpg"}),
-        (0.65, {"f.jpg", "b.jpg", "a.jpg", "d.jpg"}),
-    ):
-        train, test, asked, hint = _judge_split(split, names, places, share, right)
+    shares, found, asked = (0.3, 0.65, 0.6, 0.0), [], []
+    for share in shares:
+        right = _below(lambda place, share=share: place < share)
+        _, test, more, hint = _judge_split(split, _NAMES, _PLACES, share, right)
         if hint is not None:
             return hint
-        if set(test) == right:
-            continue
-        if set(test) == {name for name in names if places[name] <= share}:
-            return Hint(
-                "A name whose place is just the share went to test.",
-                "Test is where place(name) < share; at share itself train begins.",
-            )
-        if set(test) == {n for n in names if places[n] > 1 - share} or set(test) == {
-            n for n in names if places[n] >= 1 - share
-        }:
-            return Hint(
-                "You took the largest places for test.", "Test is where place(name) < share."
-            )
-        by_place = sorted(names, key=places.__getitem__)
-        if set(test) in ({*by_place[: int(share * 6)]}, {*by_place[: round(share * 6)]}):
+        found.append(set(test))
+        asked += more
+
+    def fits(rule: Callable[[float, float], bool]) -> bool:
+        return found == [_below(lambda place, s=share: rule(place, s)) for share in shares]
+
+    if fits(lambda place, share: place < share):
+        return None
+    if fits(lambda place, share: place <= share):
+        return Hint(
+            "A name whose place is just the share went to test.",
+            "Test is where place(name) < share; at share itself train begins.",
+        )
+    if fits(lambda place, share: place > 1 - share) or fits(lambda p, share: p >= 1 - share):
+        return Hint("You took the largest places for test.", "Test is where place(name) < share.")
+    by_place = sorted(_NAMES, key=_PLACES.__getitem__)
+    for whole in (int, round):
+        if found == [{*by_place[: whole(share * len(_NAMES))]} for share in shares]:
             return Hint(
                 "You sort by place and cut off a fixed number.",
                 "Then one more photo moves another one across the border. Compare each place with "
                 "share, whatever the others are.",
             )
-        if not set(asked) & set(names):
-            return Hint(
-                f"place was asked for {asked[0]!r}, which is no name that came in.",
-                "Ask for the name as it is: place(name).",
-            )
+    if not set(asked) & set(_NAMES):
         return Hint(
-            f"With share={share}, test should hold {sorted(right)}; yours holds {sorted(test)}.",
-            "A name is in test where place(name) < share.",
+            f"place was asked for {asked[0]!r}, which is no name that came in.",
+            "Ask for the name as it is: place(name).",
         )
-    return None
+    if found[0] == found[1] == found[2]:
+        return Hint(
+            f"With share={shares[0]} and with share={shares[1]} the same names are in test.",
+            "The share comes in as an argument: use it, not a number of your own.",
+        )
+    rights = [_below(lambda place, s=share: place < s) for share in shares]
+    number = next(
+        i for i, (one, right) in enumerate(zip(found, rights, strict=True)) if one != right
+    )
+    right = sorted(_below(lambda place: place < shares[number]))
+    return Hint(
+        f"With share={shares[number]}, test should hold {right}; yours holds "
+        f"{sorted(found[number])}.",
+        f"A name is in test where place(name) < share. The places are {_PLACES}.",
+    )
 
 
-_SERIES = {"old_harbor": 0.1, "bee": 0.8, "old_mill": 0.6, "cat.jpg": 0.2, "deep/sea": 0.15}
+_SERIES = {
+    "old_harbor": 0.1,
+    "old_harbor2": 0.7,
+    "bee": 0.8,
+    "old_mill": 0.3,
+    "cat.jpg": 0.2,
+    "deep/sea": 0.15,
+}
 _FRAMES = [
     "old_harbor_001.jpg",
     "bee_001.jpg",
@@ -507,35 +669,66 @@ _FRAMES = [
     "cat.jpg",
     "old_harbor_002.jpg",
     "deep/sea_1.png",
-    "bee_010.jpg",
+    "bee_left.jpg",
     "deep/sea_2.png",
+    "old_harbor2_001.jpg",
 ]
 
 
+def _series(name: str) -> str:
+    return name.rpartition("_")[0] or name
+
+
 def _test_split_series(split_series: Any) -> Hint | None:
+    for share in (0.3, 0.12):
+        hint = _judge_series(split_series, share)
+        if hint is not None:
+            return hint
+    return None
+
+
+def _judge_series(split_series: Any, share: float) -> Hint | None:
     # Frames, shorter and longer beginnings of names lie elsewhere than the series itself.
-    places = {name: 0.05 if name.startswith("bee") else 0.95 for name in _FRAMES}
+    places = {name: 0.05 if name in ("bee_001.jpg", "bee_left.jpg") else 0.95 for name in _FRAMES}
     places |= {"old": 0.9, "deep": 0.9, "sea": 0.9, "": 0.4, **_SERIES}
-    right = {name for name in _FRAMES if name.startswith(("old_harbor", "deep", "cat"))}
-    train, test, asked, hint = _judge_split(split_series, _FRAMES, places, 0.3, right)
+    right = {name for name in _FRAMES if _SERIES[_series(name)] < share}
+    train, test, asked, hint = _judge_split(split_series, _FRAMES, places, share, right)
     if hint is not None:
         return hint
     if set(test) == right:
         return None
+    if "old_harbor_001.jpg" in asked:
+        alone = {name for name in _FRAMES if places[name] < share}
+        return Hint(
+            "You ask place for whole names"
+            + (": this is the split of the exercise before." if set(test) == alone else "."),
+            'Ask once for a series, by its own name: name.rpartition("_")[0].',
+        )
     torn = {
         series
         for series in _SERIES
-        if len({n in test for n in _FRAMES if n.startswith(series)}) > 1
+        if len({name in test for name in _FRAMES if _series(name) == series}) > 1
     }
     if torn:
         return Hint(
             f"The series {sorted(torn)[0]!r} is torn: it has frames in both parts.",
             "Decide once for a series: ask place for what its names have in common.",
         )
-    if set(_FRAMES) - {"cat.jpg"} <= set(asked) or {"old_harbor_001.jpg"} & set(asked):
+    if set(test) == {name for name in _FRAMES if _SERIES[_series(name)] <= share}:
         return Hint(
-            "You ask place for whole names: this is the split of the exercise before.",
-            'Ask for the series: name.rpartition("_")[0].',
+            "A series whose place is just the share went to test.",
+            "Test is where place(series) < share; at share itself train begins.",
+        )
+    if set(test) == {n for n in _FRAMES if n.startswith(("old_harbor", "deep", "cat"))}:
+        return Hint(
+            '"old_harbor2_001.jpg" went with "old_harbor", and is a series of its own.',
+            "Compare whole series: ==, or ask place for it; not startswith.",
+        )
+    if cut := {name[:-1] for name in _FRAMES} & set(asked):
+        return Hint(
+            f"You asked place for {sorted(cut)[0]!r}: a letter is missing.",
+            'rfind and find give -1 where there is no "_", and name[:-1] drops the last letter. '
+            'A name without "_" is a series of its own.',
         )
     if "" in asked:
         return Hint(
@@ -593,11 +786,18 @@ def _test_mean_chroma(mean_chroma: Any) -> Hint | None:
     flowers = torch.zeros(3, 4, 4, dtype=torch.uint8)
     flowers[0, :2], flowers[1, 2:] = 180, 120  # red above, green below
     gray = torch.full((3, 5, 5), 90, dtype=torch.uint8)
-    for picture, name in ((noisy, "noise"), (flowers, "red and green"), (gray, "gray")):
+    large = torch.randint(0, 256, (3, 50, 70), dtype=torch.uint8)
+    large[:, :, :30] //= 8  # the left is dark
+    shadow = flowers.clone()
+    shadow[1] = 0  # red above, black below
+    pictures = (noisy, "noise"), (flowers, "red and green"), (gray, "gray")
+    for picture, name in (*pictures, (large, "noise, dark at the left"), (shadow, "red and black")):
         number = want_number(call(mean_chroma, picture, pure=True), "the mean chroma")
         lab = rgb_to_lab(picture)
         L, a, b = lab
         each = (a**2 + b**2).sqrt()
+        if picture is gray and number < 0.01:
+            continue  # nearly nothing, in which most mistakes agree
         _, ab = normalize_lab(lab[None])
         level = picture.float()
         mistakes = (
@@ -658,7 +858,7 @@ def _test_mean_chroma(mean_chroma: Any) -> Hint | None:
             f"For a picture of {name} it should be {each.mean():.2f}; yours is {number:.2f}.",
             "L, a, b = rgb_to_lab(picture); then the root for each pixel; then the mean.",
         )
-        hint = match(number, each.mean(), mistakes, otherwise, tolerance=2e-3)
+        hint = match(number, each.mean(), mistakes, otherwise, tolerance=6e-3)
         if hint is not None:
             return hint
     return None
@@ -676,9 +876,12 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
     falling = Image.fromarray(np.broadcast_to(slope[::-1], (30, 40)).copy()).convert("RGB")
     flat = Image.new("RGB", (30, 20), (120, 60, 30))
     faint = Image.fromarray(rng.integers(100, 108, (34, 46, 3), dtype=np.uint8))
+    upright = Image.fromarray(rng.integers(90, 106, (520, 300, 3), dtype=np.uint8))
+    gray = rough.convert("L")
     pictures = ((rough, "noise"), (faint, "faint noise"), (falling, "a slope"), (flat, "one color"))
+    pictures += ((upright, "noise, upright"), (gray, "a gray file"))
     for image, name in pictures:
-        result = call(difference_hash, image)
+        result = call(difference_hash, image.copy())
         lanczos = Image.Resampling.LANCZOS
         pixels = np.asarray(image.convert("L").resize((9, 8), lanczos)).astype(int)
         right = pixels[:, 1:] > pixels[:, :-1]
@@ -711,8 +914,8 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
                 (raw[:, 1:] - raw[:, :-1]) > 0,
                 Hint(
                     "True stands wherever two neighbors differ.",
-                    "The difference of two bytes has no sign: 3 - 5 is 254. Compare, don't "
-                    "subtract.",
+                    "Only where the right one is brighter: >. (If you subtract: the difference of "
+                    "two bytes has no sign, 3 - 5 is 254.)",
                 ),
             ),
             (
@@ -737,7 +940,13 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
                 right[:, ::-1],
                 Hint("The columns run backward.", "Leave the picture as it is; don't mirror it."),
             ),
-            (right.T, Hint("Rows and columns are swapped.", "Leave out the transpose.")),
+            (
+                right.T,
+                Hint(
+                    "Rows and columns are swapped.",
+                    "Axis 0 runs down, axis 1 to the right; result[y, x] compares with [y, x + 1].",
+                ),
+            ),
         )
         for other in ("NEAREST", "BILINEAR", "BICUBIC", "BOX", "HAMMING"):
             kind = Image.Resampling[other]
@@ -748,6 +957,13 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
                 "image.resize((9, 8), Image.Resampling.LANCZOS).",
             )
             mistakes += ((small[:, 1:] > small[:, :-1], hint),)
+        plain = Image.fromarray(np.asarray(image.convert("RGB")).mean(2).astype(np.uint8))
+        plain = np.asarray(plain.resize((9, 8), lanczos)).astype(int)
+        hint = Hint(
+            "Your gray is the plain mean of R, G and B.",
+            'Green counts more to the eye than blue; convert("L") knows by how much.',
+        )
+        mistakes += ((plain[:, 1:] > plain[:, :-1], hint),)
         colored = np.asarray(image.resize((9, 8), lanczos).convert("L")).astype(int)
         hint = Hint(
             "You reduced first and took the gray afterward.",
@@ -774,8 +990,8 @@ EXERCISES = (
         "a picture as a tensor",
         1,
         5,
-        'image.convert("RGB") gives three channels whatever came in. Then np.array, '
-        "torch.from_numpy, and the axes in torch's order.",
+        "See to it that there are three channels, whatever came in. Then print the shape of "
+        "np.array(image), and compare it with the shape asked for.",
         _test_to_tensor,
         "Any photo, one form: bytes, channels first.",
     ),
@@ -783,7 +999,7 @@ EXERCISES = (
         "2.2",
         "a square that its seed decides",
         2,
-        10,
+        15,
         "Make a generator of your own: own = random.Random(seed). Draw top, left and whether to "
         "mirror from it.",
         _test_random_square,
@@ -793,9 +1009,9 @@ EXERCISES = (
         "2.3",
         "pairs by name",
         1,
-        5,
-        "Build a dictionary: the name without its suffix -> the gray name. Then look each color "
-        "name up in it.",
+        10,
+        "How would you look up the gray name that belongs to one color name? What do the two have "
+        "in common?",
         _test_pair_up,
         "Whatever the order of the listings, and whoever is missing.",
     ),
@@ -804,7 +1020,7 @@ EXERCISES = (
         "a split that never moves",
         1,
         5,
-        "A name is in test where place(name) < share. Two list comprehensions will do.",
+        "Ask place for each name, and compare with share. Nothing is shuffled or counted.",
         _test_split,
         "Add photos, take some away: no other one changes sides.",
     ),
@@ -813,8 +1029,7 @@ EXERCISES = (
         "a split that keeps series together",
         2,
         5,
-        'Find what the frames of a series have in common: name.rpartition("_")[0]. Ask place for '
-        "that.",
+        "What do the names of one series have in common? Ask place for that.",
         _test_split_series,
         "A test photo's neighbors are test photos too.",
     ),
@@ -822,8 +1037,8 @@ EXERCISES = (
         "2.6",
         "how colorful is it?",
         2,
-        10,
-        "L, a, b = rgb_to_lab(picture). The chroma of a pixel is sqrt(a² + b²).",
+        5,
+        "Take a and b from rgb_to_lab(picture). How far from gray is each pixel?",
         _test_mean_chroma,
         "Gray by what the eye sees, not by how the file is stored.",
     ),
@@ -832,8 +1047,8 @@ EXERCISES = (
         "a difference hash",
         2,
         10,
-        'image.convert("L"), reduced to 9 columns and 8 rows, is all that you need of the photo.',
+        "Print the 9 × 8 gray pixels of one photo first. Which of them is compared with which?",
         _test_difference_hash,
-        "64 bits that survive saving, shrinking and brightening.",
+        "64 bits, most of which survive saving, shrinking and brightening.",
     ),
 )

@@ -4,7 +4,7 @@ from colorlab.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "A colleague turns the hue of each training photo by a random angle, for more variety. "
+        "A colleague turns the colors of each training photo in the ab plane, by a random angle. "
         "What does the colorizer learn?",
         (
             Option(
@@ -75,11 +75,14 @@ QUIZ = (
                 "Even a program that only remembers would do well. Split by video.",
                 True,
             ),
-            Option("Videos have too few colors.", "Perhaps; the score would not show it."),
+            Option(
+                "Fifty videos are too few for a test.",
+                "Then the score would be uncertain, upward and downward. This one is too good.",
+            ),
         ),
     ),
     Question(
-        "Which of these finds a gray photo that was saved as a color JPEG?",
+        "Which of these finds the scan of a black-and-white photo, saved as a color JPEG?",
         (
             Option(
                 'image.mode == "L"',
@@ -87,7 +90,7 @@ QUIZ = (
             ),
             Option(
                 "All pixels have R = G = B.",
-                "JPEG changes them by a level here and there, and one such pixel says no.",
+                "A scanner gives each channel a little noise of its own; one such pixel says no.",
             ),
             Option(
                 "The mean chroma is below a threshold.",

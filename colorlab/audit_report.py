@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorlab.exclusions import FILE_NAME, ExcludeList, merged, quoted, read_list, write_list
+from colorlab.exclusions import (
+    AUDITED,
+    FILE_NAME,
+    ExcludeList,
+    merged,
+    quoted,
+    read_list,
+    write_list,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,7 +35,7 @@ KINDS = {
 }
 HEADER = [
     "# Photos that PhotoFolder leaves out: a name, a tab, the reason.",
-    "# Lines that colorlab's audit wrote are renewed by it; lines of your own stay.",
+    "# The audit renews the lines whose reason begins with 'audit:'; lines of your own stay.",
 ]
 
 _NAMES_SHOWN = 3
@@ -48,7 +56,7 @@ class Finding:
     def reason(self) -> str:
         """As it stands in the list of photos to leave out."""
         other = "" if self.other is None else f" from {quoted(self.other)}"
-        return f"{self.kind}: {self.detail}{other}"
+        return f"{AUDITED}{self.kind}, {self.detail}{other}"
 
 
 @dataclass(frozen=True)
@@ -218,7 +226,7 @@ class Audit:
             if not reasons[part.label] and not os.path.lexists(target) and len(self.parts) > 1:
                 continue
             looked_at = map(part.own, self.names[part.start : part.stop])
-            new = merged(old, reasons[part.label], looked_at, KINDS)
+            new = merged(old, reasons[part.label], looked_at)
             new.comments = [*HEADER, *(c for c in old.comments if c not in HEADER)]
             written.append(write_list(target, new))
         return written if len(self.parts) > 1 else written[0]

@@ -2,7 +2,7 @@
 
     # a comment
     cat.jpg
-    pets/dog.jpg<TAB>gray: mean chroma 1.2
+    pets/dog.jpg<TAB>audit: gray, mean chroma 1.2
     "odd\\tname.jpg"<TAB>a name with a tab, written as a string of JSON
 
 UTF-8, one photo a line: its name relative to the folder in which the list lies, with "/", and after
@@ -23,6 +23,7 @@ from colorlab.atomic import write_whole
 from colorlab.photo_files import canonical
 
 FILE_NAME = "exclude.txt"
+AUDITED = "audit: "
 _NAMED_IN_WARNING = 5
 
 
@@ -109,19 +110,17 @@ def excluded(
     return found
 
 
-def merged(
-    old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str], kinds: Iterable[str]
-) -> ExcludeList:
+def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:
     """`old` with the findings of a new audit; nothing that a person wrote is lost.
 
-    A line of `old` goes only if its photo was `looked_at` again and its reason begins with one of
-    the audit's `kinds`, as in "gray: mean chroma 1.2".
+    A line of `old` goes only if its photo was `looked_at` again and its reason begins with
+    `AUDITED`, as all that the audit writes do.
     """
-    kinds, looked_at = set(kinds), set(looked_at)
+    looked_at = set(looked_at)
     kept = {
         name: reason
         for name, reason in old.entries.items()
-        if name not in looked_at or reason.partition(":")[0] not in kinds
+        if name not in looked_at or not reason.startswith(AUDITED)
     }
     return ExcludeList({**new, **kept}, old.comments)
 

@@ -215,7 +215,7 @@ def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
         photos = PhotoFolder(spoiled, size=16)
     assert photos.names == sorted(path.name for path in good[:4])
     assert set(photos.excluded) == set().union(*EXPECTED.values())
-    assert photos.excluded["zz copy.jpg"].startswith("duplicate: ")
+    assert photos.excluded["zz copy.jpg"].startswith("audit: duplicate, ")
     loader = photo_loader(photos, 4, generator=torch.Generator())
     assert [tuple(batch.shape) for batch in loader] == [(4, 3, 16, 16)]
     again = audit(spoiled, processes=0)
@@ -282,7 +282,7 @@ def test_the_command_prints_writes_and_tells_by_its_status(spoiled, tmp_path, ca
     assert main(words[:4]) == 0
     assert "6 more are left out" in capsys.readouterr().out
     assert main([*words[:4], "--all", "--exclude", str(tmp_path / "list.txt")]) == 1
-    assert "gray.jpg\tgray: mean chroma 0.0\n" in (tmp_path / "list.txt").read_text()
+    assert "gray.jpg\taudit: gray, mean chroma 0.0\n" in (tmp_path / "list.txt").read_text()
     assert len(PhotoFolder(spoiled, exclude=tmp_path / "list.txt")) == 4
 
 

@@ -117,8 +117,8 @@ def test_the_list_says_why_and_keeps_one_of_a_pair(tmp_path) -> None:
     path = report.exclude(kinds=["corrupt", "duplicate"])
     assert path == tmp_path / "exclude.txt"
     assert read_list(path).entries == {
-        "4.png": "corrupt: not a picture",
-        "2.png": "duplicate: 4 of 64 bits differ from 1.png",
+        "4.png": "audit: corrupt, not a picture",
+        "2.png": "audit: duplicate, 4 of 64 bits differ from 1.png",
     }
     other = report.exclude(tmp_path / "other.txt", kinds="gray")
     assert list(read_list(other).entries) == ["0.png", "1.png", "2.png"]
@@ -129,13 +129,13 @@ def test_the_list_says_why_and_keeps_one_of_a_pair(tmp_path) -> None:
 
 def test_a_list_by_hand_survives(tmp_path) -> None:
     path = tmp_path / "exclude.txt"
-    path.write_text("# why I did it\n3.png\tmy uncle\n0.png\tugly\n1.png\ttiny: 3 x 3\n")
+    path.write_text("# why I did it\n3.png\tmy uncle\n0.png\tgray: I say\n1.png\taudit: tiny, 3 x 3\n")
     made(tmp_path, FINDINGS[:2]).exclude()
     found = read_list(path)
     assert found.entries == {
-        "4.png": "corrupt: not a picture",
+        "4.png": "audit: corrupt, not a picture",
         "3.png": "my uncle",
-        "0.png": "ugly",
+        "0.png": "gray: I say",
     }
     assert "# why I did it" in found.comments
     made(tmp_path, FINDINGS[:2]).exclude()
@@ -156,7 +156,7 @@ def test_splits_have_a_list_each_where_there_is_something_to_leave_out(tmp_path)
         Part("test", tmp_path / "test", True, 3, 5),
     ]
     assert report.exclude() == [tmp_path / "train/exclude.txt"]
-    reason = "leak: 0 of 64 bits differ from test/3.png"
+    reason = "audit: leak, 0 of 64 bits differ from test/3.png"
     assert read_list(tmp_path / "train/exclude.txt").entries == {"0.png": reason}
     with pytest.raises(ValueError, match="2 folders.*Leave the path out"):
         report.exclude(tmp_path / "one.txt")

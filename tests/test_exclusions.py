@@ -121,17 +121,22 @@ def test_accents_may_be_spelled_either_way(tmp_path) -> None:
 
 def test_merging_renews_the_audits_own_lines_alone() -> None:
     old = ExcludeList(
-        {"mine.jpg": "ugly", "bare.jpg": "", "was.jpg": "gray: 3", "not looked at.jpg": "gray: 2"},
+        {
+            "mine.jpg": "gray: ugly, I say",
+            "bare.jpg": "",
+            "was.jpg": "audit: gray, 3",
+            "not looked at.jpg": "audit: gray, 2",
+        },
         ["# a comment"],
     )
     new = {"now.jpg": "tiny: 1", "mine.jpg": "gray: 1"}
     looked_at = ["mine.jpg", "bare.jpg", "was.jpg", "now.jpg"]
-    both = merged(old, new, looked_at, ["gray", "tiny"])
+    both = merged(old, new, looked_at)
     assert both.entries == {
         "now.jpg": "tiny: 1",
-        "mine.jpg": "ugly",
+        "mine.jpg": "gray: ugly, I say",
         "bare.jpg": "",
-        "not looked at.jpg": "gray: 2",
+        "not looked at.jpg": "audit: gray, 2",
     }
     assert both.comments == ["# a comment"]
 

@@ -129,7 +129,9 @@ def test_the_list_says_why_and_keeps_one_of_a_pair(tmp_path) -> None:
 
 def test_a_list_by_hand_survives(tmp_path) -> None:
     path = tmp_path / "exclude.txt"
-    path.write_text("# why I did it\n3.png\tmy uncle\n0.png\tgray: I say\n1.png\taudit: tiny, 3 x 3\n")
+    path.write_text(
+        "# why I did it\n3.png\tmy uncle\n0.png\tgray: I say\n1.png\taudit: tiny, 3 x 3\n"
+    )
     made(tmp_path, FINDINGS[:2]).exclude()
     found = read_list(path)
     assert found.entries == {

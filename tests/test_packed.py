@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tarfile
 import textwrap
 import time
 from pathlib import Path
@@ -82,6 +83,34 @@ def test_every_photo_is_the_folders_bit_for_bit(folder: Path, target: Path) -> N
             assert torch.equal(a[i, 7 * i], b[i, 7 * i])
     with pytest.raises(IndexError):
         ours[len(theirs)]
+
+
+def test_photos_that_are_decoded_reduced_are_the_folders_too(tmp_path: Path) -> None:
+    plain = PhotoFolder(PHOTO.parent, size=24, augment=True, scale=(1.0, 1.25))  # 256 px and more
+    stored = PackedPhotos(
+        pack(PHOTO.parent, tmp_path / "p"), size=24, augment=True, scale=(1, 1.25)
+    )
+    assert stored.names == plain.names and len(plain) > packed._AT_ONCE
+    assert all(torch.equal(stored[i, i], plain[i, i]) for i in range(len(plain)))
+
+
+@pytest.mark.parametrize("count", [packed._AT_ONCE, packed._AT_ONCE + 1])
+def test_none_is_forgotten_at_the_end_of_a_lot(tmp_path: Path, count: int) -> None:
+    for number in range(count):
+        save(tmp_path / f"all/{number:02d}.png", noise(4, 5, number))
+    stored = PackedPhotos(pack(tmp_path / "all", tmp_path / "p"))
+    assert len(stored) == count
+    assert np.array_equal(stored[count - 1].movedim(0, -1).numpy(), noise(4, 5, count - 1))
+
+
+def test_a_photo_that_is_small_enough_keeps_its_bytes_and_its_name(tmp_path: Path) -> None:
+    just = save(tmp_path / "all/just.jpeg", smooth(32, 40), quality=60)
+    save(tmp_path / "all/larger.jpeg", smooth(64, 80), quality=60)
+    target = pack(tmp_path / "all", tmp_path / "p", size=32)
+    with tarfile.open(PackedPhotos(target).shards[0]) as tar:
+        assert tar.getnames() == ["just.jpeg", "larger.jpeg"]
+        assert tar.extractfile("just.jpeg").read() == just.read_bytes()
+    assert PackedPhotos(target)[1].shape == (3, 32, 40)
 
 
 def test_split_deals_as_the_folder_does(folder: Path, target: Path) -> None:

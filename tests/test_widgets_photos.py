@@ -92,6 +92,37 @@ class TestAugmentPanel:
             assert panel.words.startswith(f"{count} of 4 squares")
         assert len(seen) == 4
 
+    @pytest.mark.parametrize("number", range(photos.COUNT))
+    def test_a_frame_has_the_color_and_the_place_of_its_square(self, monkeypatch, number):
+        color = photos.FRAMES[number]
+        rgb = tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+        panel = AugmentPanel({"a": plain(300, 200)})
+        for row in (0, photos.CUT + 12):  # the borders of its two squares
+            x = photos.ROOM[0] + 8 + number * (photos.CUT + 10) + 1
+            assert tuple(panel.picture()[row + 1, x]) == rgb
+        monkeypatch.setattr(photos, "COUNT", 1)
+        monkeypatch.setattr(photos, "FRAMES", (color,))
+        for seed in (1, 2, 5):
+            panel.set(seed=seed, scale=1.7)
+            cut = photos.Cut(photos.CUT, augment=True, scale=(1.0, 1.7))
+            working = cut.picture(panel.photos["a"], (0, 0, *panel.photos["a"].size))
+            left, top, right, bottom, _ = photos._place(cut, working, 1000 * seed)
+            shown = photos.ROOM[0], photos.ROOM[0] * working.shape[0] / working.shape[1]
+            rows, columns = np.nonzero((panel.picture()[:, : photos.ROOM[0]] == rgb).all(2))
+            found = columns.min(), columns.max(), rows.min(), rows.max()
+            wanted = left * shown[0], right * shown[0], top * shown[1], bottom * shown[1]
+            assert np.abs(np.subtract(found, wanted)).max() < 4
+
+    def test_words_give_the_distance_and_the_chroma(self):
+        panel = AugmentPanel({"a": Image.new("RGB", (80, 60), (200, 60, 60))})
+        lab = rgb_to_lab(torch.tensor([200, 60, 60], dtype=torch.uint8).reshape(3, 1, 1))
+        chroma = float(lab[1:].norm())
+        for hue, times in ((60, 1.0), (-60, 1.0), (180, 2.0)):
+            panel.set(hue=hue)
+            assert f"Turned by {abs(hue)}°" in panel.words
+            assert f"is {times * chroma:.0f} Lab units away" in panel.words
+            assert f"(whose chroma is {chroma:.0f})" in panel.words
+
     @pytest.mark.parametrize("size", [(30, 20), (3000, 40), (40, 900), (3000, 1), (1, 1)])
     def test_any_photo(self, size):
         panel = AugmentPanel({"a": Image.new("RGB", size, "teal")})
@@ -134,6 +165,30 @@ class TestChromaSheet:
         assert panel.words == "21 of 50 photos (42.0%) have a mean chroma below 20.5."
         panel.set(threshold=3.0)
         assert shown(panel) == [[0, 1, 2], list(range(3, 19))]
+
+    def test_labels_are_the_photos_own(self):
+        """A number is drawn alike wherever its photo stands in the sheet."""
+        values = np.random.default_rng(1).permutation(np.arange(30.0))
+        images = [Image.new("RGB", (40, 30), "teal")] * 30
+        panel = ChromaSheet(images, values)
+        assert panel.values == {"threshold": 4.0}
+        panel.set(threshold=20.0)
+        step, label = photos.THUMB + 4, np.s_[:18, :40]
+        for slot, number in enumerate(range(4, 20)):
+            y, x = 24 + slot // photos.PER_ROW * step, slot % photos.PER_ROW * step
+            alone = ChromaSheet(images[:1], [float(number)])
+            alone.set(threshold=30.0)
+            shown, wanted = panel.picture()[y:, x:], alone.picture()[24:]
+            assert (shown[label] == wanted[label]).all()
+            other = ChromaSheet(images[:1], [float(number) + 1])
+            other.set(threshold=30.0)
+            assert (shown[label] != other.picture()[24:][label]).any()
+
+    def test_what_is_left_out_stands_above(self):
+        panel = ChromaSheet(flats(9), np.arange(9.0))
+        half = len(panel.picture()) // 2
+        assert (panel.picture()[:half] == panel._band("left out", range(0, 4))).all()
+        assert (panel.picture()[half:] == panel._band("kept", range(4, 9))).all()
 
     def test_all_and_none(self):
         panel = ChromaSheet(flats(3), [5.0, 6.0, 7.0])

@@ -153,7 +153,8 @@ def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: in
 
 def _rank(seed: int) -> Any:
     def rank(key: str) -> bytes:
-        return blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+        spelled = f"{seed}:{key}".encode(errors="surrogateescape")  # a name need not be UTF-8
+        return blake2b(spelled, digest_size=8).digest()
 
     return rank
 

@@ -17,6 +17,9 @@ from PIL import Image
 
 from colorlab.__main__ import main
 from colorlab.arrays import LabArrays, write_lab_arrays
+from colorlab.feed import fingerprint
+from colorlab.packed import PackedPhotos
+from colorlab.photos import PhotoFolder
 from colorlab.presets import RECIPES
 from colorlab.recipes import GeneratorConfig, Recipe, Stage
 from colorlab.training import Run
@@ -328,6 +331,27 @@ def test_a_stopped_run_goes_on_where_it_was(here, capsys):
     # Another recipe is another run.
     assert main([*command, "-o", "run", "--resume", "--batch-size", "4"]) == 2
     assert "stages[0].batch_size: 2 → 4" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf_8_is_trained_on_saved_and_resumed(here, capsys):
+    for number in range(3):
+        photo(f"data/{number}.png", seed=number)
+    try:
+        Path("data/0.png").rename(os.fsdecode(b"data/caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    command = ["train", "--recipe", "tiny", "--data", "data", "--validation", "data", "-o", "run"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    command += ["--checkpoint-every", "1"]
+    assert main(command) == 0
+    assert Path("run/checkpoints/step-00000004.ckpt").exists()
+    Path("run/checkpoints/step-00000004.ckpt").unlink()
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    assert "the photos were" not in capsys.readouterr().err
+    assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 4
+    assert main(["pack", "data", "-o", "packed"]) == 0
+    assert fingerprint(PackedPhotos("packed")) == fingerprint(PhotoFolder("data"))
 
 
 def test_pairs_and_arrays_are_trained_on(here, capsys):

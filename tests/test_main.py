@@ -276,6 +276,7 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         ({"--data": "held/a.png"}, ["is a file"]),
         ({"--validation": "void"}, ["No photo in void"]),
         ({"-o": "notes"}, ["notes is a file"]),
+        ({"-o": "/dev/fd"}, ["output can't be written to /dev/fd", "name another folder"]),
         ({"--device": "banana"}, ["device 'banana'"]),
         ({"--from": "absent"}, ["no weights file absent"]),
         ({"--from": "held/a.png"}, ["a.png is not a whole safetensors file"]),

@@ -354,14 +354,18 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    import warnings
+
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import diversity, evaluate
-    from colorlab.photo_files import list_photos
+    from colorlab.photos import PhotoFolder
 
     if options.folder:
-        folder = Path(options.folder)
-        paths = [folder / name for name in list_photos(folder)]
+        with warnings.catch_warnings(record=True) as told:
+            paths = list(PhotoFolder(options.folder).paths)
+        for warning in told:
+            print(f"colorlab: {warning.message}", file=sys.stderr)
     else:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, _device(options.device))

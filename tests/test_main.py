@@ -401,6 +401,16 @@ def test_evaluate_prints_the_scores_and_draws_the_grid(here, weights, capsys):
     assert Image.open("pictures/grid.png").width > 500
 
 
+def test_evaluate_leaves_out_what_a_list_names(here, weights, capsys):
+    for number in range(3):
+        photo(f"photos/{number}.png", seed=number)
+    Path("photos/exclude.txt").write_text("1.png\tgray\n")
+    assert main(["evaluate", "photos", "--weights", weights, "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["photos", "2"]
+    assert "colorlab: 1 photo(s) left out, as exclude.txt says" in err
+
+
 def test_evaluate_on_nothing(here, capsys):
     assert main(["evaluate", "absent"]) == 2
     assert "no folder absent" in capsys.readouterr().err

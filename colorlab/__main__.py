@@ -262,6 +262,7 @@ def _train(options: argparse.Namespace) -> int:
     from colorlab import launch, recipes
     from colorlab.epochs import ask_in_terminal
     from colorlab.listeners import TensorBoard
+    from colorlab.own_photos import audit_named, folders_of
     from colorlab.training import Run
 
     recipe = recipes.get(options.recipe)
@@ -275,24 +276,25 @@ def _train(options: argparse.Namespace) -> int:
         recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
     elif options.steps is not None:
         recipe = recipe.with_steps(options.steps)
-    run = Run(
-        recipe,
-        photos,
-        validation=validation,
-        output=options.output or Path("runs") / recipe.name,
-        resume=options.resume,
-        start=options.start,
-        device=_device(options.device),
-        compile=options.compile,
-        threads=options.threads,
-        sample_every=options.sample_every,
-        checkpoint_every=options.checkpoint_every,
-        keep=options.keep,
-        mirror=options.mirror,
-        listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
-        ask=ask_in_terminal,
-    )
-    run.train()
+    with audit_named(folders_of(photos, validation)):
+        run = Run(
+            recipe,
+            photos,
+            validation=validation,
+            output=options.output or Path("runs") / recipe.name,
+            resume=options.resume,
+            start=options.start,
+            device=_device(options.device),
+            compile=options.compile,
+            threads=options.threads,
+            sample_every=options.sample_every,
+            checkpoint_every=options.checkpoint_every,
+            keep=options.keep,
+            mirror=options.mirror,
+            listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
+            ask=ask_in_terminal,
+        )
+        run.train()
     launch.leave()
     if run.is_main and run.step == recipe.steps and run.state == "stopped":
         raise OSError(

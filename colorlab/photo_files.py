@@ -243,10 +243,7 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
         return "this is a HEIC, AVIF or video file, which is not read here. Save it as JPEG or PNG."
     if isinstance(error, Image.UnidentifiedImageError):
         return f"not a picture that can be read here ({', '.join(FORMATS)}), damaged or cut off."
-    return (
-        f"corrupt or truncated ({type(error).__name__}: {error}). "
-        'Fetch it again or remove it; PhotoFolder(..., bad="skip") leaves such files out.'
-    )
+    return f"corrupt or truncated ({type(error).__name__}: {error}). Fetch it again or remove it."
 
 
 def list_photos(folder: Path) -> list[str]:

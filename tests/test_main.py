@@ -303,6 +303,22 @@ def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here,
     assert main([*command, "--validation", "held", "-o", "run", "--device", "cpu"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("colorlab: data/cut.jpg: corrupt or truncated")
+    assert "`colorlab audit data --exclude`" in line and "PhotoFolder" not in line
+
+
+def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(here, capsys):
+    for number in range(3):
+        photo(f"data/{number}.png", seed=number)
+    Path("data/link.png").symlink_to("nowhere.png")
+    command = ["train", "--recipe", "tiny", "--data", "data/", "--validation", "data", "-o", "run"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    assert main(command) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("colorlab: data/link.png: there is no such file")
+    assert "`colorlab audit data --exclude` lists them" in line
+    assert main(["audit", "data", "--exclude", "--tiny", "1"]) == 1
+    with pytest.warns(UserWarning, match="left out, as exclude.txt says"):
+        assert main(command) == 0
 
 
 def test_a_stopped_run_goes_on_where_it_was(here, capsys):

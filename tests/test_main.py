@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from colorlab.__main__ import main
-from colorlab.arrays import LabArrays, write_lab_arrays
+from colorlab.arrays import write_lab_arrays
 from colorlab.feed import fingerprint
 from colorlab.packed import PackedPhotos
 from colorlab.photos import PhotoFolder
@@ -385,15 +385,11 @@ def test_pairs_and_arrays_are_trained_on(here, capsys):
     )
 
     write_lab_arrays("arrays", (Image.open(f"color/{i}.png") for i in range(12)), side=32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            LabArrays.__init__, "__kwdefaults__", {**LabArrays.__init__.__kwdefaults__, "train": 8}
-        )
-        arrays = ["--recipe", "ab-npy", "--arrays", "arrays", "--epochs", "2"]
-        assert main([*command, *arrays, "-o", "arrays-run"]) == 0
+    arrays = ["--recipe", "ab-npy", "--arrays", "arrays", "--epochs", "2"]
+    assert main([*command, *arrays, "-o", "arrays-run"]) == 0
     out = capsys.readouterr().out
     assert out.count("no terminal to ask: saved, the learning rates stay") == 2
-    assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 8
+    assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 10
     assert main([*command, *pairs, "-o", "no", "--validation", "color"]) == 2
     assert "leave out --validation" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 done in part, 2 could not start."""
     options = _parser().parse_args(arguments)
     try:
+        _refuse_empty(options)
         return options.run(options)
     except KeyboardInterrupt:
         print("colorlab: stopped", file=sys.stderr)
@@ -172,6 +173,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
+
+
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """An empty path is the current folder to `Path`, and nobody means that by it."""
+    for name, value in vars(options).items():
+        if "" in (value if isinstance(value, list) else [value]):
+            raise ValueError(f"an empty name was given ({name}); is a shell variable unset?")
 
 
 def _device(name: str | None) -> str | None:

@@ -451,6 +451,38 @@ def test_the_keyboard_stops_a_run_quietly(here, weights, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--recipe", "tiny", "--data", ""],
+        ["train", "--recipe", "tiny", "--data", "photos", ""],
+        ["train", "--recipe", "tiny", "--pairs", "", "photos"],
+        ["train", "--recipe", "tiny", "--data", "photos", "-o", ""],
+        ["pack", "", "-o", "out"],
+        ["audit", ""],
+        ["evaluate", ""],
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(here, capsys, arguments):
+    photo("photos/a.png")
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("colorlab: an empty name was given (") and err.count("\n") == 1
+    assert files(".") == ["photos/a.png"]
+
+
+def test_folders_of_another_kind_are_told_by_name(here, capsys):
+    photo("photos/a.png")
+    write_lab_arrays("arrays", [Image.open("photos/a.png")], side=32)
+    assert main(["train", "--recipe", "ab-npy", "--data", "arrays"]) == 2
+    assert "No photo in arrays, but arrays (.npy)" in (err := capsys.readouterr().err)
+    assert "--arrays" in err
+    assert main(["pack", "photos", "-o", "packed"]) == 0
+    for words in (["audit", "packed"], ["pack", "packed", "-o", "out"], ["evaluate", "packed"]):
+        assert main(words) == 2
+        assert "packed is a packed folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], "COMMAND"),

@@ -274,7 +274,7 @@ def _train(options: argparse.Namespace) -> int:
     from colorlab import launch, recipes
     from colorlab.epochs import ask_in_terminal
     from colorlab.listeners import TensorBoard
-    from colorlab.own_photos import audit_named, folders_of
+    from colorlab.own_photos import audit_named, check_output, folders_of
     from colorlab.training import Run
 
     recipe = recipes.get(options.recipe)
@@ -288,12 +288,14 @@ def _train(options: argparse.Namespace) -> int:
         recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
     elif options.steps is not None:
         recipe = recipe.with_steps(options.steps)
-    with audit_named(folders_of(photos, validation)):
+    output = options.output or Path("runs") / recipe.name
+    check_output(output, folders := folders_of(photos, validation))
+    with audit_named(folders):
         run = Run(
             recipe,
             photos,
             validation=validation,
-            output=options.output or Path("runs") / recipe.name,
+            output=output,
             resume=options.resume,
             start=options.start,
             device=_device(options.device),
@@ -324,21 +326,20 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
     """Training photos and held-out ones: a wrong name is told before a run is begun."""
     from colorlab import sources
     from colorlab.feed import data_set
-    from colorlab.own_photos import lab_arrays
+    from colorlab.own_photos import check_splits, lab_arrays, pairs
 
     if options.arrays:
         held_out = lab_arrays(options.validation or options.arrays, "test")
         return lab_arrays(options.arrays, "train"), held_out
     if options.pairs:
-        from colorlab.pairs import PairedFolder
-
         if options.validation:
             raise ValueError("--pairs holds out a tenth of its own photos; leave out --validation")
-        parts = PairedFolder(*options.pairs).split({"train": 0.9, "val": 0.1})
+        parts = pairs(*options.pairs).split({"train": 0.9, "val": 0.1})
         return parts["train"], parts["val"]
     if options.source and options.source != ["bundled"]:
         return _sources(options)
     folder = sources.data_dir() / "photos"
+    check_splits(options.data or [])
     photos = data_set(options.data or folder / "train")
     return photos, data_set(options.validation or folder / "val")
 

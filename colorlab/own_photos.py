@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import numpy as np
+
 from colorlab.arrays import LabArrays
-from colorlab.photo_files import PhotoError
+from colorlab.audit import SPLITS
+from colorlab.pairs import PairedFolder
+from colorlab.photo_files import PhotoError, read_photo
 
 _TRAIN = 20_000
+_LOOKED_AT = 16
 
 
 def lab_arrays(folder: str | os.PathLike[str], part: str) -> LabArrays:
@@ -28,6 +34,58 @@ def folders_of(*sets: Any) -> list[Path]:
     return [
         Path(f) for some in found for f in (some if isinstance(some, (list, tuple)) else [some])
     ]
+
+
+def check_output(output: str | os.PathLike[str], folders: list[Path]) -> None:
+    """Raise ValueError where a run would write into a folder of its photos."""
+    inside = Path(output).resolve()
+    for folder in folders:
+        if folder.resolve() in (inside, *inside.parents):
+            raise ValueError(
+                f"the run's output {output} lies in the folder of photos {folder}, where its "
+                "sample pictures would be taken for photos; name a folder elsewhere with -o"
+            )
+
+
+def check_splits(folders: Sequence[str]) -> None:
+    """Say so where one folder is given that holds a training part beside others."""
+    for folder in map(Path, folders):
+        others = [part for part in SPLITS if part != "train" and (folder / part).is_dir()]
+        if others and (folder / "train").is_dir():
+            print(
+                f"colorlab: {folder} holds train beside {' and '.join(others)}, and all of it is "
+                f"learned from; to hold out: --data {quote(str(folder / 'train'))} --validation "
+                f"{quote(str(folder / others[0]))}",
+                file=sys.stderr,
+            )
+
+
+def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> PairedFolder:
+    """Gray and color photos in two folders.
+
+    Raises ValueError where up to 16 photos, spread over the set, show that the two are swapped;
+    and what `PairedFolder` raises.
+    """
+    found = PairedFolder(gray, color)
+    count = min(_LOOKED_AT, len(found))
+    some = [found.pairs[i * len(found) // count] for i in range(count)]
+    grays, colors = ([_is_gray(path) for path in side] for side in zip(*some, strict=True))
+    if set(colors) <= {True, None} and True in colors and False in grays:
+        raise ValueError(
+            f"the color photos in {color} are gray, and the gray ones in {gray} are not: are the "
+            f"two folders swapped? Try --pairs {quote(str(color))} {quote(str(gray))}"
+        )
+    return found
+
+
+def _is_gray(path: Path) -> bool | None:
+    """Whether R, G and B agree within 2 levels, on the mean; None for a photo that can't be read,
+    which is told when it is learned from."""
+    try:
+        picture = np.asarray(read_photo(path, short_side=64)[0]).astype(np.int16)
+    except PhotoError:
+        return None
+    return bool(np.ptp(picture, axis=-1).mean() <= 2)
 
 
 @contextmanager

@@ -276,6 +276,7 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         ({"--data": "held/a.png"}, ["is a file"]),
         ({"--validation": "void"}, ["No photo in void"]),
         ({"-o": "notes"}, ["notes is a file"]),
+        ({"-o": "held/run"}, ["output held/run lies in the folder of photos held", "with -o"]),
         ({"-o": "/dev/fd"}, ["output can't be written to /dev/fd", "name another folder"]),
         ({"--device": "banana"}, ["device 'banana'"]),
         ({"--from": "absent"}, ["no weights file absent"]),
@@ -392,6 +393,21 @@ def test_pairs_and_arrays_are_trained_on(here, capsys):
     assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 10
     assert main([*command, *pairs, "-o", "no", "--validation", "color"]) == 2
     assert "leave out --validation" in capsys.readouterr().err
+    for number in range(12):
+        photo(f"gray/{number}.jpg", mode="L", seed=number)
+    swapped = ["--recipe", "rgb-pix2pix", "--pairs", "color", "gray", "--steps", "1", "-o", "no"]
+    assert main([*command, *swapped]) == 2
+    assert "are the two folders swapped? Try --pairs gray color" in capsys.readouterr().err
+    assert not Path("no").exists()
+
+
+def test_splits_are_learned_from_with_a_warning(here, capsys):
+    photo("splits/train/a.png", seed=1), photo("splits/val/b.png", seed=2)
+    command = ["train", "--recipe", "tiny", "--data", "splits", "--validation", "splits/val"]
+    command += ["--image-size", "32", "--batch-size", "1", "--steps", "2", "--device", "cpu"]
+    assert main([*command, "-o", "run"]) == 0
+    advice = "to hold out: --data splits/train --validation splits/val\n"
+    assert advice in capsys.readouterr().err
 
 
 # --- evaluate, doctor, and the program itself -----------------------------------------------------

@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 done in part, 2 could not start."""
     options = _parser().parse_args(arguments)
     try:
+        _refuse_empty(options)
         return options.run(options)
     except KeyboardInterrupt:
         print("colorlab: stopped", file=sys.stderr)
@@ -86,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     photos.add_argument(
         "--pairs", nargs=2, metavar=("GRAY", "COLOR"), help="two folders, matched by name"
     )
-    photos.add_argument("--arrays", metavar="DIR", help="l/gray_scale.npy and ab/ab*.npy")
+    photos.add_argument(
+        "--arrays",
+        metavar="DIR",
+        help="l/gray_scale.npy and ab/ab*.npy; the first 20,000 train, or nine tenths of fewer",
+    )
     photos.add_argument(
         "--source", nargs="+", metavar="NAME", help="named sets, see colorlab download --list"
     )
@@ -168,6 +173,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
+
+
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """An empty path is the current folder to `Path`, and nobody means that by it."""
+    for name, value in vars(options).items():
+        if "" in (value if isinstance(value, list) else [value]):
+            raise ValueError(f"an empty name was given ({name}); is a shell variable unset?")
 
 
 def _device(name: str | None) -> str | None:
@@ -262,6 +274,7 @@ def _train(options: argparse.Namespace) -> int:
     from colorlab import launch, recipes
     from colorlab.epochs import ask_in_terminal
     from colorlab.listeners import TensorBoard
+    from colorlab.own_photos import audit_named, check_output, folders_of
     from colorlab.training import Run
 
     recipe = recipes.get(options.recipe)
@@ -275,24 +288,27 @@ def _train(options: argparse.Namespace) -> int:
         recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
     elif options.steps is not None:
         recipe = recipe.with_steps(options.steps)
-    run = Run(
-        recipe,
-        photos,
-        validation=validation,
-        output=options.output or Path("runs") / recipe.name,
-        resume=options.resume,
-        start=options.start,
-        device=_device(options.device),
-        compile=options.compile,
-        threads=options.threads,
-        sample_every=options.sample_every,
-        checkpoint_every=options.checkpoint_every,
-        keep=options.keep,
-        mirror=options.mirror,
-        listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
-        ask=ask_in_terminal,
-    )
-    run.train()
+    output = options.output or Path("runs") / recipe.name
+    check_output(output, folders := folders_of(photos, validation))
+    with audit_named(folders):
+        run = Run(
+            recipe,
+            photos,
+            validation=validation,
+            output=output,
+            resume=options.resume,
+            start=options.start,
+            device=_device(options.device),
+            compile=options.compile,
+            threads=options.threads,
+            sample_every=options.sample_every,
+            checkpoint_every=options.checkpoint_every,
+            keep=options.keep,
+            mirror=options.mirror,
+            listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
+            ask=ask_in_terminal,
+        )
+        run.train()
     launch.leave()
     if run.is_main and run.step == recipe.steps and run.state == "stopped":
         raise OSError(
@@ -310,22 +326,20 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
     """Training photos and held-out ones: a wrong name is told before a run is begun."""
     from colorlab import sources
     from colorlab.feed import data_set
+    from colorlab.own_photos import check_splits, lab_arrays, pairs
 
     if options.arrays:
-        from colorlab.arrays import LabArrays
-
-        held_out = LabArrays(options.validation or options.arrays, part="test")
-        return LabArrays(options.arrays, part="train"), held_out
+        held_out = lab_arrays(options.validation or options.arrays, "test")
+        return lab_arrays(options.arrays, "train"), held_out
     if options.pairs:
-        from colorlab.pairs import PairedFolder
-
         if options.validation:
             raise ValueError("--pairs holds out a tenth of its own photos; leave out --validation")
-        parts = PairedFolder(*options.pairs).split({"train": 0.9, "val": 0.1})
+        parts = pairs(*options.pairs).split({"train": 0.9, "val": 0.1})
         return parts["train"], parts["val"]
     if options.source and options.source != ["bundled"]:
         return _sources(options)
     folder = sources.data_dir() / "photos"
+    check_splits(options.data or [])
     photos = data_set(options.data or folder / "train")
     return photos, data_set(options.validation or folder / "val")
 
@@ -354,14 +368,18 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    import warnings
+
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import diversity, evaluate
-    from colorlab.photo_files import list_photos
+    from colorlab.photos import PhotoFolder
 
     if options.folder:
-        folder = Path(options.folder)
-        paths = [folder / name for name in list_photos(folder)]
+        with warnings.catch_warnings(record=True) as told:
+            paths = list(PhotoFolder(options.folder).paths)
+        for warning in told:
+            print(f"colorlab: {warning.message}", file=sys.stderr)
     else:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, _device(options.device))

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from colorlab.atomic import write_whole
-from colorlab.photo_files import canonical
+from colorlab.photo_files import PhotoError, canonical
 
 FILE_NAME = "exclude.txt"
 AUDITED = "audit: "
@@ -108,6 +108,35 @@ def excluded(
                 stacklevel=4,
             )
     return found
+
+
+def wanted(
+    folder: Path, names: list[str], exclude: bool | str | os.PathLike[str] = True
+) -> tuple[list[str], dict[str, str]]:
+    """The photos `names` of `folder` that are on no list, and those that are: name -> reason.
+
+    exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
+
+    Raises `PhotoError` where every photo is on a list, else as `read_list` does.
+    """
+    if exclude is False:
+        return names, {}
+    left_out = excluded(folder, names, None if exclude is True else exclude)
+    if len(left_out) == len(names):
+        raise PhotoError(
+            f"Each of the {len(names)} photos in {folder} is on a list of photos to leave out "
+            f"({FILE_NAME if exclude is True else exclude}). Take some off it, or ignore it "
+            "with exclude=False."
+        )
+    return [name for name in names if name not in left_out], left_out
+
+
+def told(count: int) -> str:
+    """That the lists in the folders leave so many photos out."""
+    return (
+        f"{count} photo(s) left out, as {FILE_NAME} says (see .excluded; exclude=False takes "
+        "them in)"
+    )
 
 
 def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:

@@ -48,7 +48,7 @@ def fingerprint(photos: Any) -> str:
     which packing reduced them."""
     names = blake2b(digest_size=6)
     for name in photos.names:
-        names.update(f"{name}\0".encode())
+        names.update(f"{name}\0".encode(errors="surrogateescape"))  # a name need not be UTF-8
     reduced = getattr(photos, "reduced_to", None)
     ending = "" if reduced is None else f" reduced to {reduced}"
     return f"{len(photos)} photos {names.hexdigest()}{ending}"

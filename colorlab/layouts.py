@@ -16,6 +16,7 @@ from colorlab.photo_files import SUFFIXES, canonical
 
 if TYPE_CHECKING:
     from colorlab.arrays import LabArrays
+    from colorlab.packed import PackedPhotos
     from colorlab.pairs import PairedFolder
     from colorlab.photos import PhotoFolder
 
@@ -49,16 +50,24 @@ def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArray
     return PhotoFolder(folder)
 
 
-def recognize(folder: Path) -> tuple[str, PhotoFolder | PairedFolder | LabArrays, str]:
+def recognize(
+    folder: Path,
+) -> tuple[str, PhotoFolder | PackedPhotos | PairedFolder | LabArrays, str]:
     """The layout of a folder, its set, and a line that says what was found.
 
-    Arrays are told by the names of their files, pairs by the names of two folders (`gray` and
-    `color`, `train_black` and `train_color`, and the like); all else that has photos is photos.
+    What `pack` made is told by its index, arrays by the names of their files, pairs by the names of
+    two folders (`gray` and `color`, `train_black` and `train_color`, and the like); all else that
+    has photos is photos.
     """
     if not folder.is_dir():
         from colorlab.photo_files import list_photos
 
         list_photos(folder)  # says what is wrong
+    from colorlab.packed import PackedPhotos, is_packed
+
+    if is_packed(folder):
+        packed = PackedPhotos(folder)
+        return "packed", packed, f"{folder}: {len(packed):,} packed color photos"
     stacks = (path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + "*.npy"))
     if any(_ARRAY.fullmatch(path.name) for path in stacks):
         arrays = open_set("arrays", folder)
@@ -153,7 +162,8 @@ def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: in
 
 def _rank(seed: int) -> Any:
     def rank(key: str) -> bytes:
-        return blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+        spelled = f"{seed}:{key}".encode(errors="surrogateescape")  # a name need not be UTF-8
+        return blake2b(spelled, digest_size=8).digest()
 
     return rank
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ import torch
 from PIL import Image
 
 from colorlab.atomic import whole_folder
+from colorlab.exclusions import FILE_NAME
 from colorlab.photo_cache import Cut, Threads
 from colorlab.photo_files import PhotoError, StoredPhoto, read_photo
 from colorlab.photo_set import PhotoSet, folder_weights
@@ -199,7 +201,15 @@ def _packed(photos: PhotoFolder, cut: Cut | None) -> Iterator[_File | PhotoError
 
 
 def _file(path: Path, cut: Cut | None) -> _File | PhotoError:
-    data = path.read_bytes()
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to read a pipe is to wait for ever
+            raise OSError("it is no regular file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise OSError(
+            f"{path} can't be read ({error.strerror or error}); remove that file or broken link, "
+            f"mend its permissions, or put its name on {FILE_NAME}"
+        ) from error
     try:
         image, filled = read_photo(StoredPhoto(str(path), data), 1 if cut is None else cut.short)
     except PhotoError as error:

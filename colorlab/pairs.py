@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from colorlab.exclusions import FILE_NAME, told, wanted
 from colorlab.photo_cache import Box, resize
 from colorlab.photo_files import PhotoError, canonical, list_photos, open_photo, read_photo
 from colorlab.photo_set import PhotoSet
@@ -33,15 +34,18 @@ class PairedFolder(PhotoSet):
     gray photo of another resolution is resampled to fit.
 
     size, augment, scale, keep, threads: see `PhotoSet`.
+    exclude: leave out what a list in either folder names, see `colorlab.exclusions`; its partner
+        goes too. `.excluded`: path -> reason.
 
     `.names`: the color files' names, sorted, so that `.split` and a `PhotoFolder` of the color
     folder deal every photo into the same part. `.pairs[i]`: the two paths (gray, color).
     `.unmatched`: (names only in gray, names only in color); a warning tells of them.
 
     Raises FileNotFoundError or NotADirectoryError for a folder that is not there; `PhotoError`, a
-    ValueError, for one without a photo, for folders of which no names match, for two files that
-    claim one name, and, when a pair is asked for, for a file that cannot be read or a pair whose
-    aspects differ by more than 1 %; ValueError for arguments that contradict each other.
+    ValueError, for one without a photo or of which each is excluded, for folders of which no names
+    match, for two files that claim one name, and, when a pair is asked for, for a file that cannot
+    be read or a pair whose aspects differ by more than 1 %; ValueError for arguments that
+    contradict each other and for a list that is broken.
     """
 
     holds: ClassVar[str] = "gray+rgb"
@@ -55,22 +59,36 @@ class PairedFolder(PhotoSet):
         size: int | None = None,
         augment: bool = False,
         scale: tuple[float, float] = (1.0, 1.0),
+        exclude: bool = True,
         keep: int = 0,
         threads: int = 1,
     ) -> None:
         super().__init__(size, augment, scale, keep, threads)
         self.gray, self.color = Path(gray), Path(color)
-        grays, colors = _by_stem(self.gray), _by_stem(self.color)
         if self.gray.resolve() == self.color.resolve():
             raise ValueError(
                 f"{self.gray} was given for the gray and for the color photos. To train on color "
                 "photos alone use PhotoFolder, which makes the gray ones itself."
             )
+        self.excluded: dict[Path, str] = {}
+        sides, left_out = [], set()
+        for folder in (self.gray, self.color):
+            names, listed = wanted(folder, list_photos(folder), exclude)
+            sides.append(_by_stem(folder, names))
+            left_out |= {_stem(name) for name in listed} - sides[-1].keys()
+            self.excluded |= {folder / name: why for name, why in listed.items()}
+        grays, colors = sides
+        elsewhere = [side.keys() | left_out for side in sides]
         self.unmatched = (
-            [name for stem, name in grays.items() if stem not in colors],
-            [name for stem, name in colors.items() if stem not in grays],
+            [name for stem, name in grays.items() if stem not in elsewhere[1]],
+            [name for stem, name in colors.items() if stem not in elsewhere[0]],
         )
         matched = [stem for stem in colors if stem in grays]
+        if not matched and not any(self.unmatched):
+            raise PhotoError(
+                f"Each pair of {self.gray} and {self.color} is on a list of photos to leave out "
+                f"({FILE_NAME}). Take some off it, or ignore it with exclude=False."
+            )
         if not matched:
             raise PhotoError(
                 f"No photo in {self.gray} has its name in {self.color}.\n"
@@ -80,6 +98,8 @@ class PairedFolder(PhotoSet):
             )
         self.names = [colors[stem] for stem in matched]
         self.pairs = [(self.gray / grays[stem], self.color / colors[stem]) for stem in matched]
+        if self.excluded:
+            warnings.warn(told(len(self.excluded)), stacklevel=2)
         if any(self.unmatched):
             lines = [
                 f"  {len(names)} only in {folder}: {_some(names, _NAMED_IN_WARNING)}"
@@ -112,11 +132,16 @@ class PairedFolder(PhotoSet):
         )
 
 
-def _by_stem(folder: Path) -> dict[str, str]:
-    """Name without suffix, accents in one spelling -> the file's name, sorted by name."""
+def _stem(name: str) -> str:
+    """The name without suffix, accents in one spelling."""
+    return canonical(os.path.splitext(name)[0])
+
+
+def _by_stem(folder: Path, names: list[str]) -> dict[str, str]:
+    """`_stem` -> the file's name, sorted by name."""
     found: dict[str, str] = {}
-    for name in list_photos(folder):
-        stem = canonical(os.path.splitext(name)[0])
+    for name in names:
+        stem = _stem(name)
         if stem in found:
             raise PhotoError(
                 f"{folder} holds both {found[stem]} and {name}: which of the two belongs to the "

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from colorlab.shards import INDEX
+
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 ORIENTATION = 0x0112
 # EXIF 2.3, section 4.6.4: the side that row 0 shows -> the move that sets the picture upright.
@@ -243,10 +245,7 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
         return "this is a HEIC, AVIF or video file, which is not read here. Save it as JPEG or PNG."
     if isinstance(error, Image.UnidentifiedImageError):
         return f"not a picture that can be read here ({', '.join(FORMATS)}), damaged or cut off."
-    return (
-        f"corrupt or truncated ({type(error).__name__}: {error}). "
-        'Fetch it again or remove it; PhotoFolder(..., bad="skip") leaves such files out.'
-    )
+    return f"corrupt or truncated ({type(error).__name__}: {error}). Fetch it again or remove it."
 
 
 def list_photos(folder: Path) -> list[str]:
@@ -278,6 +277,16 @@ def list_photos(folder: Path) -> list[str]:
                 names.append(name if inside == "." else f"{inside}/{name}")
             else:
                 others.add(suffix or name)
+    if not names and (folder / INDEX).is_file():
+        raise PhotoError(
+            f"{folder} is a packed folder, and a folder of photo files is expected here; name the "
+            "one that was packed. colorlab train --data, and PackedPhotos, read packed ones."
+        )
+    if not names and ".npy" in others:
+        raise PhotoError(
+            f"No photo in {folder}, but arrays (.npy). Lab arrays are trained on with colorlab "
+            "train --arrays, and read by LabArrays."
+        )
     if not names:
         found = f"only {', '.join(sorted(others)[:8])}" if others else "nothing"
         raise PhotoError(

@@ -169,7 +169,8 @@ def split_by_name(
                 f"{text} is an absolute path, which differs from machine to machine, and so would "
                 "the split. Give names relative to the folder, as PhotoFolder.names has them."
             )
-        digest = hashlib.blake2b(canonical(text).encode(), digest_size=6).digest()
+        spelled = canonical(text).encode(errors="surrogateescape")  # a name need not be UTF-8
+        digest = hashlib.blake2b(spelled, digest_size=6).digest()
         place = int.from_bytes(digest, "big") / 2**48
         # The last end can be 1 - 1e-16 after the sum.
         number = min(int(np.searchsorted(ends, place, side="right")), len(ends) - 1)

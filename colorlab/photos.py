@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from colorlab.exclusions import FILE_NAME, excluded
+from colorlab.exclusions import FILE_NAME, told, wanted
 from colorlab.photo_batches import photo_loader
 from colorlab.photo_files import PhotoError, check_apart, list_photos, open_photo, read_photo
 from colorlab.photo_set import PhotoSet, folder_weights, split_by_name
@@ -115,39 +115,20 @@ class PhotoFolder(PhotoSet):
         self.skipped: dict[Path, str] = {}
         self.excluded: dict[str, str] = {}
         for number, folder in enumerate(self.folders):
-            names = self._wanted(folder, list_photos(folder), exclude)
+            names, left_out = wanted(folder, list_photos(folder), exclude)
+            self.excluded |= left_out
             if bad == "skip":
                 names = self._readable(folder, names)
             self.names += names
             self.folder_of += [number] * len(names)
         if self.excluded and exclude is True:  # who named a file knows of it
-            warnings.warn(
-                f"{len(self.excluded)} photo(s) left out, as {FILE_NAME} says (see .excluded; "
-                "exclude=False takes them in)",
-                stacklevel=2,
-            )
+            warnings.warn(told(len(self.excluded)), stacklevel=2)
         if self.skipped:
             reasons = list(self.skipped.values())
             more = len(reasons) - _NAMED_IN_WARNING
             tail = [f"... and {more} more, see .skipped"] if more > 0 else []
             lines = "\n  ".join(reasons[:_NAMED_IN_WARNING] + tail)
             warnings.warn(f"{len(reasons)} unreadable photo(s) left out:\n  {lines}", stacklevel=2)
-
-    def _wanted(
-        self, folder: Path, names: list[str], exclude: bool | str | os.PathLike[str]
-    ) -> list[str]:
-        """The names that are on no list; the others go to `excluded`."""
-        if exclude is False:
-            return names
-        left_out = excluded(folder, names, None if exclude is True else exclude)
-        if len(left_out) == len(names):
-            raise PhotoError(
-                f"Each of the {len(names)} photos in {folder} is on a list of photos to leave out "
-                f"({FILE_NAME if exclude is True else exclude}). Take some off it, or ignore it "
-                "with exclude=False."
-            )
-        self.excluded |= left_out
-        return [name for name in names if name not in left_out]
 
     def _readable(self, folder: Path, names: list[str]) -> list[str]:
         """The names whose files decode; the others go to `skipped`."""

@@ -10,6 +10,7 @@ weights.safetensors       the generator alone, to color with
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,22 @@ class RunFolder:
         history = self.path / "history.csv"
         steps = history.exists() and len(history.read_text(encoding="utf-8").splitlines()) > 1
         return steps or bool(self.checkpoints.candidates())
+
+    def check_writable(self) -> None:
+        """Make the folder, and see that it takes files: hours later, nothing could be kept.
+
+        Raises:
+            OSError: it does not.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise OSError(
+                f"the run's output can't be written to {self.path} ({error.strerror or error}); "
+                f"mend that, or name another folder (-o, or output=)"
+            ) from error
 
     def find(self, resume: bool | str | os.PathLike[str], recipe: Recipe) -> Found | None:
         """The checkpoint to go on from, or None to begin.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from colorlab.photo_files import list_photos
 
 if TYPE_CHECKING:
     from colorlab.arrays import LabArrays
+    from colorlab.packed import PackedPhotos
     from colorlab.pairs import PairedFolder
     from colorlab.photos import PhotoFolder
 
@@ -156,13 +158,15 @@ def fetch(
         any machine. None: the source's own `limit`, which is all of them for most.
     into: the folder in which the set gets its own; None: see `colorlab.downloads.downloads_dir`.
 
-    Raises ValueError for another name, a limit below 1, or an archive that is damaged or would do
-    harm (`colorlab.archives.ArchiveError`); OSError where the download fails
-    (`colorlab.kaggle_client.DownloadError`) or no credentials are found
+    Raises TypeError for a limit that is no int; ValueError for another name, a limit below 1, or an
+    archive that is damaged or would do harm (`colorlab.archives.ArchiveError`); OSError where the
+    download fails (`colorlab.kaggle_client.DownloadError`) or no credentials are found
     (`colorlab.kaggle_login.LoginMissing`). Each says what to do.
     """
     from colorlab import downloads
 
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Integral)):
+        raise TypeError(f"limit={limit!r}: expected a whole number of photos, such as 100, or None")
     source = find(name)
     home = downloads.downloads_dir() if into is None else Path(into)
     whole = data_dir() / "photos" / "train" if source.slug is None else None
@@ -170,16 +174,21 @@ def fetch(
     return downloads.fetch(source, home, limit, seed, whole=whole)
 
 
-def folder(path: str | os.PathLike[str]) -> PhotoFolder | PairedFolder | LabArrays:
+def folder(
+    path: str | os.PathLike[str],
+) -> PhotoFolder | PackedPhotos | PairedFolder | LabArrays:
     """The photos in a folder of your own, in whichever layout they lie there; says which.
 
     Plain photos, at any depth; gray and color photos in two folders named so (`gray`, `color`, or
-    `train_black`, `train_color`); or arrays (`gray_scale.npy`, `ab1.npy`).
+    `train_black`, `train_color`); arrays (`gray_scale.npy`, `ab1.npy`); or what `colorlab pack`
+    made.
 
     Raises FileNotFoundError, NotADirectoryError or ValueError where nothing of it is there.
     """
     from colorlab.layouts import recognize
 
+    if not os.fspath(path):
+        raise ValueError("an empty name was given for the folder; the current one is '.'")
     _, photos, found = recognize(Path(path))
     print(found)
     return photos

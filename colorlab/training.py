@@ -80,6 +80,7 @@ class Run(Background):
 
     Raises:
         FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
+        OSError: ``output`` can't be written.
         ValueError: the checkpoint is of another recipe; the message lists the differences.
         colorlab.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
@@ -134,6 +135,8 @@ class Run(Background):
         if self.output is not None:
             self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self._warn)
             found = self.folder.find(resume, recipe)
+            if self.is_main:
+                self.folder.check_writable()
             self.changes = ChangeLog(self.output / "changes.jsonl", anew=resume is False)
             if found is not None:
                 self._go_back_to(found)

@@ -16,7 +16,10 @@ import torch
 from PIL import Image
 
 from colorlab.__main__ import main
-from colorlab.arrays import LabArrays, write_lab_arrays
+from colorlab.arrays import write_lab_arrays
+from colorlab.feed import fingerprint
+from colorlab.packed import PackedPhotos
+from colorlab.photos import PhotoFolder
 from colorlab.presets import RECIPES
 from colorlab.recipes import GeneratorConfig, Recipe, Stage
 from colorlab.training import Run
@@ -273,6 +276,8 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         ({"--data": "held/a.png"}, ["is a file"]),
         ({"--validation": "void"}, ["No photo in void"]),
         ({"-o": "notes"}, ["notes is a file"]),
+        ({"-o": "held/run"}, ["output held/run lies in the folder of photos held", "with -o"]),
+        ({"-o": "/dev/fd"}, ["output can't be written to /dev/fd", "name another folder"]),
         ({"--device": "banana"}, ["device 'banana'"]),
         ({"--from": "absent"}, ["no weights file absent"]),
         ({"--from": "held/a.png"}, ["a.png is not a whole safetensors file"]),
@@ -299,6 +304,22 @@ def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here,
     assert main([*command, "--validation", "held", "-o", "run", "--device", "cpu"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("colorlab: data/cut.jpg: corrupt or truncated")
+    assert "`colorlab audit data --exclude`" in line and "PhotoFolder" not in line
+
+
+def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(here, capsys):
+    for number in range(3):
+        photo(f"data/{number}.png", seed=number)
+    Path("data/link.png").symlink_to("nowhere.png")
+    command = ["train", "--recipe", "tiny", "--data", "data/", "--validation", "data", "-o", "run"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    assert main(command) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("colorlab: data/link.png: there is no such file")
+    assert "`colorlab audit data --exclude` lists them" in line
+    assert main(["audit", "data", "--exclude", "--tiny", "1"]) == 1
+    with pytest.warns(UserWarning, match="left out, as exclude.txt says"):
+        assert main(command) == 0
 
 
 def test_a_stopped_run_goes_on_where_it_was(here, capsys):
@@ -330,6 +351,27 @@ def test_a_stopped_run_goes_on_where_it_was(here, capsys):
     assert "stages[0].batch_size: 2 → 4" in capsys.readouterr().err
 
 
+def test_a_name_that_is_not_utf_8_is_trained_on_saved_and_resumed(here, capsys):
+    for number in range(3):
+        photo(f"data/{number}.png", seed=number)
+    try:
+        Path("data/0.png").rename(os.fsdecode(b"data/caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    command = ["train", "--recipe", "tiny", "--data", "data", "--validation", "data", "-o", "run"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    command += ["--checkpoint-every", "1"]
+    assert main(command) == 0
+    assert Path("run/checkpoints/step-00000004.ckpt").exists()
+    Path("run/checkpoints/step-00000004.ckpt").unlink()
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    assert "the photos were" not in capsys.readouterr().err
+    assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 4
+    assert main(["pack", "data", "-o", "packed"]) == 0
+    assert fingerprint(PackedPhotos("packed")) == fingerprint(PhotoFolder("data"))
+
+
 def test_pairs_and_arrays_are_trained_on(here, capsys):
     for number in range(12):
         photo(f"color/{number}.png", seed=number)
@@ -344,17 +386,28 @@ def test_pairs_and_arrays_are_trained_on(here, capsys):
     )
 
     write_lab_arrays("arrays", (Image.open(f"color/{i}.png") for i in range(12)), side=32)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            LabArrays.__init__, "__kwdefaults__", {**LabArrays.__init__.__kwdefaults__, "train": 8}
-        )
-        arrays = ["--recipe", "ab-npy", "--arrays", "arrays", "--epochs", "2"]
-        assert main([*command, *arrays, "-o", "arrays-run"]) == 0
+    arrays = ["--recipe", "ab-npy", "--arrays", "arrays", "--epochs", "2"]
+    assert main([*command, *arrays, "-o", "arrays-run"]) == 0
     out = capsys.readouterr().out
     assert out.count("no terminal to ask: saved, the learning rates stay") == 2
-    assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 8
+    assert len(Path("arrays-run/history.csv").read_text().splitlines()) == 1 + 10
     assert main([*command, *pairs, "-o", "no", "--validation", "color"]) == 2
     assert "leave out --validation" in capsys.readouterr().err
+    for number in range(12):
+        photo(f"gray/{number}.jpg", mode="L", seed=number)
+    swapped = ["--recipe", "rgb-pix2pix", "--pairs", "color", "gray", "--steps", "1", "-o", "no"]
+    assert main([*command, *swapped]) == 2
+    assert "are the two folders swapped? Try --pairs gray color" in capsys.readouterr().err
+    assert not Path("no").exists()
+
+
+def test_splits_are_learned_from_with_a_warning(here, capsys):
+    photo("splits/train/a.png", seed=1), photo("splits/val/b.png", seed=2)
+    command = ["train", "--recipe", "tiny", "--data", "splits", "--validation", "splits/val"]
+    command += ["--image-size", "32", "--batch-size", "1", "--steps", "2", "--device", "cpu"]
+    assert main([*command, "-o", "run"]) == 0
+    advice = "to hold out: --data splits/train --validation splits/val\n"
+    assert advice in capsys.readouterr().err
 
 
 # --- evaluate, doctor, and the program itself -----------------------------------------------------
@@ -374,6 +427,16 @@ def test_evaluate_prints_the_scores_and_draws_the_grid(here, weights, capsys):
     ]
     assert lines[0].split() == ["photos", "2"]
     assert Image.open("pictures/grid.png").width > 500
+
+
+def test_evaluate_leaves_out_what_a_list_names(here, weights, capsys):
+    for number in range(3):
+        photo(f"photos/{number}.png", seed=number)
+    Path("photos/exclude.txt").write_text("1.png\tgray\n")
+    assert main(["evaluate", "photos", "--weights", weights, "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["photos", "2"]
+    assert "colorlab: 1 photo(s) left out, as exclude.txt says" in err
 
 
 def test_evaluate_on_nothing(here, capsys):
@@ -401,6 +464,38 @@ def test_the_keyboard_stops_a_run_quietly(here, weights, capsys, monkeypatch):
     monkeypatch.setattr(Colorizer, "colorize", stopped)
     assert main(["colorize", "a.jpg", "-o", "out", "--weights", weights]) == 130
     assert capsys.readouterr().err == "colorlab: stopped\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--recipe", "tiny", "--data", ""],
+        ["train", "--recipe", "tiny", "--data", "photos", ""],
+        ["train", "--recipe", "tiny", "--pairs", "", "photos"],
+        ["train", "--recipe", "tiny", "--data", "photos", "-o", ""],
+        ["pack", "", "-o", "out"],
+        ["audit", ""],
+        ["evaluate", ""],
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(here, capsys, arguments):
+    photo("photos/a.png")
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("colorlab: an empty name was given (") and err.count("\n") == 1
+    assert files(".") == ["photos/a.png"]
+
+
+def test_folders_of_another_kind_are_told_by_name(here, capsys):
+    photo("photos/a.png")
+    write_lab_arrays("arrays", [Image.open("photos/a.png")], side=32)
+    assert main(["train", "--recipe", "ab-npy", "--data", "arrays"]) == 2
+    assert "No photo in arrays, but arrays (.npy)" in (err := capsys.readouterr().err)
+    assert "--arrays" in err
+    assert main(["pack", "photos", "-o", "packed"]) == 0
+    for words in (["audit", "packed"], ["pack", "packed", "-o", "out"], ["evaluate", "packed"]):
+        assert main(words) == 2
+        assert "packed is a packed folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

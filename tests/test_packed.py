@@ -312,6 +312,21 @@ def test_a_file_that_can_not_be_read_stops_the_packing(tmp_path: Path, monkeypat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes there")
+def test_a_link_or_a_pipe_stops_the_packing_unless_a_list_names_it(tmp_path: Path) -> None:
+    save(tmp_path / "in/a.png", noise(9, 9))
+    (tmp_path / "in/link.png").symlink_to("nowhere.png")
+    with pytest.raises(OSError, match=r"in/link.png can't be read .*broken link.*exclude.txt"):
+        pack(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in/link.png").unlink()
+    os.mkfifo(tmp_path / "in/pipe.png")
+    with pytest.raises(OSError, match=r"in/pipe.png can't be read \(it is no regular file\)"):
+        pack(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in/exclude.txt").write_text("pipe.png\n")
+    with pytest.warns(UserWarning, match="left out, as exclude.txt says"):
+        assert PackedPhotos(pack(tmp_path / "in", tmp_path / "out")).names == ["a.png"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there, only the age of what is left tells")
 def test_a_killed_pack_never_looks_whole_and_the_next_begins_anew(
     tmp_path: Path, photos: Path

@@ -160,6 +160,43 @@ def test_all_matched_warns_of_nothing(folders):
         assert PairedFolder(*folders).unmatched == ([], [])
 
 
+def test_what_a_list_names_is_left_out_with_its_partner(folders):
+    gray, color = folders
+    (gray / "exclude.txt").write_text("a/0.bmp\tfaded\n")
+    (color / "a").joinpath("exclude.txt").write_text("2.png\n")
+    with pytest.warns(UserWarning, match=r"2 photo\(s\) left out, as exclude.txt says") as caught:
+        pairs = PairedFolder(gray, color)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert pairs.excluded == {gray / "a/0.bmp": "faded", color / "a/2.png": ""}
+    assert pairs.unmatched == ([], [])
+    assert pairs.names == [n for n in PhotoFolder(color, exclude=False).names if n[2] not in "02"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(PairedFolder(gray, color, exclude=False)) == 10
+
+
+def test_a_list_decides_between_two_files_of_one_name(folders):
+    gray, color = folders
+    save(color / "a/0.bmp", np.zeros((4, 4, 3), np.uint8))
+    (color / "exclude.txt").write_text("a/0.bmp\n")
+    with pytest.warns(UserWarning, match="left out"):
+        assert len(PairedFolder(gray, color)) == 10
+
+
+def test_every_photo_on_a_list(folders):
+    gray, color = folders
+    names = PhotoFolder(color).names
+    (color / "exclude.txt").write_text("\n".join(names))
+    with pytest.raises(PhotoError, match=f"Each of the 10 photos in {color} is on a list"):
+        PairedFolder(gray, color)
+    (color / "exclude.txt").write_text("\n".join(names[:5]))
+    (gray / "exclude.txt").write_text(
+        "\n".join(f"b/{i}.{'bmp' if i < 5 else 'png'}" for i in (1, 3, 5, 7, 9))
+    )
+    with pytest.raises(PhotoError, match=f"Each pair of {gray} and {color} is on a list"):
+        PairedFolder(gray, color)
+
+
 def test_order_of_listing_does_not_pair(tmp_path):
     """One gray photo more, before the others, and one less: most stand one place off."""
     for number in range(6):

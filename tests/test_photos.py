@@ -1,5 +1,6 @@
 """colorlab.photos: odd files, folders, crops, splits, and batches that one generator decides."""
 
+import hashlib
 import io
 import pickle
 import shutil
@@ -937,6 +938,17 @@ def test_split_takes_paths_and_one_spelling_of_accents():
     path = PurePosixPath("a/1.jpg")
     (part,) = [part for part, names in split_by_name([path]).items() if names]
     assert split_by_name(["a/1.jpg"])[part] == ["a/1.jpg"]
+
+
+def test_split_takes_names_that_are_not_utf_8():
+    """By the name's own bytes, as Python's os.fsencode gives them."""
+    names = [f"caf\udce9-{number}.jpg" for number in range(50)]
+    expected = {"train": [], "val": []}
+    for name in names:
+        digest = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=6).digest()
+        expected["train" if int.from_bytes(digest, "big") < 2**47 else "val"].append(name)
+    assert split_by_name(names, {"train": 0.5, "val": 0.5}) == expected
+    assert all(expected.values())
 
 
 def test_split_refuses_what_would_differ_elsewhere():

@@ -18,6 +18,7 @@ from made import with_
 from colorlab import catalog, recipes, sources
 from colorlab.__main__ import main
 from colorlab.arrays import LabArrays
+from colorlab.packed import PackedPhotos, pack
 from colorlab.pairs import PairedFolder
 from colorlab.photos import PhotoFolder
 from colorlab.weights import load_weights
@@ -209,6 +210,17 @@ def test_a_folder_of_the_learners_own(home, photos, capfd):
     assert capfd.readouterr().out == f"{photos}: 6 color photos\n"
     with pytest.raises(FileNotFoundError, match="no folder .*absent"):
         sources.folder(home / "absent")
+    with pytest.raises(ValueError, match="an empty name"):
+        sources.folder("")
+    found = sources.folder(pack(photos, home / "packed"))
+    assert isinstance(found, PackedPhotos) and len(found) == 6
+    assert capfd.readouterr().out == f"{home}/packed: 6 packed color photos\n"
+
+
+@pytest.mark.parametrize("limit", ["3", 3.0, True])
+def test_a_limit_that_is_no_number_of_photos(home, limit):
+    with pytest.raises(TypeError, match=f"limit={limit!r}: expected a whole number of photos"):
+        sources.get("bundled", limit=limit)
 
 
 # --- the command line ----------------------------------------------------------------------------

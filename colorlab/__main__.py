@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 done in part, 2 could not start."""
     options = _parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):  # a name that can't be printed is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _refuse_empty(options)
         return options.run(options)

@@ -171,3 +171,9 @@ def test_arrays_are_thinned_photo_by_photo(tmp_path):
     thin_arrays(tmp_path / "all", tmp_path / "more", 7, 1)
     more = np.load(tmp_path / "more/l/gray_scale.npy")
     assert len(more) == 7 and all((one == more).all((1, 2)).any() for one in gray)
+
+
+def test_a_name_that_is_not_utf_8_is_drawn_like_any_other():
+    names = [f"caf\udce9-{number}.jpg" for number in range(9)]
+    drawn = subset("photos", items("photos", names), 4, 0)
+    assert len(set(drawn) & set(names)) == 4

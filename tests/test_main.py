@@ -92,6 +92,16 @@ def test_folders_keep_their_structure_and_a_gif_becomes_png(here, colorize):
     assert files("out") == ["a.jpg", "d.webp", "x/b.png", "x/y/c.png"]
 
 
+def test_a_name_that_is_not_utf_8_is_colored_and_told(here, colorize):
+    try:
+        photo("in/a.png").rename(os.fsdecode(b"in/caf\xe9.png"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    status, out, _ = colorize("in", "-o", "out")
+    assert (status, out[0]) == (0, "in/caf\\udce9.png -> out/caf\\udce9.png")
+    assert os.listdir(b"out") == [b"caf\xe9.png"]
+
+
 def test_nothing_is_overwritten_unless_told(here, colorize):
     photo("a.png")
     colorize("a.png", "-o", "out")

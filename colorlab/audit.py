@@ -74,7 +74,7 @@ def audit(
             "sepia from 0 (none) to 1."
         )
     Hashes(np.empty(0), np.empty(0), distance)  # tells a wrong distance before the work, not after
-    parts, names, left_out = _listed(_folders(folders), exclude)
+    parts, names, left_out = _listed(split_folders(folders), exclude)
     records = np.full(len(names), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems: list[Problem] = []
@@ -106,10 +106,10 @@ def audit(
     )
 
 
-def _folders(
+def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
-    """(label, folder, is it a split), those to learn from first."""
+    """What `audit` looks at: (label, folder, is it a split), those to learn from first."""
     if isinstance(folders, (str, os.PathLike)) or (
         not isinstance(folders, Mapping) and len(folders) == 1
     ):

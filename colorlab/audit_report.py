@@ -228,6 +228,7 @@ class Audit:
             looked_at = map(part.own, self.names[part.start : part.stop])
             new = merged(old, reasons[part.label], looked_at)
             new.comments = [*HEADER, *(c for c in old.comments if c not in HEADER)]
+            target.parent.mkdir(parents=True, exist_ok=True)
             written.append(write_list(target, new))
         return written if len(self.parts) > 1 else written[0]
 

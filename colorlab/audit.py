@@ -82,7 +82,7 @@ def audit(
         for lot, measured in on_every_core(measure, _lots(parts, names), processes):
             if measured is None:
                 why = "the process that read it died: a decoder's crash, or too little memory"
-                problems.append(Problem(lot[0][0], "corrupt", why))
+                problems.append(Problem(lot[0][0], "unread", why))
             else:
                 first = lot[0][0]
                 records[first : first + len(lot)] = measured.records

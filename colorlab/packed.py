@@ -36,7 +36,7 @@ from PIL import Image
 
 from colorlab.atomic import whole_folder
 from colorlab.photo_cache import Cut, Threads
-from colorlab.photo_files import PhotoError, StoredPhoto, read_photo
+from colorlab.photo_files import PhotoError, StoredPhoto, photo_size, read_photo
 from colorlab.photo_set import PhotoSet, folder_weights
 from colorlab.photos import PhotoFolder
 from colorlab.shards import INDEX, Index, ShardWriter, read_bytes
@@ -199,8 +199,10 @@ def _packed(photos: PhotoFolder, cut: Cut | None) -> Iterator[_File | PhotoError
 
 
 def _file(path: Path, cut: Cut | None) -> _File | PhotoError:
-    data = path.read_bytes()
     try:
+        if path.exists() and not path.is_file():
+            photo_size(path)  # raises, where reading all of a pipe or a device would never end
+        data = path.read_bytes()
         image, filled = read_photo(StoredPhoto(str(path), data), 1 if cut is None else cut.short)
     except PhotoError as error:
         return error

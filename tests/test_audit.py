@@ -49,6 +49,7 @@ def kinds(report) -> dict[str, set[str]]:
 EXPECTED = {
     "corrupt": {"sub/junk.jpg"},
     "truncated": {"cut.jpg"},
+    "unread": set(),
     "tiny": {"small.png"},
     "gray": {"gray.jpg"},
     "sepia": {"toned.jpg"},
@@ -200,9 +201,25 @@ def test_links_are_photos_like_others(tmp_path, good) -> None:
     (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
     (tmp_path / "c.jpg").symlink_to(tmp_path / "gone.jpg")
     assert leaks(audit(tmp_path, processes=0)) == [
-        ("corrupt", "c.jpg", None),
+        ("unread", "c.jpg", None),
         ("duplicate", "b.jpg", "a.jpg"),
     ]
+
+
+def test_a_photo_whose_process_died_is_told_and_not_left_out(tmp_path, good, monkeypatch) -> None:
+    for path in good[:3]:
+        shutil.copy(path, tmp_path)
+
+    def dying(work, lots, processes):
+        for lot in lots:
+            for item in lot:
+                yield [item], None if item[0] == 1 else work([item])
+
+    monkeypatch.setattr("colorlab.audit.on_every_core", dying)
+    report = audit(tmp_path)
+    assert leaks(report) == [("unread", good[1].name, None)]
+    assert "process that read it died" in report.findings[0].detail
+    assert PhotoFolder(tmp_path, exclude=report.exclude()).names == report.names
 
 
 # --- the list, and those who honor it -------------------------------------------------------------

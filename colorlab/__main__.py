@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         "in each folder)",
     )
     audit.add_argument(
-        "--all", action="store_true", help="look at photos that a list leaves out too"
+        "--all", action="store_true", help="look at photos too that you left out by hand"
     )
     audit.add_argument("--processes", type=int, metavar="N", help="default: one a core")
     audit.add_argument("--tiny", type=int, metavar="PIXELS", help="shortest side (default: 64)")

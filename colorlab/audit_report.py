@@ -92,7 +92,8 @@ class Audit:
     histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the edges
         of the cells are `colorlab.photo_measures.AB_EDGES`, -110 to 110 in 64 equal steps.
     findings: sorted by kind, then by name; a photo may have several.
-    left_out: photos that an `exclude.txt` names and that were not looked at: name -> reason.
+    left_out: photos that a person wrote into an `exclude.txt` and that were not looked at: name ->
+        reason. What an audit wrote there was looked at again.
     """
 
     parts: list[Part]
@@ -143,7 +144,7 @@ class Audit:
     __repr__ = __str__
 
     def gray_below(self, threshold: float) -> list[str]:
-        """Names of the photos with a mean chroma below the threshold."""
+        """Names of the photos with a mean chroma below the threshold, colored spots or not."""
         return [self.names[i] for i in np.flatnonzero(self.chroma < threshold)]
 
     def path(self, name: str) -> Path:

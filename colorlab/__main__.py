@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         "in each folder)",
     )
     audit.add_argument(
-        "--all", action="store_true", help="look at photos that a list leaves out too"
+        "--all", action="store_true", help="look at photos too that you left out by hand"
     )
     audit.add_argument("--processes", type=int, metavar="N", help="default: one a core")
     audit.add_argument("--tiny", type=int, metavar="PIXELS", help="shortest side (default: 64)")
@@ -396,22 +396,29 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from colorlab.audit import audit
+    from colorlab.audit import audit, split_folders
+    from colorlab.audit_targets import check_list, check_sheet
 
+    listed = None if options.exclude is True else options.exclude
+    folders = [folder for _, folder, _ in split_folders(options.folders)]
+    if options.sheet is not None:
+        check_sheet(options.sheet, folders)
+    if options.exclude is not None:
+        check_list(listed, folders)
     names = ("processes", "tiny", "gray", "sepia", "distance")
     chosen = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     shown = sys.stderr.isatty()
     report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
     print(report)
-    if options.sheet:
+    if options.exclude is not None:
+        written = report.exclude(listed)
+        for path in written if isinstance(written, list) else [written]:
+            print(f"list of photos to leave out: {path}")
+    if options.sheet is not None:
         from colorlab.album import write_photo
 
         write_photo(report.sheet(), Path(options.sheet))
         print(f"contact sheet: {options.sheet}")
-    if options.exclude:
-        written = report.exclude(None if options.exclude is True else options.exclude)
-        for path in written if isinstance(written, list) else [written]:
-            print(f"list of photos to leave out: {path}")
     return 1 if report.findings else 0
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from colorlab.audit_report import KINDS, Audit, Finding, Part
 from colorlab.duplicates import BITS, Hashes
 from colorlab.every_core import on_every_core
-from colorlab.exclusions import excluded
+from colorlab.exclusions import AUDITED, excluded
 from colorlab.photo_files import PhotoError, check_apart, list_photos
 from colorlab.photo_measures import BINS, RECORD, UNREADABLE, Problem, measure
 
@@ -27,6 +27,8 @@ __all__ = ["KINDS", "Audit", "Finding", "audit"]
 
 SPLITS = ("train", "val", "valid", "validation", "test")
 TINY, GRAY, SEPIA, DISTANCE = 64, 4.0, 0.13, 10
+
+VIVID = 2.0  # times the threshold of gray: gray photos saved as JPEG, noisy or tinted, stay below
 
 _LOT = 16  # photos that a process measures at a time
 
@@ -52,12 +54,15 @@ def audit(
     processes: worker processes; None: one a core; 0: none, the work is done in this process, which
         is quicker for some hundred photos but dies with a file that kills its decoder.
     tiny: photos with a short side below so many pixels are reported.
-    gray: photos with a mean Lab chroma below it are, whatever their file's mode.
+    gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 % of
+        the photo exceed twice as much, as a green tool on white does.
     sepia: photos that are not gray are if their `photo_measures.toning` is below it, 0 to 1: if
         their color is a function of their lightness, as in toned photos.
     distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in few
         of a finer one), 0 to 20. Mirrored copies are not found.
-    exclude: leave out what an `exclude.txt` in the folders names, as `PhotoFolder` does.
+    exclude: leave out what an `exclude.txt` in the folders names, as `PhotoFolder` does; but not
+        what an audit wrote there, which is looked at again, so that every audit finds the same and
+        can renew the list. False: look at what was written by hand too.
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
@@ -74,7 +79,7 @@ def audit(
             "sepia from 0 (none) to 1."
         )
     Hashes(np.empty(0), np.empty(0), distance)  # tells a wrong distance before the work, not after
-    parts, names, left_out = _listed(_folders(folders), exclude)
+    parts, names, left_out = _listed(split_folders(folders), exclude)
     records = np.full(len(names), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems: list[Problem] = []
@@ -82,7 +87,7 @@ def audit(
         for lot, measured in on_every_core(measure, _lots(parts, names), processes):
             if measured is None:
                 why = "the process that read it died: a decoder's crash, or too little memory"
-                problems.append(Problem(lot[0][0], "corrupt", why))
+                problems.append(Problem(lot[0][0], "unread", why))
             else:
                 first = lot[0][0]
                 records[first : first + len(lot)] = measured.records
@@ -106,10 +111,10 @@ def audit(
     )
 
 
-def _folders(
+def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
-    """(label, folder, is it a split), those to learn from first."""
+    """What `audit` looks at: (label, folder, is it a split), those to learn from first."""
     if isinstance(folders, (str, os.PathLike)) or (
         not isinstance(folders, Mapping) and len(folders) == 1
     ):
@@ -149,6 +154,7 @@ def _listed(
         for (label, folder, _), inside in zip(folders, listed, strict=True):
             out = excluded(folder, [name[len(label) + 1 :] for name in inside])
             left_out |= {f"{label}/{name}": why for name, why in out.items()}
+    left_out = {n: why for n, why in left_out.items() if not why.startswith(AUDITED)}
     parts: list[Part] = []
     names: list[str] = []
     for (label, folder, split), inside in zip(folders, listed, strict=True):
@@ -190,7 +196,7 @@ def _odd(
     width, height, chroma = records["width"], records["height"], records["chroma"]
     readable = ~np.isnan(chroma)
     is_tiny = readable & (np.minimum(width, height) < tiny)
-    is_gray = readable & (chroma < gray)
+    is_gray = readable & (chroma < gray) & (records["vivid"] < VIVID * gray)
     is_sepia = readable & ~is_gray & (records["toning"] < sepia)
     findings = [
         Finding("tiny", names[i], f"{width[i]} x {height[i]} pixels")

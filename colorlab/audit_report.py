@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 KINDS = {
-    "corrupt": "cannot be read",
+    "corrupt": "no picture can be read from it",
     "truncated": "the end of the file is missing",
+    "unread": "could not be read now; look again",
     "tiny": "a side is too short",
     "gray": "hardly any color",
     "sepia": "toned: color follows lightness",
     "duplicate": "looks like another of its split",
     "leak": "looks like one of a later split",
 }
+PASSING = "unread"  # of these photos nothing is known, so they are never listed to be left out
+LISTED = tuple(kind for kind in KINDS if kind != PASSING)
 HEADER = [
     "# Photos that PhotoFolder leaves out: a name, a tab, the reason.",
     "# The audit renews the lines whose reason begins with 'audit:'; lines of your own stay.",
@@ -89,7 +92,8 @@ class Audit:
     histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the edges
         of the cells are `colorlab.photo_measures.AB_EDGES`, -110 to 110 in 64 equal steps.
     findings: sorted by kind, then by name; a photo may have several.
-    left_out: photos that an `exclude.txt` names and that were not looked at: name -> reason.
+    left_out: photos that a person wrote into an `exclude.txt` and that were not looked at: name ->
+        reason. What an audit wrote there was looked at again.
     """
 
     parts: list[Part]
@@ -140,7 +144,7 @@ class Audit:
     __repr__ = __str__
 
     def gray_below(self, threshold: float) -> list[str]:
-        """Names of the photos with a mean chroma below the threshold."""
+        """Names of the photos with a mean chroma below the threshold, colored spots or not."""
         return [self.names[i] for i in np.flatnonzero(self.chroma < threshold)]
 
     def path(self, name: str) -> Path:
@@ -191,7 +195,7 @@ class Audit:
     def exclude(
         self,
         path: str | os.PathLike[str] | None = None,
-        kinds: Iterable[str] = tuple(KINDS),
+        kinds: Iterable[str] = LISTED,
     ) -> Path | list[Path]:
         """Write the list of photos to leave out, which `PhotoFolder` honors; returns its path.
 
@@ -200,20 +204,25 @@ class Audit:
             are returned (of folders from which nothing is to go and that have no list: none).
         kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
             photo in the earlier split goes: what a network is judged on has to stay the same, or
-            scores from before could not be compared; a training photo is missed less.
+            scores from before could not be compared; a training photo is missed less. Photos that
+            are "unread" (gone, forbidden, too little memory, a process that died) never count: they
+            may be good, and what a list that is there says of them stays.
 
         A list that is there already is merged with: see `colorlab.exclusions.merged`. Raises
         ValueError for an unknown kind, for a broken list, or a `path` for several folders; OSError
         where it cannot be written.
         """
         kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+        if PASSING in kinds:
+            raise ValueError(f"{PASSING!r} photos may be good and are never listed; audit again.")
         if unknown := set(kinds) - set(KINDS):
-            raise ValueError(f"There is no kind {unknown.pop()!r}. Valid: {', '.join(KINDS)}.")
+            raise ValueError(f"There is no kind {unknown.pop()!r}. Valid: {', '.join(LISTED)}.")
         if path is not None and len(self.parts) > 1:
             raise ValueError(
                 f"{path} would be one list for {len(self.parts)} folders, and names stand relative "
                 "to one. Leave the path out, and each folder gets its own list."
             )
+        unread = {finding.name for finding in self.findings if finding.kind == PASSING}
         reasons: dict[str, dict[str, str]] = defaultdict(dict)
         for finding in self.findings:
             if finding.kind in kinds:
@@ -225,9 +234,11 @@ class Audit:
             old = read_list(target) if os.path.lexists(target) else ExcludeList()
             if not reasons[part.label] and not os.path.lexists(target) and len(self.parts) > 1:
                 continue
-            looked_at = map(part.own, self.names[part.start : part.stop])
+            names = self.names[part.start : part.stop]
+            looked_at = [part.own(name) for name in names if name not in unread]
             new = merged(old, reasons[part.label], looked_at)
             new.comments = [*HEADER, *(c for c in old.comments if c not in HEADER)]
+            target.parent.mkdir(parents=True, exist_ok=True)
             written.append(write_list(target, new))
         return written if len(self.parts) > 1 else written[0]
 

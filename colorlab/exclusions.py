@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class ExcludeList:
 def read_list(path: str | os.PathLike[str]) -> ExcludeList:
     """Read a list. Raises ValueError, naming the line, where it is broken; OSError as it comes."""
     path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
+        raise ValueError(
+            f"{path} is a folder, pipe or device, and a list of photos to leave out was expected. "
+            "Move it elsewhere."
+        )
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

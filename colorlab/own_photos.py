@@ -14,8 +14,9 @@ import numpy as np
 
 from colorlab.arrays import LabArrays
 from colorlab.audit import SPLITS
+from colorlab.exclusions import FILE_NAME
 from colorlab.pairs import PairedFolder
-from colorlab.photo_files import PhotoError, read_photo
+from colorlab.photo_files import PhotoError, is_passing, read_photo
 
 _TRAIN = 20_000
 _LOOKED_AT = 16
@@ -97,6 +98,9 @@ def audit_named(folders: list[Path]) -> Iterator[None]:
         inside = [f for f in folders if str(error).startswith(_prefix(f))]
         if error.__cause__ is None or not inside:  # no file failed; or it lies in a pack
             raise
+        if is_passing(error.__cause__):  # the audit lists no photo that may be good the next time
+            listed = inside[0] / FILE_NAME
+            raise PhotoError(f"{error} To leave it out, write its name into {listed}.") from error
         command = f"colorlab audit {quote(str(inside[0]))} --exclude"
         raise PhotoError(
             f"{error} To leave out all such photos: `{command}` lists them, and training leaves "

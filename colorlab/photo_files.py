@@ -6,7 +6,9 @@ is dealt with here, so that the rest of the course only ever meets 8-bit RGB.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -162,7 +164,12 @@ def _opened(path: Path | StoredPhoto, check: bool = True) -> Iterator[Image.Imag
 
 def _source(path: Path | StoredPhoto) -> Path | BytesIO:
     """What Pillow opens: a file by its name where it has one, as it then maps some formats."""
-    return path.open() if isinstance(path, StoredPhoto) else path
+    if isinstance(path, StoredPhoto):
+        return path.open()
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would wait for ever
+        raise PhotoError("not a regular file, but a pipe, socket or device. Move it elsewhere.")
+    return path
 
 
 def _check_sums(path: Path | StoredPhoto) -> None:
@@ -218,6 +225,15 @@ def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform 
         return None
 
 
+def is_passing(error: BaseException | None) -> bool:
+    """Whether the system could not give a file's bytes, which says nothing about the bytes.
+
+    The file is gone, may not be read, or its disk fails: what may be otherwise the next time.
+    """
+    # Decoders raise OSError without a number. Broken bytes have them seek before the file's start.
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
 def _cause(path: Path | StoredPhoto, error: Exception) -> str:
     """What is wrong with the file, in words a learner can act on."""
     if isinstance(error, PhotoError):
@@ -233,8 +249,13 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
             f"too many pixels, perhaps a decompression bomb ({error}). "
             "If you trust the file, save a smaller copy and use that."
         )
-    with path.open("rb") as file:
-        head = file.read(64)
+    if is_passing(error):
+        return f"could not be read now ({error.strerror}). Try again; check the disk or network."
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as second:
+        return f"could not be read now ({second.strerror}). Try again; check the disk or network."
     if not head:
         return "the file is empty (0 bytes): a download or copy that failed. Fetch it again."
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):

@@ -49,6 +49,7 @@ def kinds(report) -> dict[str, set[str]]:
 EXPECTED = {
     "corrupt": {"sub/junk.jpg"},
     "truncated": {"cut.jpg"},
+    "unread": set(),
     "tiny": {"small.png"},
     "gray": {"gray.jpg"},
     "sepia": {"toned.jpg"},
@@ -86,6 +87,32 @@ def test_thresholds_are_the_callers(spoiled) -> None:
     for wrong in ({"tiny": -1}, {"gray": -1}, {"sepia": 2}, {"distance": 40}, {"processes": -1}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
             audit(spoiled, **wrong)
+
+
+def test_a_gray_photo_has_no_colored_spot(tmp_path) -> None:
+    for path in DATA.rglob("*.jpg"):
+        if path.stem in (
+            "screwdriver3",
+            "hammer9",
+            "measuringtape4",
+            "1-jasmina",
+            "measuringtape6",
+        ):
+            shutil.copy(path, tmp_path)
+    report = audit(tmp_path, processes=0)
+    assert len(report) == 5 and len(report.gray_below(4)) >= 4
+    assert kinds(report)["gray"] == {"measuringtape6.jpg"}  # black and steel
+
+
+@pytest.mark.parametrize("quality", [30, 95])
+@pytest.mark.parametrize("tint", [(0, 0, 0), (2, 0, -3)])
+def test_gray_photos_from_a_noisy_tinting_scanner_are_gray(tmp_path, good, quality, tint) -> None:
+    rng = np.random.default_rng(0)
+    for number, path in enumerate(good[:4]):
+        pixels = np.asarray(Image.open(path).convert("L").convert("RGB")) + np.array(tint)
+        pixels = (pixels + rng.integers(-3, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", quality=quality)
+    assert len(kinds(audit(tmp_path, processes=0))["gray"]) == 4
 
 
 def test_of_a_gray_and_a_colored_copy_the_colored_one_stays(tmp_path, good) -> None:
@@ -200,9 +227,25 @@ def test_links_are_photos_like_others(tmp_path, good) -> None:
     (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
     (tmp_path / "c.jpg").symlink_to(tmp_path / "gone.jpg")
     assert leaks(audit(tmp_path, processes=0)) == [
-        ("corrupt", "c.jpg", None),
+        ("unread", "c.jpg", None),
         ("duplicate", "b.jpg", "a.jpg"),
     ]
+
+
+def test_a_photo_whose_process_died_is_told_and_not_left_out(tmp_path, good, monkeypatch) -> None:
+    for path in good[:3]:
+        shutil.copy(path, tmp_path)
+
+    def dying(work, lots, processes):
+        for lot in lots:
+            for item in lot:
+                yield [item], None if item[0] == 1 else work([item])
+
+    monkeypatch.setattr("colorlab.audit.on_every_core", dying)
+    report = audit(tmp_path)
+    assert leaks(report) == [("unread", good[1].name, None)]
+    assert "process that read it died" in report.findings[0].detail
+    assert PhotoFolder(tmp_path, exclude=report.exclude()).names == report.names
 
 
 # --- the list, and those who honor it -------------------------------------------------------------
@@ -219,12 +262,30 @@ def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
     loader = photo_loader(photos, 4, generator=torch.Generator())
     assert [tuple(batch.shape) for batch in loader] == [(4, 3, 16, 16)]
     again = audit(spoiled, processes=0)
-    assert again.findings == [] and again.names == photos.names
-    assert again.left_out == photos.excluded
+    assert again.findings == report.findings and again.left_out == {}  # its own lines: once more
+    listed = (spoiled / "exclude.txt").read_text()
+    again.exclude()
+    assert (spoiled / "exclude.txt").read_text() == listed
+    audit(spoiled, processes=0, tiny=0, gray=0).exclude()
+    assert {"small.png", "gray.jpg"} & set(PhotoFolder(spoiled).names) != set()
+
+
+def test_a_copy_comes_back_when_its_original_is_gone(tmp_path, good) -> None:
+    for number, name in enumerate(["a.jpg", "c.jpg"]):
+        shutil.copy(good[number], tmp_path / name)
+    save(good[0], tmp_path / "b.jpg")
+    audit(tmp_path, processes=0).exclude()
+    assert PhotoFolder(tmp_path).names == ["a.jpg", "c.jpg"]
+    (tmp_path / "a.jpg").unlink()
+    audit(tmp_path, processes=0).exclude()
+    assert PhotoFolder(tmp_path).names == ["b.jpg", "c.jpg"]
+
+
+def test_what_a_person_left_out_is_not_looked_at(spoiled) -> None:
+    (spoiled / "exclude.txt").write_text("gray.jpg\tugly\nsmall.png\n")
+    report = audit(spoiled, processes=0)
+    assert report.left_out == {"gray.jpg": "ugly", "small.png": ""} and len(report) == 8
     assert kinds(audit(spoiled, processes=0, exclude=False)) == EXPECTED
-    again.exclude()  # what it did not look at stays on the list
-    with pytest.warns(UserWarning, match="6 photo"):
-        assert PhotoFolder(spoiled).names == photos.names
 
 
 def test_odd_names_go_all_the_way(tmp_path, good, capsys) -> None:
@@ -241,7 +302,7 @@ def test_odd_names_go_all_the_way(tmp_path, good, capsys) -> None:
     with pytest.warns(UserWarning, match="6 photo"):
         photos = PhotoFolder(folder)
     assert len(photos) == 5 and "bad\udcfe.jpg" in photos.excluded
-    assert audit(folder, processes=1).findings == []
+    assert len(audit(folder, processes=1).findings) == 6
 
 
 def test_each_split_gets_a_list_of_its_own(leaky) -> None:
@@ -251,7 +312,7 @@ def test_each_split_gets_a_list_of_its_own(leaky) -> None:
         assert PhotoFolder(leaky / "train").names == ["2.jpg", "4.jpg"]
     with pytest.warns(UserWarning, match="4 photo"):
         assert len(PhotoFolder(leaky)) == 6
-    assert audit(leaky, processes=0).findings == []
+    assert leaks(audit(leaky, processes=0)) == LEAKS
 
 
 def test_the_list_of_a_folder_may_name_photos_of_its_splits(leaky) -> None:
@@ -279,6 +340,11 @@ def test_the_command_prints_writes_and_tells_by_its_status(spoiled, tmp_path, ca
     assert main(words) == 1
     assert Image.open(sheet).size[0] == 1000
     assert str(spoiled / "exclude.txt") in capsys.readouterr().out
+    assert main(words[:4]) == 1
+    assert capsys.readouterr().out == printed  # whatever the list says
+    (spoiled / "exclude.txt").write_text(
+        "".join(f"{name}\n" for name in PhotoFolder(spoiled).excluded)
+    )
     assert main(words[:4]) == 0
     assert "6 more are left out" in capsys.readouterr().out
     assert main([*words[:4], "--all", "--exclude", str(tmp_path / "list.txt")]) == 1

@@ -127,6 +127,18 @@ def test_the_list_says_why_and_keeps_one_of_a_pair(tmp_path) -> None:
         report.exclude(kinds=["blurred"])
 
 
+def test_what_could_not_be_read_is_never_listed_nor_taken_off(tmp_path) -> None:
+    report = made(tmp_path, [Finding("unread", "4.png", "gone"), FINDINGS[1]])
+    row = next(line for line in str(report).splitlines() if line.startswith("unread"))
+    assert row.split()[1:3] == ["1", "20.0%"]
+    (tmp_path / "exclude.txt").write_text("4.png\taudit: tiny, 3 x 3\n1.png\taudit: tiny, 3 x 3\n")
+    entries = {"0.png": "audit: gray, mean chroma 1.0", "4.png": "audit: tiny, 3 x 3"}
+    assert read_list(report.exclude()).entries == entries
+    for wrong in ("unread", ["gray", "unread"]):
+        with pytest.raises(ValueError, match="'unread' photos may be good"):
+            report.exclude(kinds=wrong)
+
+
 def test_a_list_by_hand_survives(tmp_path) -> None:
     path = tmp_path / "exclude.txt"
     path.write_text(
@@ -167,4 +179,5 @@ def test_splits_have_a_list_each_where_there_is_something_to_leave_out(tmp_path)
 
 
 def test_every_kind_has_a_meaning() -> None:
-    assert list(KINDS) == ["corrupt", "truncated", "tiny", "gray", "sepia", "duplicate", "leak"]
+    kinds = ["corrupt", "truncated", "unread", "tiny", "gray", "sepia", "duplicate", "leak"]
+    assert list(KINDS) == kinds

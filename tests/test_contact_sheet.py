@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,11 @@ def test_a_photo_that_cannot_be_read_is_an_empty_frame(tmp_path, files) -> None:
     pixels = np.asarray(contact_sheet([("corrupt", [bad, cell(files, "red")])], 420))
     assert area(pixels, "red")[0] > 16 + sheets._WIDE
     assert (pixels[40:170, 16:192] < 200).any()
+
+
+def test_a_pipe_is_an_empty_frame_and_never_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert sheets._thumbnail(tmp_path / "pipe.jpg") is None
 
 
 def test_too_narrow_a_sheet_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 import warnings
 
@@ -81,6 +82,13 @@ def test_a_broken_list_is_told(tmp_path, content, message) -> None:
     (tmp_path / "x.txt").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_list(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_list_is_a_regular_file(tmp_path, make) -> None:
+    make(tmp_path / "exclude.txt")
+    with pytest.raises(ValueError, match="exclude.txt is a folder, pipe or device"):
+        excluded(tmp_path, ["a.jpg"])
 
 
 def test_lists_in_subfolders_count_for_their_photos(tmp_path) -> None:

@@ -320,14 +320,28 @@ def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here,
 def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(here, capsys):
     for number in range(3):
         photo(f"data/{number}.png", seed=number)
-    Path("data/link.png").symlink_to("nowhere.png")
+    Path("data/text.png").write_text("no picture")
     command = ["train", "--recipe", "tiny", "--data", "data/", "--validation", "data", "-o", "run"]
     command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
     assert main(command) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("colorlab: data/link.png: there is no such file")
+    assert line.startswith("colorlab: data/text.png: not a picture")
     assert "`colorlab audit data --exclude` lists them" in line
     assert main(["audit", "data", "--exclude", "--tiny", "1"]) == 1
+    with pytest.warns(UserWarning, match="left out, as exclude.txt says"):
+        assert main(command) == 0
+
+
+def test_a_photo_that_is_not_there_now_can_be_left_out_by_hand(here, capsys):
+    photo("data/a.png", seed=1)
+    Path("data/link.png").symlink_to("nowhere.png")
+    command = ["train", "--recipe", "tiny", "--data", "data", "--validation", "data", "-o", "run"]
+    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    assert main(command) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("colorlab: data/link.png: there is no such file")
+    assert line.endswith("To leave it out, write its name into data/exclude.txt.")
+    Path("data/exclude.txt").write_text("link.png\n")
     with pytest.warns(UserWarning, match="left out, as exclude.txt says"):
         assert main(command) == 0
 

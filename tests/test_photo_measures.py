@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import socket
 from pathlib import Path
 
 import imagehash
@@ -189,12 +191,38 @@ def test_what_is_no_picture_is_corrupt(tmp_path, content, reason) -> None:
     assert reason in one(path)[1][1] and "a: b" not in one(path)[1][1]
 
 
-def test_links_into_nothing_and_pipes_are_corrupt(tmp_path) -> None:
+def test_what_is_no_file_is_corrupt_and_never_waited_for(tmp_path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket.jpg"))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    for name in ("socket.jpg", "pipe.jpg", "device.jpg"):
+        assert one(tmp_path / name)[1] == (
+            "corrupt",
+            "not a regular file, but a pipe, socket or device",
+        )
+
+
+def test_links_into_nothing_and_in_a_circle_may_be_whole_another_time(tmp_path) -> None:
     (tmp_path / "x.jpg").symlink_to(tmp_path / "gone.jpg")
-    assert one(tmp_path / "x.jpg")[1] == ("corrupt", "there is no such file")
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe.jpg")
-        assert one(tmp_path / "pipe.jpg")[1] == ("corrupt", "not a regular file")
+    assert one(tmp_path / "x.jpg")[1] == ("unread", "there is no such file")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    kind, reason = one(tmp_path / "loop.jpg")[1]
+    assert kind == "unread" and os.strerror(errno.ELOOP) in reason
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOENT]
+)
+def test_what_the_system_refuses_says_nothing_of_the_photo(tmp_path, monkeypatch, number) -> None:
+    (tmp_path / "x.jpg").write_bytes(ALPACA.read_bytes())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Image, "open", refuse)
+    kind, reason = one(tmp_path / "x.jpg")[1]
+    assert kind == "unread" and reason
 
 
 def test_too_large_for_memory_is_told_of_the_one_photo(tmp_path, monkeypatch) -> None:
@@ -208,7 +236,7 @@ def test_too_large_for_memory_is_told_of_the_one_photo(tmp_path, monkeypatch) ->
     monkeypatch.setattr(photo_measures, "read_photo", greedy)
     (tmp_path / "big.jpg").write_bytes(ALPACA.read_bytes())
     measured = measure([(0, str(tmp_path / "big.jpg")), (1, str(ALPACA))])
-    assert [(p.index, p.kind) for p in measured.problems] == [(0, "corrupt")]
+    assert [(p.index, p.kind) for p in measured.problems] == [(0, "unread")]
     assert "memory" in measured.problems[0].reason and measured.records["hashed"].tolist() == [0, 1]
 
 

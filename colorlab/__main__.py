@@ -397,7 +397,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from colorlab.audit import audit, split_folders
-    from colorlab.audit_targets import check_list, check_sheet
+    from colorlab.audit_targets import check_list, check_sheet, telling
 
     listed = None if options.exclude is True else options.exclude
     folders = [folder for _, folder, _ in split_folders(options.folders)]
@@ -411,13 +411,16 @@ def _audit(options: argparse.Namespace) -> int:
     report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
     print(report)
     if options.exclude is not None:
-        written = report.exclude(listed)
+        with telling(listed or "a list of photos to leave out"):
+            written = report.exclude(listed)
         for path in written if isinstance(written, list) else [written]:
             print(f"list of photos to leave out: {path}")
     if options.sheet is not None:
         from colorlab.album import write_photo
 
-        write_photo(report.sheet(), Path(options.sheet))
+        sheet = report.sheet()
+        with telling(options.sheet):
+            write_photo(sheet, Path(options.sheet))
         print(f"contact sheet: {options.sheet}")
     return 1 if report.findings else 0
 

@@ -7,6 +7,7 @@ are kept, so 100,000 photos need no more room than a few large ones.
 
 from __future__ import annotations
 
+import math
 import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,10 +74,10 @@ def audit(
     has no photo; ValueError for folders that overlap, thresholds out of range, or a broken list;
     ChildProcessError where no worker process can start.
     """
-    if tiny < 0 or gray < 0 or not 0 <= sepia <= 1:
+    if tiny < 0 or not 0 <= gray < math.inf or not 0 <= sepia <= 1:
         raise ValueError(
-            f"tiny={tiny}, gray={gray}, sepia={sepia}: expected tiny and gray of 0 or more, and "
-            "sepia from 0 (none) to 1."
+            f"tiny={tiny}, gray={gray}, sepia={sepia}: expected tiny and gray of 0 or more "
+            "(and finite), and sepia from 0 (none) to 1."
         )
     Hashes(np.empty(0), np.empty(0), distance)  # tells a wrong distance before the work, not after
     parts, names, left_out = _listed(split_folders(folders), exclude)
@@ -115,6 +116,10 @@ def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
     """What `audit` looks at: (label, folder, is it a split), those to learn from first."""
+    if folders is None:
+        raise TypeError("folders=None: expected a folder of photos, several, or splits.")
+    if folders == "":
+        raise ValueError("The folder's name is empty; name a folder of photos, or '.' for this one")
     if isinstance(folders, (str, os.PathLike)) or (
         not isinstance(folders, Mapping) and len(folders) == 1
     ):

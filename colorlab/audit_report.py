@@ -149,6 +149,8 @@ class Audit:
 
     def path(self, name: str) -> Path:
         """The file of a photo. Raises KeyError for a name that is not in `names`."""
+        if name not in self.names:
+            raise KeyError(name)
         return self._part(name).path(name)
 
     def sheet(self, kind: str | None = None, count: int = 24, width: int = 1000) -> Image.Image:
@@ -175,7 +177,10 @@ class Audit:
             heading = f"{each} ({KINDS[each]}): {len(found):,} of {len(self):,} photos{some}"
             names = [(f.name,) if f.other is None else (f.name, f.other) for f in found[:share]]
             cells = [
-                Cell(tuple((self.path(name), quoted(name)) for name in pair), finding.detail)
+                Cell(
+                    tuple((self._part(name).path(name), quoted(name)) for name in pair),
+                    finding.detail,
+                )
                 for pair, finding in zip(names, found, strict=False)
             ]
             sections.append((heading, cells))

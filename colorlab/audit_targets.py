@@ -5,8 +5,9 @@ An audit of a large set takes an hour, and nobody wants to learn after it that t
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from colorlab.exclusions import FILE_NAME, quoted, read_list
@@ -67,6 +68,18 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
                     f"{path} is not a list of photos to leave out: {quoted(name[:40])} is no name "
                     "of a photo; name another file"
                 )
+
+
+@contextlib.contextmanager
+def telling(what: str) -> Iterator[None]:
+    """What goes wrong when the block writes is told in one line: what, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{what} could not be written ({error.strerror or error}); make room or name another "
+            "place"
+        ) from error
 
 
 def _check_writable(path: Path) -> None:

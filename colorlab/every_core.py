@@ -7,6 +7,7 @@ that is killed; and only a few lots are under way at a time, however many there 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -121,11 +122,13 @@ class _Pool:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
             context.set_forkserver_preload(["colorlab.photo_measures"])
+            _start_helper()
         self.executor = ProcessPoolExecutor(processes, context, initializer=_begin)
 
     def __enter__(self) -> _Pool:
         try:
-            self.executor.submit(_nothing).result()
+            with _ctrl_c_later():
+                self.executor.submit(_nothing).result()
         except BaseException as error:
             self.__exit__()
             if not isinstance(error, BrokenProcessPool):
@@ -142,6 +145,40 @@ class _Pool:
 
     def submit(self, work: Callable[[Sequence[T]], R], lot: Sequence[T]) -> Future[R]:
         return self.executor.submit(work, lot)
+
+
+def _start_helper() -> None:
+    """Start the helper deaf to Ctrl-C: while it imports, it would answer with a traceback."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # the helper's own call of it would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a new process inherits it
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C counts after the block, since half a pool cannot be ended quietly; twice: at once."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    pressed = []
+
+    def remember(*given: Any) -> None:
+        pressed.append(given)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        before(*pressed[0])
 
 
 def _begin() -> None:

@@ -84,6 +84,9 @@ def test_thresholds_are_the_callers(spoiled) -> None:
     )
     high = audit(spoiled, processes=0, gray=200)
     assert len(kinds(high)["gray"]) == 8 and kinds(high)["sepia"] == set()
+    for gray in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"gray={gray}"):
+            audit(spoiled, gray=gray)
     for wrong in ({"tiny": -1}, {"gray": -1}, {"sepia": 2}, {"distance": 40}, {"processes": -1}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
             audit(spoiled, **wrong)
@@ -218,8 +221,14 @@ def test_folders_without_photos_and_given_twice(tmp_path, good) -> None:
     for nothing in ([], {}):
         with pytest.raises(ValueError, match="empty"):
             audit(nothing)
+    with pytest.raises(ValueError, match="name is empty"):
+        audit("")
+    with pytest.raises(TypeError, match="folders=None"):
+        audit(None)
     report = audit([tmp_path], processes=0)  # one photo
     assert len(report) == 1 and report.findings == []
+    with pytest.raises(KeyError, match="zz"):
+        report.path("zz")
 
 
 def test_links_are_photos_like_others(tmp_path, good) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_right_targets_are_written_the_list_first(folder, tmp_path, capsys) -> N
     assert listed.read_text().endswith("a.png\taudit: gray, mean chroma 0.0\n")
     with Image.open(sheet) as picture:
         assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(("option", "name"), [("--sheet", "x.png"), ("--exclude", "x.txt")])
+def test_a_full_disk_is_told_in_one_line(folder, tmp_path, capsys, monkeypatch, option, name):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["audit", str(folder), "--processes=0", f"{option}={tmp_path / name}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name} could not be written (No space left on device); make room" in line

@@ -162,3 +162,26 @@ def test_ctrl_c_and_a_sudden_end_leave_no_process(tmp_path, blow) -> None:
         assert err.rstrip().endswith("KeyboardInterrupt") and err.count("Traceback") == 1
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
+
+
+BARE = """
+from colorlab.every_core import on_every_core
+from test_every_core import squares
+
+if __name__ == "__main__":
+    print("begun", flush=True)
+    list(on_every_core(squares, [[1]] * 1000, 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the helper process")
+@pytest.mark.parametrize("seconds", [0.3, 0.8])
+def test_ctrl_c_while_the_processes_start_is_one_traceback(tmp_path, seconds) -> None:
+    child = script(tmp_path, BARE)
+    assert child.stdout is not None and child.stdout.readline() == "begun\n"
+    time.sleep(seconds)  # the helper imports torch meanwhile
+    os.killpg(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert err.count("Traceback") == 1 and "forkserver" not in err.splitlines()[-1]
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

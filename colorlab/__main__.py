@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):  # a name that can't be printed is no reason to stop
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        _refuse_empty(options)
-        return options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_tell, warnings.showwarning)
+            _refuse_empty(options)
+            return options.run(options)
     except KeyboardInterrupt:
         print("colorlab: stopped", file=sys.stderr)
         return 130
@@ -31,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = message.splitlines()[-1].partition(": ")[2]
         print(f"colorlab: {message}", file=sys.stderr)
         return 2
+
+
+def _tell(usual: Callable[..., None], message: Warning | str, *where: Any, **more: Any) -> None:
+    """A warning of ours as one line, without the place in the code; others as usual."""
+    if Path(where[1]).is_relative_to(Path(__file__).parent):
+        print(f"colorlab: {message}", file=sys.stderr)
+    else:
+        usual(message, *where, **more)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -250,20 +262,15 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    import warnings
-
     from colorlab.packed import PackedPhotos, pack
 
-    with warnings.catch_warnings(record=True) as told:
-        pack(
-            options.folders,
-            options.output,
-            size=options.size,
-            shard_bytes=options.shard_mb * 2**20,
-            progress=True,
-        )
-    for warning in told:
-        print(f"colorlab: {warning.message}", file=sys.stderr)
+    pack(
+        options.folders,
+        options.output,
+        size=options.size,
+        shard_bytes=options.shard_mb * 2**20,
+        progress=True,
+    )
     photos = PackedPhotos(options.output)
     files = f"{len(photos.shards)} tar file(s)"
     size = sum(path.stat().st_size for path in photos.shards) / 1e6
@@ -370,18 +377,13 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    import warnings
-
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import diversity, evaluate
     from colorlab.photos import PhotoFolder
 
     if options.folder:
-        with warnings.catch_warnings(record=True) as told:
-            paths = list(PhotoFolder(options.folder).paths)
-        for warning in told:
-            print(f"colorlab: {warning.message}", file=sys.stderr)
+        paths = list(PhotoFolder(options.folder).paths)
     else:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, _device(options.device))

@@ -139,10 +139,7 @@ def wanted(
 
 def told(count: int) -> str:
     """That the lists in the folders leave so many photos out."""
-    return (
-        f"{count} photo(s) left out, as {FILE_NAME} says (see .excluded; exclude=False takes "
-        "them in)"
-    )
+    return f"{count} photo(s) left out, as {FILE_NAME} says"
 
 
 def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:

@@ -74,6 +74,10 @@ class PhotoFolder(PhotoSet):
         a warning that names them. So the length is true from the start and no other photo stands
         in for a bad one; it costs seconds per ten thousand files. `.skipped`: path -> reason.
 
+    exclude: True: leave out what an `exclude.txt` in the folders names (see `colorlab.exclusions`),
+        with a warning that says how many. False: take them in. A path: that list, of one folder.
+        `.excluded`: name -> reason.
+
     `.paths` and `.names` (relative to the photo's folder, with "/") are sorted by name within each
     folder, folders in the order given; `.folder_of[i]` is the number of photo i's folder.
 

@@ -260,6 +260,7 @@ def test_a_photo_whose_process_died_is_told_and_not_left_out(tmp_path, good, mon
 # --- the list, and those who honor it -------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*left out, as exclude.txt says")
 def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
     report = audit(spoiled, processes=0)
     assert report.exclude() == spoiled / "exclude.txt"
@@ -279,6 +280,7 @@ def test_the_photo_folder_honors_the_list(spoiled, good) -> None:
     assert {"small.png", "gray.jpg"} & set(PhotoFolder(spoiled).names) != set()
 
 
+@pytest.mark.filterwarnings("ignore:.*left out, as exclude.txt says")
 def test_a_copy_comes_back_when_its_original_is_gone(tmp_path, good) -> None:
     for number, name in enumerate(["a.jpg", "c.jpg"]):
         shutil.copy(good[number], tmp_path / name)
@@ -338,6 +340,7 @@ def test_the_list_of_a_folder_may_name_photos_of_its_splits(leaky) -> None:
 # --- the command ----------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*left out, as exclude.txt says")
 def test_the_command_prints_writes_and_tells_by_its_status(spoiled, tmp_path, capsys) -> None:
     before = sorted(spoiled.rglob("*"))
     assert main(["audit", str(spoiled), "--processes", "0"]) == 1

@@ -15,7 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlab.__main__ import main
+from colorlab import __main__ as command_line
+from colorlab.__main__ import _tell, main
 from colorlab.arrays import write_lab_arrays
 from colorlab.feed import fingerprint
 from colorlab.packed import PackedPhotos
@@ -330,6 +331,14 @@ def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(
     assert main(["audit", "data", "--exclude", "--tiny", "1"]) == 1
     assert main(command) == 0
     assert "colorlab: 1 photo(s) left out, as exclude.txt says\n" in capsys.readouterr().err
+
+
+def test_warnings_of_others_are_shown_as_usual(capsys):
+    seen = []
+    _tell(lambda *what, **more: seen.append(what), "theirs", UserWarning, "/lib/torch/x.py", 3)
+    _tell(lambda *what, **more: seen.append(what), "ours", UserWarning, command_line.__file__, 3)
+    assert seen == [("theirs", UserWarning, "/lib/torch/x.py", 3)]
+    assert capsys.readouterr().err == "colorlab: ours\n"
 
 
 def test_a_photo_that_is_not_there_now_can_be_left_out_by_hand(here, capsys):

@@ -318,12 +318,16 @@ def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here,
     assert "`colorlab audit data --exclude`" in line and "PhotoFolder" not in line
 
 
+def a_few_steps(data):
+    words = f"train --recipe tiny --data {data} --validation data -o run --device cpu"
+    return [*words.split(), "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+
+
 def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(here, capsys):
     for number in range(3):
         photo(f"data/{number}.png", seed=number)
     Path("data/text.png").write_text("no picture")
-    command = ["train", "--recipe", "tiny", "--data", "data/", "--validation", "data", "-o", "run"]
-    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    command = a_few_steps("data/")
     assert main(command) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("colorlab: data/text.png: not a picture")
@@ -344,8 +348,7 @@ def test_warnings_of_others_are_shown_as_usual(capsys):
 def test_a_photo_that_is_not_there_now_can_be_left_out_by_hand(here, capsys):
     photo("data/a.png", seed=1)
     Path("data/link.png").symlink_to("nowhere.png")
-    command = ["train", "--recipe", "tiny", "--data", "data", "--validation", "data", "-o", "run"]
-    command += ["--device", "cpu", "--batch-size", "2", "--image-size", "32", "--steps", "4"]
+    command = a_few_steps("data")
     assert main(command) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("colorlab: data/link.png: there is no such file")

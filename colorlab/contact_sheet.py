@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from colorlab.photo_files import PhotoError, read_photo
+from colorlab.show import font
 
 PAPER, INK, FAINT, FRAME = "#ffffff", "#22262b", "#5f6872", "#c9d0d8"
 
@@ -56,7 +56,7 @@ def contact_sheet(sections: Sequence[tuple[str, Sequence[Cell]]], width: int = 1
     draw = ImageDraw.Draw(sheet)
     for top, lines in headings:
         for number, line in enumerate(lines):
-            draw.text((_EDGE, top + number * (_HEADING + 5)), line, INK, _font(_HEADING))
+            draw.text((_EDGE, top + number * (_HEADING + 5)), line, INK, font(_HEADING))
     for x, y, cell in placed:
         _draw(sheet, draw, x, y, cell)
     return sheet
@@ -80,18 +80,18 @@ def _draw(sheet: Image.Image, draw: ImageDraw.ImageDraw, x: int, y: int, cell: C
         if photo is None:
             draw.rectangle((left, y, left + _WIDE - 1, y + _HIGH - 1), outline=FRAME)
             words = "cannot be read"
-            room = (_WIDE - _font(_TEXT).getlength(words)) / 2
-            draw.text((left + room, y + _HIGH / 2 - 8), words, FAINT, _font(_TEXT))
+            room = (_WIDE - font(_TEXT).getlength(words)) / 2
+            draw.text((left + room, y + _HIGH / 2 - 8), words, FAINT, font(_TEXT))
         else:
             at = left + (_WIDE - photo.width) // 2, y + _HIGH - photo.height
             sheet.paste(photo, at)
             draw.rectangle(
                 (at[0], at[1], at[0] + photo.width - 1, at[1] + photo.height - 1), outline=FRAME
             )
-        draw.text((left, below), _middle_cut(name, _WIDE), INK, _font(_TEXT))
+        draw.text((left, below), _middle_cut(name, _WIDE), INK, font(_TEXT))
     details = _wrapped(cell.detail, _span(cell), _TEXT, _DETAIL_LINES)
     for number, line in enumerate(details, start=1):
-        draw.text((x, below + number * _LINE), line, FAINT, _font(_TEXT))
+        draw.text((x, below + number * _LINE), line, FAINT, font(_TEXT))
 
 
 def _thumbnail(path: Path) -> Image.Image | None:
@@ -103,18 +103,9 @@ def _thumbnail(path: Path) -> Image.Image | None:
     return photo
 
 
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's figures, which has the letters of most alphabets."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(path, size)
-
-
 def _middle_cut(text: str, room: int) -> str:
     """The text, or as much of its start and its end as fits into `room` pixels."""
-    length = _font(_TEXT).getlength
+    length = font(_TEXT).getlength
     if length(text) <= room:
         return text
     keep = len(text) - 1
@@ -129,7 +120,7 @@ def _halves(text: str, keep: int) -> str:
 
 def _wrapped(text: str, room: int, size: int, most: int) -> list[str]:
     """The text in at most so many lines of `room` pixels, the last one cut where it must be."""
-    length = _font(size).getlength
+    length = font(size).getlength
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -142,7 +133,7 @@ def _wrapped(text: str, room: int, size: int, most: int) -> list[str]:
     return [_end_cut(line, room, length) for line in lines if line]
 
 
-def _end_cut(line: str, room: int, length: functools.partial) -> str:
+def _end_cut(line: str, room: int, length: Callable[[str], float]) -> str:
     if length(line) <= room:
         return line
     kept = line.rstrip("…")

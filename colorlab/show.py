@@ -6,11 +6,13 @@ tensor; gray or in color; uint8 in 0..255 or float in [0, 1]; channels last or f
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFont
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +22,16 @@ OVERSHOOT = 0.02  # rounding and resampling leave [0, 1] by no more than this
 LETTER_WIDTH = 0.62  # of the size of the font, for a mix of letters
 SMALLEST_TEXT = 5.0  # points
 TALLEST = 1.25  # a row is at most this many times as tall as a column is wide
+
+
+@functools.cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The font of matplotlib's figures, `size` in pixels: it has the letters of most alphabets and
+    all the signs of our texts, such as − and λ."""
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size)
 
 
 def to_uint8(picture: Any) -> np.ndarray:

@@ -71,7 +71,7 @@ def test_words_never_leave_the_sheet_or_their_photo(files) -> None:
 @pytest.mark.parametrize("text", ["short.jpg", LONG, "日本" * 60, "W" * 80])
 def test_names_lose_their_middle(text) -> None:
     shown = sheets._middle_cut(text, 176)
-    path = Path(sheets._font(12).path)
+    path = Path(sheets.font(12).path)
     assert ImageFont.truetype(path, 12).getlength(shown) <= 176
     if shown != text:
         start, end = shown.split("…")

@@ -113,6 +113,21 @@ class TestAugmentPanel:
             wanted = left * shown[0], right * shown[0], top * shown[1], bottom * shown[1]
             assert np.abs(np.subtract(found, wanted)).max() < 4
 
+    def test_four_frames_lie_each_at_its_own_square(self):
+        panel = AugmentPanel({"a": Image.new("RGB", (300, 200), "black")})
+        panel.set(seed=4, scale=2.0)
+        cut = photos.Cut(photos.CUT, augment=True, scale=(1.0, 2.0))
+        working = cut.picture(panel.photos["a"], (0, 0, *panel.photos["a"].size))
+        wide, high = photos.ROOM[0], photos.ROOM[0] * working.shape[0] / working.shape[1]
+        left_part = panel.picture()[:, : photos.ROOM[0]]
+        for number, color in enumerate(photos.FRAMES):
+            rgb = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+            y, x = np.nonzero((left_part == rgb).all(2))
+            left, top, right, bottom, _ = photos._place(cut, working, 4000 + number)
+            off = [abs(x - left * wide), abs(x - right * wide)]
+            off += [abs(y - top * high), abs(y - bottom * high)]
+            assert len(x) > 50 and np.min(off, axis=0).max() < 4
+
     def test_words_give_the_distance_and_the_chroma(self):
         panel = AugmentPanel({"a": Image.new("RGB", (80, 60), (200, 60, 60))})
         lab = rgb_to_lab(torch.tensor([200, 60, 60], dtype=torch.uint8).reshape(3, 1, 1))

@@ -7,13 +7,13 @@ shows the picture that stands beside it in the same output.
 from __future__ import annotations
 
 import base64
-import functools
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from colorlab.show import font
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
@@ -40,15 +40,6 @@ def reduce(pixels: np.ndarray, largest: int) -> np.ndarray:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)).copy()
-
-
-@functools.cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's figures: it has all the signs of our texts, such as − and λ."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(path, size)
 
 
 def draw_label(pixels: np.ndarray, text: str, side: str = "left", size: int = 14) -> None:

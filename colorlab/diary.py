@@ -35,7 +35,7 @@ class Diary:
         losses: each loss by its name, ``(R,)``, NaN where a stage has none; ``step``: the last of
             the steps that a row is the mean of.
         steps: ``(S,)``, the steps after which the held-out photos were colored.
-        error: ``(S,)``, mean of \\|a - a'\\| and \\|b - b'\\| over all held-out photos, in Lab units.
+        error: ``(S,)``, mean distance of a and b from the truth's, all held-out photos, Lab units.
         psnr: ``(S,)``, mean over the photos, dB.
         chroma: ``(S,)``, mean chroma as a share of the truth's.
         gray_error, gray_psnr: the same of photos left gray.

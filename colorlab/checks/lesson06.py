@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,7 @@ def _leave_gradients(players: SimpleNamespace, L: Any) -> None:
     players.log.clear()
 
 
+@functools.cache
 def _moves_of_d(
     *, colors: str = "both", zero: str = "before", sign: float = 1.0, climbs: bool = False,
     later: bool = False, **mistake: Any,
@@ -201,6 +203,7 @@ def _test_discriminator(discriminator_step: Any) -> Hint | None:
 _WEIGHT = 3.0  # of L1, in the checks
 
 
+@functools.cache
 def _game(
     *, norm: bool = True, zero_D: str = "before", zero_G: str = "before", old: bool = False,
     joint: bool = False, leak: bool = False, cut: bool = False, cut_color: bool = False,
@@ -296,11 +299,6 @@ _OF_BOTH = mistakes(
         "G's gradients add up from call to call.",
         "for_G.zero_grad() before G's backward.",
         {"zero_G": "never"},
-    ),
-    (
-        "No gradients are ever cleared, so all of them add up.",
-        "Each player's part begins with zero_grad of its own optimizer.",
-        {"zero_D": "never", "zero_G": "never"},
     ),
     (
         "G also goes along the slope of D's loss, which makes its colors look more fake.",
@@ -706,7 +704,9 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
 
     # No logit is exactly 0: on which side a tie falls is nobody's mistake.
     real = (torch.arange(40.0) * 0.37 % 3 - 0.81).reshape(4, 1, 2, 5)
-    fake = (torch.arange(20.0) * 0.53 % 4 - 3.13).reshape(2, 1, 2, 5)
+    fake = (torch.arange(30.0) * 0.53 % 4 - 3.13).reshape(3, 1, 2, 5)
+    real[1] -= 1.5  # a photo whose mean falls on the other side, of each kind
+    fake[2] += 1.5
     returned = call(accuracies, real.clone(), fake.clone(), pure=True)
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()
@@ -771,7 +771,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
         (
             "You divide by all patches.",
             "Each kind has a share of its own.",
-            (counts[0] / 60, counts[1] / 60),
+            (counts[0] / 70, counts[1] / 70),
         ),
         (
             "The mean is taken before the comparison.",
@@ -779,9 +779,9 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
             (share(real.mean() > 0), share(fake.mean() < 0)),
         ),
         (
-            "The patches are added up over the photos, and then averaged.",
+            "You divide by the number of photos: len(real) counts no patches.",
             "One mean over all: .mean() without arguments.",
-            (float((real > 0).sum(0).float().mean()), float((fake < 0).sum(0).float().mean())),
+            (counts[0] / len(real), counts[1] / len(fake)),
         ),
     )
     otherwise = Hint(
@@ -853,14 +853,25 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
                 "Gradients are left switched off for everything that follows.",
                 "`with torch.no_grad():` switches them on again at its end.",
             )
+        seen = list(modes)  # copies of G note theirs too
         found = want_tensor(returned, shape=(3, 2, 6, 6), what="the colors")
         unchanged = all(torch.equal(value, before[name]) for name, value in G.state_dict().items())
         if not same(found, colors()):
-            return _not_as_later(found, colors, modes, G, training)
+            hint = _not_as_later(found, colors, seen, G, training)
+            if hint is not None:
+                return hint
         if not unchanged:
             return Hint(
-                "The colors are right, but G's running averages have moved.",
-                "Held-out photos must leave no trace in G: in train mode each forward moves them.",
+                "G's weights or running averages have moved.",
+                "Held-out photos must leave no trace in G: in train mode each forward moves its "
+                "batch norm's averages.",
+            )
+        if not same(found, colors()):
+            right = colors()
+            return Hint(
+                f"Those are not G's colors in eval mode: the first number should be "
+                f"{float(right[0, 0, 0, 0]):.4f}, and is {float(found[0, 0, 0, 0]):.4f}.",
+                "Return what G(L) gives there, as it is.",
             )
         if found.requires_grad:
             return Hint(
@@ -893,12 +904,13 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
 
 
 def _not_as_later(
-    found: Any, colors: Callable[..., Any], modes: Sequence[bool], G: Any, training: bool
-) -> Hint:
+    found: Any, colors: Callable[..., Any], seen: Sequence[bool], G: Any, training: bool
+) -> Hint | None:
+    """The finding where the colors are those of layers that went on training."""
     from torch import nn
 
     if same(found, colors(nn.BatchNorm2d, nn.Dropout)):
-        if modes and not modes[-1]:
+        if seen and not seen[-1]:
             return Hint(
                 "G's flag says eval, and its layers still train.",
                 "G.training = False reaches the outermost module alone; G.eval() tells all layers.",
@@ -918,12 +930,7 @@ def _not_as_later(
         return Hint(
             "Batch norm uses its averages, but dropout is still on.", "G.eval() switches both."
         )
-    right = colors()
-    return Hint(
-        f"Those are not G's colors in eval mode: the first number should be "
-        f"{float(right[0, 0, 0, 0]):.4f}, and is {float(found[0, 0, 0, 0]):.4f}.",
-        "Return what G(L) gives there, as it is.",
-    )
+    return None
 
 
 # --- 6.6: nothing is lost ------------------------------------------------------------------------
@@ -1043,11 +1050,9 @@ def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) ->
         )
     if callable(value):
         return Hint(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
-    if isinstance(value, list | tuple) or (
-        net
-        and isinstance(value, Mapping)
-        and set(value) == {key for key, _ in getattr(run, name).named_parameters()}
-    ):
+    parameters = dict(getattr(run, name).named_parameters()) if net else {}
+    listed = isinstance(value, list | tuple) and _alike(value, [*parameters.values()])
+    if net and (listed or (isinstance(value, Mapping) and set(value) == set(parameters))):
         return Hint(
             f'Under "{name}" stand parameters alone.',
             "Batch norm's running averages are no parameters: state_dict() holds both.",

@@ -53,6 +53,9 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
             self.who = who
 
         def step(self, *args: Any, **options: Any) -> Any:
+            slopes = [p.grad for group in self.param_groups for p in group["params"]]
+            if not any(slope is not None and bool(slope.any()) for slope in slopes):
+                log.append(f"{self.who} has none")
             log.append(f"{self.who} steps")
             return super().step(*args, **options)
 
@@ -169,23 +172,26 @@ def explain(
     return None
 
 
-def _unmoved(who: str, log: Sequence[str]) -> Hint:
+def _unmoved(who: str, players: SimpleNamespace) -> Hint:
     """Why a player stands where it stood, as far as the log tells."""
+    log = players.log
     learned, stepped = f"{who} learns" in log, f"{who} steps" in log
-    if learned and not stepped:
-        return Hint(
-            f"{who} gets its gradient, and its weights stay as they are.",
-            "backward only fills .grad; step() of its optimizer moves the weights.",
-        )
     if not learned:
         return Hint(
             f"{who} has not moved: no gradient came to its weights.",
             f"{who}'s loss wants a backward() before the step, and nothing on the way may cut it "
             "off.",
         )
+    if not stepped:
+        return Hint(
+            f"{who} has gradients, and its weights stay as they are.",
+            f"backward only fills .grad: {who}'s optimizer must step() down {who}'s own loss.",
+        )
+    if f"{who} has none" not in log:
+        return Hint(f"{who}'s step moves nothing.", "Leave the optimizer's settings as they are.")
     if log.index(f"{who} steps") < log.index(f"{who} learns"):
         return Hint(
-            f"{who}'s step is taken before its gradient is there, and so moves nothing.",
+            f"{who}'s step is taken before any gradient is there, and so moves nothing.",
             "backward, then step.",
         )
     return Hint(
@@ -205,7 +211,7 @@ def moved_oddly(who: str, before: Any, players: SimpleNamespace) -> Hint | None:
 
     log = players.log
     if torch.equal(before, weights_of(getattr(players, who))):
-        return _unmoved(who, log)
+        return _unmoved(who, players)
     if f"{who} steps" not in log:
         return Hint(
             f"{who}'s weights move, but not by the optimizer that came in.",

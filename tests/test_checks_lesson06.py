@@ -162,7 +162,7 @@ WRONG_61 = {
     own_adam: "not by the optimizer that came in",
     leaves_g_frozen: "G is left frozen",
     leaves_d_in_eval: "D is left in eval mode",
-    both_under_no_grad: "cut the gradient's way",
+    both_under_no_grad: "D's loss is cut off from D's weights",
     the_rate_doubled: "D moves, but not one step down D's loss",
     smoothed_labels: "Print each of its terms",
 }
@@ -185,7 +185,7 @@ def one_batch_of_both(G, D, optimizer, L, truth):
     loss = 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
     loss.backward()
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 def two_backwards(G, D, optimizer, L, truth):
@@ -564,13 +564,14 @@ WRONG_67 = {
     zero_moved_one_line_up: "D's gradient is thrown away",
     STEP("cut", cut=True): "G moves along L1 alone",
     STEP("leaves_d_frozen", freeze=True, thaw=False): "D is left frozen",
-    d_forgotten_for_good: "cut the gradient's way",
+    d_forgotten_for_good: "D is frozen when its own loss goes back",
     STEP("d_never_steps", steps="G"): "D has gradients, and its weights stay",
     STEP("g_never_steps", steps="D"): "G has gradients, and its weights stay",
     only_g: "D has gradients, and its weights stay",
     rate_at_0: "D's step moves nothing",
     STEP("order_turned", order="GD"): "G moves first",
     STEP("uncut", detach=False): "A `.detach()` is missing where D sees the fake",
+    STEP("wasted", detach=False, retain=True): "D's loss goes back through G as well",
     as_said(zeros_at_the_start, "leaks", detach=False): "G also goes along the slope",
     old_verdict: "G answers to the D from before its move",
     one_backward: "One backward for both losses",

@@ -38,6 +38,44 @@ from colorlab.checks.players import (
 # --- 6.1: the discriminator's move ---------------------------------------------------------------
 
 
+def _played(function: Any, players: SimpleNamespace, *given: Any) -> Any:
+    """The function's result; where autograd refuses, what that means in this game."""
+    try:
+        return call(function, *given, pure=True)
+    except RuntimeError as error:
+        hint = _refused(str(error), players)
+        if hint is None:
+            raise
+        raise NotYet(hint.mistake, hint.advice) from None
+
+
+def _refused(words: str, players: SimpleNamespace) -> Hint | None:
+    """What an error of autograd means in this game."""
+    stepped = steps_of(players)
+    if "does not require grad" in words and not stepped:
+        if not any(parameter.requires_grad for parameter in players.D.parameters()):
+            return Hint(
+                "D is frozen when its own loss goes back: nothing there wants a gradient.",
+                "D.requires_grad_(False) may stand in G's part alone, and True again behind it.",
+            )
+        return Hint(
+            "D's loss is cut off from D's weights.",
+            "Only G's colors are detached, or made under torch.no_grad(); D's answers are not.",
+        )
+    if "modified by an inplace operation" in words and stepped == ["D"]:
+        return Hint(
+            "D has stepped, and G's loss still goes back through a look that D took before: torch "
+            "refuses, since those weights are gone.",
+            "Look again behind D's step: D(torch.cat([L, ours], 1)).",
+        )
+    if "modified by an inplace operation" in words and stepped:
+        return Hint(
+            "A backward goes through weights that a step() has changed in the meantime.",
+            "First D's loss with G's colors detached, and D's step; then G's loss, and G's step.",
+        )
+    return None
+
+
 def _leave_gradients(players: SimpleNamespace, L: Any) -> None:
     """What G's move of the step before leaves in D."""
     import torch
@@ -176,7 +214,7 @@ def _test_discriminator(discriminator_step: Any) -> Hint | None:
             _leave_gradients(players, L)
         before = weights_of(players.D)
         given = players.G, players.D, players.for_D, L, truth
-        loss = lone_number(call(discriminator_step, *given, pure=True), "the loss")
+        loss = lone_number(_played(discriminator_step, players, *given), "the loss")
         rounds.append({"loss": loss, "D": weights_of(players.D)})
         if not torch.equal(weights_of(players.G), painter):
             return Hint("The generator has moved too.", "Only D takes a step here.")
@@ -261,25 +299,6 @@ def _game(
         numbers = {name: loss.item() for name, loss in losses.items()}
         found.append(numbers | {"D": weights_of(D), "G": weights_of(G)})
     return found
-
-
-def _played(function: Any, players: SimpleNamespace, *given: Any) -> Any:
-    """The function's result; an error of autograd that names the wrong thing is explained."""
-    try:
-        return call(function, players.G, players.D, players.for_G, players.for_D, *given, pure=True)
-    except RuntimeError as error:
-        if "modified by an inplace operation" not in str(error):
-            raise
-        if steps_of(players) == ["D"]:
-            raise NotYet(
-                "D has stepped, and G's loss still goes back through a look that D took before: "
-                "torch refuses, since those weights are gone.",
-                "Look again behind D's step: D(torch.cat([L, ours], 1)).",
-            ) from None
-        raise NotYet(
-            "A backward goes through weights that a step() has changed in the meantime.",
-            "First D's loss with G's colors detached, and D's step; then G's loss, and G's step.",
-        ) from None
 
 
 _OF_BOTH = mistakes(
@@ -438,19 +457,33 @@ def _losses(returned: Any) -> dict[str, float]:
     return {name: lone_number(returned[name], f'"{name}"') for name in _NAMES}
 
 
-@own_random
-def _test_whole_step(adversarial_step: Any) -> Hint | None:
+_WASTED = Hint(
+    "All moves are right, but D's loss goes back through G as well, for nothing.",
+    "Detach G's colors in D's part; then no graph need be retained.",
+)
+
+
+def _slope_of_d_in_g(players: SimpleNamespace, L: Any, truth: Any) -> Any:
+    """What G's first weights would get from D's loss now; the log begins anew."""
     import torch
 
+    before = {name: value.clone() for name, value in players.G.state_dict().items()}
+    loss = discriminator_loss(players.D, L, truth, players.G(L))
+    (slope,) = torch.autograd.grad(loss, players.G[0].weight)
+    players.G.load_state_dict(before)  # batch norm has counted one forward more
+    players.log.clear()
+    players.slopes.clear()
+    return slope
+
+
+@own_random
+def _test_whole_step(adversarial_step: Any) -> Hint | None:
     players, rounds = two_players(norm=True), []
     for L, truth in batches(3):
         before = {"D": weights_of(players.D), "G": weights_of(players.G)}
-        twin = two_players(norm=True)
-        twin.G.load_state_dict(players.G.state_dict())
-        twin.D.load_state_dict(players.D.state_dict())
-        players.log.clear()
-        players.slopes.clear()
-        losses = _losses(_played(adversarial_step, players, L, truth, _WEIGHT))
+        wasted = _slope_of_d_in_g(players, L, truth)
+        given = players.G, players.D, players.for_G, players.for_D, L, truth, _WEIGHT
+        losses = _losses(_played(adversarial_step, players, *given))
         rounds.append(losses | {"D": weights_of(players.D), "G": weights_of(players.G)})
         order = ("color", "discriminator", "D", "generator", "G")
         hint = _about_step(order, players, before, rounds, _game, _ALL)
@@ -463,13 +496,8 @@ def _test_whole_step(adversarial_step: Any) -> Hint | None:
                 "again, and with dropout D would judge other colors than G learns from.",
                 "ours = G(L) once; ours.detach() in D's part, ours itself in G's.",
             )
-        loss = discriminator_loss(twin.D, L, truth, twin.G(L))
-        (leaked,) = torch.autograd.grad(loss, twin.G[0].weight)
-        if any(torch.allclose(slope, leaked, rtol=1e-3) for slope in players.slopes):
-            return Hint(
-                "All moves are right, but D's loss goes back through G as well, for nothing.",
-                "Detach G's colors in D's part; then no graph need be retained.",
-            )
+        if any(same(slope, wasted) for slope in players.slopes):
+            return _WASTED
     return None
 
 
@@ -492,12 +520,15 @@ def _test_planted_bug(game_step: Any) -> Hint | None:
     players, rounds = two_players(), []
     for L, truth in batches(3):
         before = {"D": weights_of(players.D), "G": weights_of(players.G)}
-        players.log.clear()
-        _played(game_step, players, L, truth, _WEIGHT)
+        wasted = _slope_of_d_in_g(players, L, truth)
+        given = players.G, players.D, players.for_G, players.for_D, L, truth, _WEIGHT
+        _played(game_step, players, *given)
         rounds.append({"D": weights_of(players.D), "G": weights_of(players.G)})
         hint = _about_step(("D", "G"), players, before, rounds, replay, (*_PLANTED, *_ALL))
         if hint is not None:
             return hint
+        if any(same(slope, wasted) for slope in players.slopes):
+            return _WASTED
     return None
 
 

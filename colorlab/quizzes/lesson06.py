@@ -23,7 +23,7 @@ QUIZ = (
         ),
     ),
     Question(
-        "GANs are mostly trained with β₁ = 0.5 instead of Adam's usual 0.9. What does it change?",
+        "pix2pix, like many GANs, takes β₁ = 0.5 instead of Adam's usual 0.9. What does it change?",
         (
             Option(
                 "The steps get shorter, since m keeps only half of each slope.",
@@ -68,8 +68,8 @@ QUIZ = (
         (
             Option(
                 "G has learned the training photos by heart; the run should have ended earlier.",
-                "Then held-out photos would hardly gain from it. To know, compare L1 on training "
-                "photos: is it still falling?",
+                "It may have, but this does not show it. It would show in L1 on the training "
+                "photos: does that go on falling?",
             ),
             Option(
                 "By itself no failure: a bold color that misses costs more L1 than brown.",
@@ -97,7 +97,7 @@ QUIZ = (
                 "Losses are for reading. Those 50 steps are simply taken again.",
             ),
             Option(
-                "Networks, optimizers, random state, and the place in the photos' order, of 900.",
+                "Both networks, both optimizers, the step and the random state, all of step 900.",
                 "Then steps 901 to 950 come out again bit for bit, and cost only their time.",
                 True,
             ),

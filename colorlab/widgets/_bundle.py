@@ -20,15 +20,19 @@ STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
 
 
 def encode(pixels: np.ndarray, kind: str = "jpeg") -> bytes:
-    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving) or "png" (exact)."""
+    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving), a "png" (exact), or a
+    "palette": a PNG of 256 colors, exact for lines and flat colors that have no more."""
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
     if kind == "jpeg":
         image.save(buffer, "JPEG", quality=90, subsampling=0)  # full color: it is what we look at
     elif kind == "png":
         image.save(buffer, "PNG", compress_level=6)
+    elif kind == "palette":
+        few = image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        few.save(buffer, "PNG", compress_level=6)
     else:
-        raise ValueError(f'A picture is encoded as "jpeg" or "png", not {kind!r}.')
+        raise ValueError(f'A picture is encoded as "jpeg", "png" or "palette", not {kind!r}.')
     return buffer.getvalue()
 
 
@@ -69,13 +73,14 @@ def text_picture(text: str, width: int = 420) -> np.ndarray:
     return np.asarray(image).copy()
 
 
-def widget_bundle(widget: Any, pixels: np.ndarray, text: str) -> dict[str, Any]:
+def widget_bundle(widget: Any, pixels: np.ndarray, text: str, kind: str = "png") -> dict[str, Any]:
     """The display bundle of an ipywidgets `widget` with its picture and its text.
 
     `pixels`: uint8 (H, W, 3), for viewers that run nothing; `text`: for those without pictures.
-    The picture is reduced, since it is saved in the notebook beside the widget's own.
+    The picture is reduced, since it is saved in the notebook beside the widget's own; `kind` "png"
+    or "palette", which is smaller where photos are in it.
     """
-    still = encode(reduce(pixels, STILL_SIZE), "png")
+    still = encode(reduce(pixels, STILL_SIZE), kind)
     return {
         "text/plain": text,
         # As text: old kernels don't encode bytes that come in a bundle.

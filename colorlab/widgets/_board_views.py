@@ -20,9 +20,10 @@ from colorlab.widgets._threads import Quiet
 if TYPE_CHECKING:
     from colorlab.training import Run
 
-WIDTH, HEIGHT = 900, 176  # pixels: of the board, of its curves
+WIDTH, HEIGHT = 840, 172  # pixels: of the board, of its curves
 STILL = 620  # pixels, the picture for viewers that run nothing
 PHOTOS = 8
+QUALITY = 76  # of the grid: it is saved in the notebook, and renewed often
 COLORS = {  # behind the state's name; the words on them are white
     "new": "#5b6168",
     "running": "#00704f",
@@ -47,6 +48,7 @@ class Views:
         self.has_photos = run._held_out is not None
         self.boxes = boxes(run.recipe, held_out=self.has_photos)
         self.looked: int | None = None  # the step whose photos are shown; None: the newest
+        self._steps: list[int] = []  # what the slider goes over
         self._total, self._drawn_curves, self._drawn_grid = run.recipe.steps, None, None
         self._quiet = Quiet()
         columns = 2 if len(self.boxes) == 4 else max(len(self.boxes), 2)
@@ -60,7 +62,7 @@ class Views:
             value=1,
             readout=False,
             style={"description_width": "66px"},
-            layout=widgets.Layout(width="420px"),
+            layout=widgets.Layout(width="400px"),
         )
         self.slider.observe(lambda change: self._turn(change["new"], look), names="value")
         self.label = widgets.HTML()
@@ -90,10 +92,12 @@ class Views:
         if self._drawn_curves != (drawn := (self.series.read, marks, cursor)):
             for box, image in zip(self.boxes, self.curves, strict=True):
                 pixels = draw_box(box, self.series, self._total, self.size, marks, cursor)
-                image.value = encode(pixels, "palette")
+                image.value = encode(pixels, "lines")
+            width = self.series.width
+            means = f", means of {width:,} steps (held out: as measured)" if width > 1 else ""
             self.caption.value = _small(
-                f"Curves: means of {self.series.width} step{'s' * (self.series.width > 1)}. "
-                "Thin gray lines: a setting was changed. Black line: the step that you look at."
+                f"Curves over the steps{means}. Gray lines: a setting was changed. Black line: the "
+                "step that you look at."
             )
             self._drawn_curves = drawn
         self._show_samples(run)
@@ -112,7 +116,8 @@ class Views:
         return draw_grid(None, width, max(photos, 4), about)
 
     def _show_samples(self, run: Run) -> None:
-        steps, step = self.samples.steps, self.shown_step
+        self._steps = steps = self.samples.steps
+        step = self.shown_step
         with self._quiet:
             self.slider.max = max(1, len(steps) - 1)
             self.slider.value = steps.index(step) if step is not None else 1
@@ -122,16 +127,13 @@ class Views:
             what = " (the newest)" if step == steps[-1] and step else what
             self.label.value = f"after step {step:,}{what}"
         if self._drawn_grid is None or self._drawn_grid != step:
-            self.grid.value = encode(self.draw_grid(run, WIDTH), "jpeg")
+            self.grid.value = encode(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
             self._drawn_grid = step
 
     def _turn(self, index: int, look: Callable[[], None]) -> None:
         if self._quiet.on:
             return
-        steps = self.samples.steps
-        if steps:
-            index = min(index, len(steps) - 1)
-            self.looked = None if index == len(steps) - 1 else steps[index]
+        self.looked = None if index >= self.slider.max else self._steps[index]
         look()
 
 
@@ -205,7 +207,7 @@ def still(run: Run, views: Views, lines: list[str]) -> np.ndarray:
     wide = [len(views.boxes) % 2 == 1 and number == 0 for number in range(len(views.boxes))]
     drawn = [
         draw_box(
-            box, views.series, run.recipe.steps, (STILL if w else STILL // 2, 142), marks,
+            box, views.series, run.recipe.steps, (STILL if w else STILL // 2, 140), marks,
             views.cursor,
         )
         for box, w in zip(views.boxes, wide, strict=True)

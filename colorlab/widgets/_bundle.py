@@ -19,20 +19,28 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
 
 
-def encode(pixels: np.ndarray, kind: str = "jpeg") -> bytes:
-    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving), a "png" (exact), or a
-    "palette": a PNG of 256 colors, exact for lines and flat colors that have no more."""
+def encode(pixels: np.ndarray, kind: str = "jpeg", quality: int = 90) -> bytes:
+    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving) or a "png" (exact).
+
+    Smaller PNGs: "lines" has 64 colors, enough for lines and words; "palette" has 256, dithered,
+    for what also holds photos.
+    """
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
+    octree = Image.Quantize.FASTOCTREE
     if kind == "jpeg":
-        image.save(buffer, "JPEG", quality=90, subsampling=0)  # full color: it is what we look at
+        # full color: it is what we look at
+        image.save(buffer, "JPEG", quality=quality, subsampling=0)
     elif kind == "png":
         image.save(buffer, "PNG", compress_level=6)
+    elif kind == "lines":
+        image.quantize(64, octree).save(buffer, "PNG", compress_level=6)
     elif kind == "palette":
-        few = image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
-        few.save(buffer, "PNG", compress_level=6)
+        image.quantize(palette=image.quantize(256, octree)).save(buffer, "PNG", compress_level=9)
     else:
-        raise ValueError(f'A picture is encoded as "jpeg", "png" or "palette", not {kind!r}.')
+        raise ValueError(
+            f'A picture is encoded as "jpeg", "png", "lines" or "palette", not {kind!r}.'
+        )
     return buffer.getvalue()
 
 

@@ -81,7 +81,7 @@ class Knobs:
         look: dict[str, Any] = {
             "continuous_update": False,
             "style": {"description_width": "66px"},
-            "layout": widgets.Layout(width="286px", margin="0"),
+            "layout": widgets.Layout(width="272px", margin="0"),
         }
         most = _round_up(max(10.0, 4 * recipe.objective.color_weight))
         rates = {"min": EXPONENTS[0], "max": EXPONENTS[1], "step": 0.05, "readout_format": ".1e"}
@@ -100,7 +100,7 @@ class Knobs:
             slider.observe(lambda change, name=name: self._move(name, change), names="value")
         self.box = widgets.HBox(
             [
-                widgets.VBox([slider, self.notes[name]], layout=widgets.Layout(width="296px"))
+                widgets.VBox([slider, self.notes[name]], layout=widgets.Layout(width="279px"))
                 for name, slider in self.by_name.items()
             ],
             layout=widgets.Layout(flex_flow="row wrap"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 840, 172  # pixels: of the board, of its curves
 STILL = 620  # pixels, the picture for viewers that run nothing
-PHOTOS = 8
+PHOTOS = 8  # that a run samples, at most
 QUALITY = 76  # of the grid: it is saved in the notebook, and renewed often
 COLORS = {  # behind the state's name; the words on them are white
     "new": "#5b6168",
@@ -80,10 +80,7 @@ class Views:
     @property
     def shown_step(self) -> int | None:
         """The sample that is looked at; None where there is none."""
-        steps = self.samples.steps
-        if not steps:
-            return None
-        return steps[-1] if self.looked is None else min(steps, key=lambda s: abs(s - self.looked))
+        return self._nearest(self.samples.steps)
 
     def show(self, run: Run) -> None:
         """Raises OSError where a grid's file can't be read any more."""
@@ -109,15 +106,14 @@ class Views:
 
     def draw_grid(self, run: Run, width: int) -> np.ndarray:
         step = self.shown_step
-        photos = PHOTOS if self.samples.truth is None else len(self.samples.truth)
         if step is not None:
-            return draw_grid(self.samples.rows(step), width, max(photos, 4))
+            return draw_grid(self.samples.rows(step), width, PHOTOS)
         about = f"held-out photos: first after step {_first_sample(run):,}"
-        return draw_grid(None, width, max(photos, 4), about)
+        return draw_grid(None, width, PHOTOS, about)
 
     def _show_samples(self, run: Run) -> None:
         self._steps = steps = self.samples.steps
-        step = self.shown_step
+        step = self._nearest(steps)
         with self._quiet:
             self.slider.max = max(1, len(steps) - 1)
             self.slider.value = steps.index(step) if step is not None else 1
@@ -129,6 +125,11 @@ class Views:
         if self._drawn_grid is None or self._drawn_grid != step:
             self.grid.value = encode(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
             self._drawn_grid = step
+
+    def _nearest(self, steps: list[int]) -> int | None:
+        if not steps or self.looked is None:
+            return steps[-1] if steps else None
+        return min(steps, key=lambda step: abs(step - self.looked))
 
     def _turn(self, index: int, look: Callable[[], None]) -> None:
         if self._quiet.on:

@@ -52,7 +52,10 @@ class Samples:
             match = re.fullmatch(r"step-(\d+)\.png", path.name)
             if match and int(match[1]) <= until:
                 found[int(match[1])] = path
-        self._keep(found)
+        steps = sorted(found)
+        if len(steps) > MOST:
+            steps = [steps[round(i * (len(steps) - 1) / (MOST - 1))] for i in range(MOST)]
+        self._keep({step: found[step] for step in steps})
 
     def rows(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gray, ours and truth at ``step``: uint8, each ``(B, H, W, 3)``.
@@ -71,10 +74,10 @@ class Samples:
     def _keep(self, more: dict[int, np.ndarray | Path]) -> None:
         with self._lock:
             kept = dict(sorted((self._ours | more).items()))
-            while len(kept) > MOST:  # every other one, but always the first and the last
+            while len(kept) > MOST:  # where they lie closest, never the first or the last
                 steps = list(kept)
-                for step in steps[1:-1:2]:
-                    del kept[step]
+                gaps = [after - before for before, after in zip(steps, steps[2:], strict=False)]
+                del kept[steps[1 + gaps.index(min(gaps))]]
             self._ours = kept
 
 

@@ -156,10 +156,9 @@ class Board(Playable):
     # --- what the run tells ------------------------------------------------------------------
 
     def _hear(self, event: Event) -> None:
-        data, soon = event.data, event.kind != "step"
+        data = event.data
         if event.kind == "sample":
             self.views.samples.add(event.step, data["pictures"])
-            soon = False
         elif event.kind == "warning":
             self._warned.append((event.step, data["message"]))
         elif event.kind == "checkpoint":
@@ -177,7 +176,8 @@ class Board(Playable):
                 self._refresh()
                 self._update_still()
                 return
-        self._redrawer.poke(soon)
+        # Events may come at every step; those of its state come rarely, and buttons wait for them.
+        self._redrawer.poke(soon=event.kind == "state")
 
     def _state_in_words(self, state: str) -> str:
         run, at = self.run, f"step {self.run.step:,}"

@@ -6,6 +6,7 @@ back to the checkpoint, and meets the same changes at the same steps again.
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 import os
@@ -73,8 +74,8 @@ class ChangeLog:
         Raises:
             OSError: it could not be written; it is kept in memory.
         """
-        self.changes.append(change)
-        self.changes.sort(key=lambda change: change.step)  # a run may have gone back
+        # In its place, for a run may have gone back; not by sorting, during which others see none.
+        bisect.insort(self.changes, change, key=lambda change: change.step)
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

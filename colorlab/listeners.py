@@ -65,6 +65,7 @@ class ProgressBar:
     """A bar with the losses of the last step; warnings and changes are printed above it."""
 
     SHOWN = ("color", "generator", "discriminator", "held_out")  # more leave no room for the bar
+    shows_warnings = True  # so the run need not print them
 
     def __init__(self) -> None:
         self.bar = None

@@ -19,16 +19,28 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
 
 
-def encode(pixels: np.ndarray, kind: str = "jpeg") -> bytes:
-    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving) or "png" (exact)."""
+def encode(pixels: np.ndarray, kind: str = "jpeg", quality: int = 90) -> bytes:
+    """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving) or a "png" (exact).
+
+    Smaller PNGs: "lines" has 64 colors, enough for lines and words; "palette" has 256, dithered,
+    for what also holds photos.
+    """
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
+    octree = Image.Quantize.FASTOCTREE
     if kind == "jpeg":
-        image.save(buffer, "JPEG", quality=90, subsampling=0)  # full color: it is what we look at
+        # full color: it is what we look at
+        image.save(buffer, "JPEG", quality=quality, subsampling=0)
     elif kind == "png":
         image.save(buffer, "PNG", compress_level=6)
+    elif kind == "lines":
+        image.quantize(64, octree).save(buffer, "PNG", compress_level=6)
+    elif kind == "palette":
+        image.quantize(palette=image.quantize(256, octree)).save(buffer, "PNG", compress_level=9)
     else:
-        raise ValueError(f'A picture is encoded as "jpeg" or "png", not {kind!r}.')
+        raise ValueError(
+            f'A picture is encoded as "jpeg", "png", "lines" or "palette", not {kind!r}.'
+        )
     return buffer.getvalue()
 
 
@@ -69,13 +81,14 @@ def text_picture(text: str, width: int = 420) -> np.ndarray:
     return np.asarray(image).copy()
 
 
-def widget_bundle(widget: Any, pixels: np.ndarray, text: str) -> dict[str, Any]:
+def widget_bundle(widget: Any, pixels: np.ndarray, text: str, kind: str = "png") -> dict[str, Any]:
     """The display bundle of an ipywidgets `widget` with its picture and its text.
 
     `pixels`: uint8 (H, W, 3), for viewers that run nothing; `text`: for those without pictures.
-    The picture is reduced, since it is saved in the notebook beside the widget's own.
+    The picture is reduced, since it is saved in the notebook beside the widget's own; `kind` "png"
+    or "palette", which is smaller where photos are in it.
     """
-    still = encode(reduce(pixels, STILL_SIZE), "png")
+    still = encode(reduce(pixels, STILL_SIZE), kind)
     return {
         "text/plain": text,
         # As text: old kernels don't encode bytes that come in a bundle.

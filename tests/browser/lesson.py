@@ -83,14 +83,14 @@ class OpenLesson:
     def file(self) -> Path:
         return self.server.lessons / self.name
 
-    def open(self) -> None:
-        """Open the notebook and wait for its kernel.
+    def open(self, anew: bool = True) -> None:
+        """Open the notebook and wait for its kernel; not ``anew``: as it was left, tabs and all.
 
         That is told from the server's answer and from the status bar: with one of them alone Run
         All at times runs nothing.
         """
-        # reset: without the tabs of the lesson before
-        self.page.goto(f"{self.server.url}/lab/tree/{self.name}?token={self.server.token}&reset")
+        reset = "&reset" if anew else ""  # without the tabs of the lesson before
+        self.page.goto(f"{self.server.url}/lab/tree/{self.name}?token={self.server.token}{reset}")
         self.page.locator(".jp-Notebook").first.wait_for(timeout=1000 * OPEN)
         self._until(self._ready, OPEN, "the kernel to be idle")
 

@@ -8,11 +8,10 @@ runs that lesson 06 shows were recorded so by ``data/lessons/museum.py``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,7 +31,7 @@ from colorlab.sources import data_dir, lesson_file
 from colorlab.training import Run
 from colorlab.unet import colors_of
 
-STEPS, SIZE, SHOWN_HERE = 1200, 64, 4
+STEPS, SIZE, SHOWN_HERE = 900, 64, 4
 SAMPLES = 6  # colorings of the held-out photos, after that before the first step
 RATE = 2e-4
 
@@ -48,8 +47,17 @@ WITH_NOISE = replace(
     HEALTHY,
     name="healthy-noise",
     about="The same with a random input z, and a reward for colorings that differ with it.",
-    generator=replace(HEALTHY.generator, dropout=0.0, noise_channels=8),
+    generator=replace(HEALTHY.generator, dropout=0.0, noise_channels=1),
     objective=replace(HEALTHY.objective, diversity_weight=1.0),
+    # Quicker than the others, and slow at the end: noise that is not wanted fades slowly.
+    stages=(
+        replace(
+            HEALTHY.stages[0],
+            generator_rate=10 * RATE,
+            discriminator_rate=10 * RATE,
+            schedule="cosine",
+        ),
+    ),
 )
 BESIDE = {recipe.name: recipe for recipe in (HEALTHY, WITH_NOISE)}
 
@@ -68,8 +76,7 @@ class Figures:
             last.
         error, chroma, spread: of the held-out photos; see :class:`Diary`. ``spread`` is how far
             two colorings of one photo are apart.
-        swing: how much the adversarial loss of G changes from a step to the next, as a share of
-            its mean.
+        leap: the highest adversarial loss of G in the first ten steps.
         gray_error: of photos left gray.
     """
 
@@ -82,7 +89,7 @@ class Figures:
     error: float
     chroma: float
     spread: float
-    swing: float
+    leap: float
     gray_error: float
 
     @classmethod
@@ -93,7 +100,6 @@ class Figures:
         def mean(name: str) -> float:
             return float(diary.losses[name][-third:].mean())
 
-        g = diary.losses["generator"][-third:]
         return cls(
             accuracy_real=mean("accuracy_real"),
             accuracy_fake=mean("accuracy_fake"),
@@ -104,7 +110,7 @@ class Figures:
             error=float(diary.error[late].mean()),
             chroma=float(diary.chroma[late].mean()),
             spread=float(diary.extra["spread"][late].mean()),
-            swing=float(np.abs(np.diff(g)).mean() / g.mean()),
+            leap=float(diary.losses["generator"][:10].max()),
             gray_error=diary.gray_error,
         )
 
@@ -195,7 +201,8 @@ class Piece:
     def recipe(self, steps: int = STEPS) -> Recipe:
         """Its recipe; the healthy run's of as many steps, but for the mistake."""
         changed = self.change(BESIDE[self.beside])
-        return replace(changed, name=self.name, about=self.done).with_steps(steps)
+        about = "A run of the failure museum."
+        return replace(changed, name=self.name, about=about).with_steps(steps)
 
     def shows(self, figures: Figures, healthy: Figures) -> bool:
         """Whether a run looks like this mistake."""
@@ -237,7 +244,220 @@ def _rates(generator: float, discriminator: float) -> Callable[[Recipe], Recipe]
     return change
 
 
-# PIECES HERE
+# --- the pieces -----------------------------------------------------------------------------------
+
+ACCURATE = 0.96  # share of patches: a D that is right on as many has won
+
+PIECES: dict[str, Piece] = {
+    piece.name: piece
+    for piece in (
+        Piece(
+            name="d-strong",
+            title="D too strong",
+            done=("D has twice the channels, and G learns at a quarter of its rate."),
+            change=lambda recipe: replace(
+                _rates(0.25, 1.0)(recipe), discriminator=replace(recipe.discriminator, base=32)
+            ),
+            signs=(
+                Sign(
+                    "a D that is right on nearly every patch",
+                    "{f.accuracy_real:.0%} of the real and {f.accuracy_fake:.0%} of the generated "
+                    "ones",
+                    lambda f, h: min(f.accuracy_real, f.accuracy_fake) > ACCURATE,
+                ),
+                Sign(
+                    "photos that stay wrong in training",
+                    "a and b off by {f.learned:.1f} Lab units there, the healthy run "
+                    "{h.learned:.1f}",
+                    lambda f, h: f.learned > 1.1 * h.learned,
+                ),
+            ),
+            why=(
+                "A D that is always right says that everything is wrong, not what: G can't catch "
+                "up."
+            ),
+            remedy="lower D's learning rate or make it smaller, or raise λ of L1.",
+        ),
+        Piece(
+            name="d-weak",
+            title="D too weak",
+            done="D learns at a hundredth of its rate.",
+            change=_rates(1.0, 0.01),
+            signs=(
+                Sign(
+                    "a D that only guesses, with both losses near ln 2 = 0.69",
+                    "right on {f.accuracy_real:.0%} of the real and {f.accuracy_fake:.0%} of the "
+                    "generated patches, losses G {f.loss_g:.2f} and D {f.loss_d:.2f}",
+                    lambda f, h: abs(f.loss_d - 0.693) < 0.03 and abs(f.loss_g - 0.693) < 0.03,
+                ),
+            ),
+            why=(
+                "A D that can't tell real from generated has nothing to teach, so only L1 is left, "
+                "and its answer is pale."
+            ),
+            remedy="raise D's learning rate, or give it more channels or layers.",
+        ),
+        Piece(
+            name="no-l1",
+            title="No L1",
+            done="λ of L1 is 0: G hears D alone.",
+            change=_objective(color_weight=0.0),
+            signs=(
+                Sign(
+                    "an error in training that falls late, though D has not won",
+                    "{f.early:.1f} Lab units over the first third, the healthy run {h.early:.1f}; "
+                    "D is right on {f.accuracy_real:.0%} of the real and {f.accuracy_fake:.0%} of "
+                    "the generated patches",
+                    lambda f, h: (
+                        f.early > 1.25 * h.early
+                        and min(f.accuracy_real, f.accuracy_fake) < ACCURATE
+                    ),
+                ),
+            ),
+            why=(
+                "D asks for colors that look real, and not for this photo's: they are lively and "
+                "wander from look to look."
+            ),
+            remedy="give L1 its weight back: λ between 10 and 100 at this size.",
+        ),
+        Piece(
+            name="only-l1",
+            title="Only L1",
+            done="The weight of the adversarial loss is 0: D plays, and G does not listen.",
+            change=_objective(adversarial_weight=0.0),
+            signs=(
+                Sign(
+                    "a D that is right on nearly every patch",
+                    "{f.accuracy_real:.0%} of the real and {f.accuracy_fake:.0%} of the generated "
+                    "ones",
+                    lambda f, h: min(f.accuracy_real, f.accuracy_fake) > ACCURATE,
+                ),
+                Sign(
+                    "pale photos that score well all the same",
+                    "chroma {f.chroma:.2f} of the truth's (healthy {h.chroma:.2f}), held-out error "
+                    "{f.error:.1f} Lab units (healthy {h.error:.1f})",
+                    lambda f, h: f.chroma < 0.6 * h.chroma and f.error < 0.9 * h.error,
+                ),
+                Sign(
+                    "nothing else",
+                    "another thing: this network takes noise, and ours and once more are "
+                    "{f.spread:.1f} Lab units apart where the healthy run has {h.spread:.1f}",
+                    lambda f, h: h.spread == 0,
+                ),
+            ),
+            why=(
+                "Where a photo leaves several colors possible, L1 is smallest at their median, "
+                "which is brown or gray; D sees it at once, and nobody acts on it."
+            ),
+            remedy="give the adversarial loss its weight back, or lower λ.",
+        ),
+        Piece(
+            name="collapsed",
+            title="Collapsed noise",
+            done="λ of L1 is 1,000, and nothing rewards colorings that differ.",
+            beside="healthy-noise",
+            change=_objective(color_weight=1000.0, diversity_weight=0.0),
+            signs=(
+                Sign(
+                    "a network that takes noise and hardly answers to it",
+                    "two colorings of a photo are {f.spread:.1f} Lab units apart, those of the "
+                    "healthy run {h.spread:.1f}; about 2 can just be seen",
+                    lambda f, h: h.spread > 5 and f.spread < h.spread / 4,
+                ),
+            ),
+            why=(
+                "L1 has one best answer to a photo, so whatever the noise changes costs. It fades "
+                "slowly, since a small change costs next to nothing: with λ = 50, on which D has "
+                "its say, colorings stayed apart."
+            ),
+            remedy="reward diversity (as the preset noise-unet does), and lower λ.",
+        ),
+        Piece(
+            name="rate",
+            title="Learning rate × 100",
+            done="Both learn at 100 times their rate.",
+            change=_rates(100.0, 100.0),
+            signs=(
+                Sign(
+                    "losses that leap in the very first steps",
+                    "G's loss reached {f.leap:.1f} within ten steps, the healthy run's "
+                    "{h.leap:.1f}",
+                    lambda f, h: f.leap > 2 * h.leap and f.leap > 2,
+                ),
+            ),
+            why=(
+                "The first steps throw both networks far off, and the game begins anew from there. "
+                "Ten times the rate did not harm networks as small as these: batch norm and Adam "
+                "made up for it. Larger ones forgive less."
+            ),
+            remedy="a rate of 2e-4 as in pix2pix; a warm-up, if the first steps alone are wild.",
+        ),
+        Piece(
+            name="eval",
+            title="Forgotten eval()",
+            done="The run is the healthy one; its held-out photos were colored in training mode.",
+            colorize=forgetful,
+            signs=(
+                Sign(
+                    "a network that takes no noise, and colors a photo differently each time",
+                    "ours and once more are {f.spread:.1f} Lab units apart",
+                    lambda f, h: h.spread == 0 and f.spread > 2,
+                ),
+                Sign(
+                    "curves of training like the healthy run's, and worse photos",
+                    "{f.learned:.1f} Lab units in training as in the healthy run "
+                    "({h.learned:.1f}), and {f.error:.1f} held-out (healthy {h.error:.1f})",
+                    lambda f, h: abs(f.learned / h.learned - 1) < 0.05 and f.error > 1.1 * h.error,
+                ),
+            ),
+            why=(
+                "Dropout still draws, and batch norm takes the statistics of one photo for those "
+                "of all."
+            ),
+            remedy="generator.eval() before coloring, generator.train() before the next step.",
+        ),
+        Piece(
+            name="gray-data",
+            title="Gray images in the data",
+            done="About 60 % of the training photos are gray.",
+            gray=0.6,
+            signs=(
+                Sign(
+                    "an error in training far below the held-out one",
+                    "{f.learned:.1f} Lab units in training, {f.error:.1f} held-out",
+                    lambda f, h: f.learned < 0.75 * f.error and f.learned < 0.75 * h.learned,
+                ),
+                Sign(
+                    "pale photos",
+                    "chroma {f.chroma:.2f} of the truth's (healthy {h.chroma:.2f})",
+                    lambda f, h: f.chroma < 0.6 * h.chroma,
+                ),
+            ),
+            why=(
+                "A gray photo is easy to get right, and D takes gray for real: it is, in this data."
+            ),
+            remedy="find gray photos by their chroma and leave them out (colorlab audit).",
+        ),
+    )
+}
+RUNS = (*BESIDE, *PIECES)
+# Under letters, in an order that tells nothing.
+EXHIBITS = dict(
+    zip(
+        "ABCDEFGH",
+        (
+            "gray-data",
+            "d-strong",
+            "eval",
+            "no-l1",
+            "rate",
+            "only-l1",
+            "collapsed",
+            "d-weak",
+        ),
+        strict=True,
+    )
+)
 
 
 # --- to record them, and to get what was recorded -------------------------------------------------

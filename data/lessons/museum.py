@@ -21,7 +21,7 @@ def told(name: str, figures: Figures) -> str:
         f"{name:<14} D right on {figures.accuracy_real:.2f} / {figures.accuracy_fake:.2f}, losses "
         f"G {figures.loss_g:.2f} D {figures.loss_d:.2f}, error in training {figures.early:.1f} to "
         f"{figures.learned:.1f}, held-out {figures.error:.1f} (gray {figures.gray_error:.1f}), "
-        f"chroma {figures.chroma:.2f}, spread {figures.spread:.1f}, swing {figures.swing:.2f}"
+        f"chroma {figures.chroma:.2f}, spread {figures.spread:.1f}, leap {figures.leap:.1f}"
     )
 
 

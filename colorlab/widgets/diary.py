@@ -27,7 +27,7 @@ from colorlab.widgets._panel import Panel, steps
 WIDTH, LABELS = 680, 60  # pixels of the picture, and of the column of words at its left
 MOST, LARGEST = 8, 120  # photos beside each other, and the widest of them in pixels
 BOX = (WIDTH // 2, 122)  # pixels of a box of curves
-POINTS = 320  # of a line: about one a pixel
+POINTS = 1000  # of a line, at most about twice as many: more can't be told apart
 
 
 class DiaryPlayer(Panel):
@@ -124,15 +124,21 @@ DASHED = ("discriminator", "accuracy_fake")
 
 
 def line(
-    diary: Diary, legend: str, name: str, color: str | None = None, scale: float = 1.0
+    diary: Diary,
+    legend: str,
+    name: str,
+    color: str | None = None,
+    *,
+    scale: float = 1.0,
+    share: float = 0.02,
 ) -> Curve:
-    """A loss of a run, smoothed over a fiftieth of it; empty where the run has none."""
+    """A loss of a run, smoothed over a share of it; empty where the run has none."""
     dashed = name in DASHED
     color, style = color or (ORANGE if dashed else BLUE), "--" if dashed else "-"
     if name not in diary.losses:
         return Curve(legend, np.zeros(0), np.zeros(0), color, style)
     x, y = diary.losses["step"], diary.losses[name]
-    y = smoothed(y, max(1, len(y) // 50))
+    y = smoothed(y, max(1, round(share * len(y))))
     every = max(1, len(x) // POINTS)
     first = (len(x) - 1) % every  # the last point stays
     return Curve(legend, x[first::every], scale * y[first::every], color, style)

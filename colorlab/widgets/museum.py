@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from colorlab import museum
 from colorlab.color import AB_RANGE
 from colorlab.diary import Diary
-from colorlab.museum import Figures
 from colorlab.show import font
+from colorlab.symptoms import Figures
 from colorlab.widgets._curves import (
     BLUE,
     FAINT,
@@ -30,6 +30,7 @@ from colorlab.widgets.diary import scores as scores_of
 TILE, HEAD = 90, 52  # pixels: a photo, the lines of words above
 BOX, LOW_BOX = (360, 120), (260, 120)  # a box of curves beside the photos, and below them
 PALE = "#b3b8be"  # of the healthy run's lines
+SHARE = 0.006  # of a run, over which its losses are smoothed: little, so that leaps stay
 UNDECIDED = ""
 
 
@@ -187,8 +188,8 @@ def boxes_of(diary: Diary, healthy: Diary) -> list[np.ndarray]:
 
     def losses(name: str, legend: str, scale: float = 1.0) -> list[Curve]:
         return [
-            replace(line(healthy, "", name, scale=scale), color=PALE),
-            line(diary, legend, name, scale=scale),
+            replace(line(healthy, "", name, scale=scale, share=SHARE), color=PALE),
+            line(diary, legend, name, scale=scale, share=SHARE),
         ]
 
     def held_out(values: str) -> list[Curve]:
@@ -201,6 +202,7 @@ def boxes_of(diary: Diary, healthy: Diary) -> list[np.ndarray]:
             Curve("", diary.steps, both[1], BLUE),
         ]
 
+    highest = 1.1 * max(2.0, *(one.extra["spread"].max() for one in (healthy, diary)))
     gray = Curve("left gray", np.array(x_range), np.full(2, diary.gray_error), INK, ":")
     sides = [
         (
@@ -218,7 +220,7 @@ def boxes_of(diary: Diary, healthy: Diary) -> list[np.ndarray]:
     lows = [
         ("held-out error, Lab", [gray, *held_out("error")], {}),
         ("held-out chroma / truth's", held_out("chroma"), {}),
-        ("ours and once more apart, Lab", held_out("spread"), {}),
+        ("ours and once more apart, Lab", held_out("spread"), {"y_range": (0, highest)}),
     ]
     return [
         draw_curves(curves, title, size, x_range=x_range, **options)

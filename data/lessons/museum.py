@@ -13,7 +13,7 @@ from pathlib import Path
 
 from colorlab import museum
 from colorlab.diary import Diary
-from colorlab.museum import Figures
+from colorlab.symptoms import Figures
 
 
 def told(name: str, figures: Figures) -> str:

@@ -9,6 +9,9 @@ What the mistakes are stands in :mod:`colorlab.mistakes`. The recorded runs were
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 
 from colorlab.diary import Diary, Recorder, held_out
@@ -82,7 +85,18 @@ def record(
     )
     if not diary.extra["spread"].any():
         del diary.extra["again"]
-    return diary
+    return coarse(diary)
+
+
+def coarse(diary: Diary) -> Diary:
+    """The diary with its pictures' a and b in even numbers: nobody sees it, and the file is a fifth
+    smaller."""
+
+    def even(ab: np.ndarray) -> np.ndarray:
+        return (2 * np.round(ab / 2.0)).clip(-126, 126).astype(np.int8)
+
+    again = {"again": even(diary.extra["again"])} if "again" in diary.extra else {}
+    return replace(diary, ab=even(diary.ab), extra={**diary.extra, **again})
 
 
 def load(name: str) -> Diary:

@@ -38,8 +38,17 @@ class Figures:
 
     @classmethod
     def of(cls, diary: Diary) -> Figures:
+        """Of a run with an adversary, recorded with ``Recorder(…, again=True)``.
+
+        Raises:
+            ValueError: another diary, or one without a step.
+        """
+        if not len(diary.losses.get("generator", ())) or "spread" not in diary.extra:
+            raise ValueError(
+                "these figures need a run with an adversary, recorded with Recorder(…, again=True)"
+            )
         third = max(1, len(diary.losses["step"]) // 3)
-        late = diary.steps > diary.steps[-1] * 0.6
+        late = diary.steps >= diary.steps[-1] * 0.65
 
         def mean(name: str) -> float:
             return float(diary.losses[name][-third:].mean())

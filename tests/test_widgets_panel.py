@@ -13,13 +13,16 @@ import pytest
 import torch
 from PIL import Image
 
+from colorlab import museum
 from colorlab.patchgan import PatchGAN
 from colorlab.photos import open_photo
 from colorlab.sources import bundled_photos
 from colorlab.unet import UNet
 from colorlab.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.widgets._panel import Panel, choice, one_thread, slider, steps
+from colorlab.widgets.diary import DiaryPlayer
 from colorlab.widgets.lab import FewLevels, GamutSlice, LabSliders
+from colorlab.widgets.museum import FailureMuseum
 from colorlab.widgets.objectives import LambdaSlider, PullArrows
 from colorlab.widgets.patches import PatchView, ScoreMap
 from colorlab.widgets.photos import AugmentPanel, ChromaSheet
@@ -130,6 +133,8 @@ PANELS = {
     ),
     "LambdaSlider": lambda photo: LambdaSlider(),
     "PullArrows": lambda photo: PullArrows(),
+    "DiaryPlayer": lambda photo: DiaryPlayer(museum.load("healthy")),
+    "FailureMuseum": lambda photo: FailureMuseum(),
 }
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 

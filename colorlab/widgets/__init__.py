@@ -6,6 +6,8 @@
     from colorlab.widgets.unet import SkipSwitch         # lesson 03: skips; feature maps
     from colorlab.widgets.patches import PatchView       # lesson 04: patches; maps of verdicts
     from colorlab.widgets.objectives import LambdaSlider # lesson 05: the weight of L1; pulls
+    from colorlab.widgets.diary import DiaryPlayer       # lesson 06: a run's photos and curves
+    from colorlab.widgets.museum import FailureMuseum    # lesson 06: what is wrong with this run?
     from colorlab.widgets.quiz import Quiz               # five questions
     from colorlab.widgets.epochs import EpochButtons     # a question after each epoch
 

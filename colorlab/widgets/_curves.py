@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from colorlab.show import font
 
@@ -20,7 +20,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 10, 24, 22  # pixels around the curves
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: ``y`` over ``x`` (equally long, NaN breaks it), its name in the legend."""
+    """One line: ``y`` over ``x`` (equally long, NaN breaks it), its name in the legend (``""``:
+    not in it)."""
 
     name: str
     x: np.ndarray
@@ -93,6 +94,16 @@ def draw_curves(
     return np.asarray(image).copy()
 
 
+def with_cursor(picture: np.ndarray, at: float, x_range: tuple[float, float]) -> np.ndarray:
+    """What ``draw_curves`` has drawn over ``x_range``, with a cursor: a new array, at once."""
+    picture = picture.copy()
+    height, width, _ = picture.shape
+    share = (at - x_range[0]) / (x_range[1] - x_range[0])
+    x = round(LEFT + min(max(share, 0), 1) * (width - RIGHT - LEFT))
+    picture[TOP : height - BOTTOM, x - 1 : x + 1] = ImageColor.getrgb(INK)
+    return picture
+
+
 def smoothed(values: np.ndarray, steps: int) -> np.ndarray:
     """The mean of each value and the up to ``steps - 1`` before it; NaN stays NaN."""
     values = np.asarray(values, float)
@@ -146,7 +157,7 @@ def _draw_legend(
 ) -> None:
     draw.text((6, TOP / 2), title, INK, font(12), anchor="lm")
     x = width - RIGHT
-    for curve in reversed(curves):
+    for curve in reversed([curve for curve in curves if curve.name]):
         draw.text((x, TOP / 2), curve.name, INK, font(11), anchor="rm")
         x -= int(font(11).getlength(curve.name)) + 5
         line = np.array([[x - 20, TOP / 2], [x, TOP / 2]])

@@ -18,15 +18,12 @@ from pathlib import Path
 import torch
 
 from colorlab import recipes
-from colorlab.diary import Recorder
+from colorlab.diary import SHOWN, Recorder, held_out
 from colorlab.listeners import Event
-from colorlab.photos import PhotoFolder
 from colorlab.sources import data_dir
 from colorlab.training import Run
 
 SIZE = 64
-# In the public domain or CC0, so that what is made of them is under no photo's license.
-SHOWN = ("red-panda", "moose", "pontdugard", "eiffeltower-2", "operahouse", "rocamadour")
 
 
 def recipe(steps: int) -> recipes.Recipe:
@@ -42,15 +39,6 @@ def recipe(steps: int) -> recipes.Recipe:
             dataclasses.replace(game, steps=steps - steps // 8, image_size=SIZE, balance=0.7),
         ),
     )
-
-
-def held_out() -> torch.Tensor:
-    """The course's validation photos, those that are shown first: uint8 (46, 3, 64, 64)."""
-    folder = PhotoFolder(data_dir() / "photos" / "val", size=SIZE)
-    names = [path.stem for path in folder.paths]
-    first = [names.index(name) for name in SHOWN]
-    rest = [i for i in range(len(names)) if i not in first]
-    return torch.stack([folder[i] for i in first + rest])
 
 
 def main() -> None:
@@ -71,7 +59,7 @@ def main() -> None:
         sample_every=100,
         progress=False,
     )
-    recorder = Recorder(held_out(), shown=len(SHOWN)).watch(run)
+    recorder = Recorder(held_out(SIZE), shown=len(SHOWN)).watch(run)
 
     def keep(event: Event) -> None:
         if event.kind != "sample":

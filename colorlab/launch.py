@@ -84,20 +84,24 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
 def run(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)`` in each of several processes; what the first one's returned.
 
-    With one process, the function is called here. Else each process begins anew, so the function
-    must stand in a module that it can import, and its answer must be one that outlives the process:
-    numbers, texts and NumPy arrays do, a tensor does not. Functions that talk to each other begin
-    with :func:`join`; :func:`leave` is called for them.
+    With one process, the function is called here, and likewise in each of several that were started
+    together already. Else each process begins anew, so the function must stand in a module that it
+    can import, and its answer must be one that outlives the process: numbers, texts and NumPy
+    arrays do, a tensor does not. Functions that talk to each other begin with :func:`join`;
+    :func:`leave` is called for them.
 
     Raises:
-        ValueError: no process.
+        ValueError: no process; or this is one of several already, and not of so many.
         TypeError: the function or an argument can't be sent to another process.
         ProcessFailed: the function failed there.
         KeyboardInterrupt: it was interrupted (■); the processes have ended.
     """
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")
-    if processes == 1:
+    started = int(os.environ.get("WORLD_SIZE", 1))
+    if processes != started > 1:
+        raise ValueError(f"this is one of {started} processes already, it can't start {processes}")
+    if processes == started:
         return function(*arguments)
     named = {f"argument {number}": value for number, value in enumerate(arguments, 1)}
     _check_sendable(**{"the function": function}, **named)

@@ -23,6 +23,7 @@ from colorlab.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.widgets.objectives import LambdaSlider, PullArrows
 from colorlab.widgets.patches import PatchView, ScoreMap
 from colorlab.widgets.photos import AugmentPanel, ChromaSheet
+from colorlab.widgets.scaling import ScalingPanel
 from colorlab.widgets.unet import LookInside, SkipSwitch
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most
@@ -130,6 +131,7 @@ PANELS = {
     ),
     "LambdaSlider": lambda photo: LambdaSlider(),
     "PullArrows": lambda photo: PullArrows(),
+    "ScalingPanel": lambda photo: ScalingPanel(),
 }
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 

@@ -222,6 +222,7 @@ def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
     import matplotlib.pyplot as plt
 
     wire = times.wire
+    unit = "ms" if times.clock == "wall" else f"ms of {times.clock} time"
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     sizes = np.geomspace(min(times.sizes), max(times.sizes), 100)
     left.plot(
@@ -230,7 +231,7 @@ def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
     seconds = np.array(times.seconds)
     left.plot(np.array(times.sizes) / 1e6, 1000 * seconds, "D", color=ORANGE)
     left.axvline(steps.sent / 1e6, color=GREEN, linestyle=":")
-    left.set(xscale="log", yscale="log", xlabel="data (MB)", ylabel="all-reduce (ms)")
+    left.set(xscale="log", yscale="log", xlabel="data (MB)", ylabel=f"all-reduce ({unit})")
     for axis in (left.xaxis, left.yaxis):
         axis.set_major_formatter("{x:g}")
     left.set_title(f"{times.processes} processes", fontsize=11)

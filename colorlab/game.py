@@ -185,6 +185,13 @@ class Game:
             "accuracy_fake": (fake < threshold).float().mean(),
         }
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Inside, each of several processes learns from its share alone: nothing is averaged."""
+        no_sync = self.accelerator.no_sync
+        with no_sync(self._generator), no_sync(self._judge):
+            yield
+
     def forget_gradients(self) -> None:
         """Give back the memory of a step that broke off."""
         for optimizer in (self.optimizer_g, self.optimizer_d):

@@ -1,4 +1,4 @@
-"""Train over several processes, one a GPU, from a notebook.
+"""Several processes, one a GPU, from a notebook: a training run, or any function.
 
 The processes are torch's own elastic launcher's, which ``accelerate launch`` and accelerate's
 ``notebook_launcher`` stand on too. The latter forks the notebook, so it can't follow anything that
@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from colorlab.devices import best_device
 from colorlab.recipes import Recipe
 
 STOPPED = 130  # exit status of a process that a signal stopped, as shells have it
@@ -71,10 +72,57 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
             "ask can't be used over several processes started here; leave it out: each epoch is "
             "saved and no rate changed"
         )
-    _check_device(settings.get("device"), processes)
+    check_device(settings.get("device"), processes)
     _check_sendable(recipe=recipe, photos=photos, **settings)
-    _launch(processes, recipe, photos, settings)
+    try:
+        _launch(processes, _train, (recipe, photos, settings))
+    except KeyboardInterrupt:
+        print("interrupted: the run has stopped; the same call with resume=True goes on")
     return Path(output)
+
+
+def run(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """``function(*arguments)`` in each of several processes; what the first one's returned.
+
+    With one process, the function is called here, and likewise in each of several that were started
+    together already. Else each process begins anew, so the function must stand in a module that it
+    can import, and its answer must be one that outlives the process: numbers, texts and NumPy
+    arrays do, a tensor does not. Functions that talk to each other begin with :func:`join`;
+    :func:`leave` is called for them.
+
+    Raises:
+        ValueError: no process; or this is one of several already, and not of so many.
+        TypeError: the function or an argument can't be sent to another process.
+        ProcessFailed: the function failed there.
+        KeyboardInterrupt: it was interrupted (■); the processes have ended.
+    """
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    started = int(os.environ.get("WORLD_SIZE", 1))
+    if processes != started > 1:
+        raise ValueError(f"this is one of {started} processes already, it can't start {processes}")
+    if processes == started:
+        return function(*arguments)
+    named = {f"argument {number}": value for number, value in enumerate(arguments, 1)}
+    _check_sendable(**{"the function": function}, **named)
+    return _launch(processes, function, arguments)
+
+
+def join(device: torch.device | str | None = None) -> tuple[int, int]:
+    """In one process of several: enter their group. This one's number, and how many there are.
+
+    They talk through NCCL on GPUs (each then has a GPU of its own) and through gloo elsewhere.
+    Alone, it is process 0 of 1, and nothing is set up.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes == 1:
+        return 0, 1
+    if not torch.distributed.is_initialized():
+        on_gpu = torch.device(device or best_device()).type == "cuda"
+        if on_gpu:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group("nccl" if on_gpu else "gloo")
+    return torch.distributed.get_rank(), processes
 
 
 def leave() -> None:
@@ -90,8 +138,17 @@ def leave() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
+def _work(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What each process does."""
+    try:
+        answer = function(*arguments)
+    except KeyboardInterrupt:  # an end without an answer would be waited for
+        sys.exit(STOPPED)
+    leave()
+    return answer if os.environ["RANK"] == "0" else None
+
+
+def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
     from colorlab.training import Run
 
     run = Run(recipe, photos, **settings)
@@ -101,7 +158,7 @@ def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
         sys.exit(STOPPED)
 
 
-def _launch(processes: int, recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
+def _launch(processes: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     from accelerate.utils import patch_environment
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -120,24 +177,23 @@ def _launch(processes: int, recipe: Recipe, photos: Any, settings: dict[str, Any
     )
     with _kept_as_it_is(), patch_environment(**_environment(processes)):
         try:
-            elastic_launch(config, _train)(recipe, photos, settings)
-        except (SignalException, KeyboardInterrupt) as error:
-            if getattr(error, "sigval", signal.SIGINT) != signal.SIGINT:
+            return elastic_launch(config, _work)(function, arguments)[0]
+        except SignalException as error:
+            if error.sigval != signal.SIGINT:
                 raise
-            print("interrupted: the run has stopped; the same call with resume=True goes on")
+            raise KeyboardInterrupt from None
         except ChildFailedError as error:
             raise ProcessFailed(_told(error)) from None
 
 
-def _check_device(device: Any, processes: int) -> None:
-    from colorlab.devices import best_device
-
+def check_device(device: torch.device | str | None, processes: int) -> None:
+    """Raises ValueError where ``processes`` processes can't each have a device of that kind."""
     kind = torch.device(device or best_device()).type
     if kind == "cpu":
         return
     if kind != "cuda":
         raise ValueError(
-            f"several processes train on GPUs or on the processor, not on {kind!r}; take "
+            f"several processes compute on GPUs or on the processor, not on {kind!r}; take "
             f'processes=1, or device="cpu"'
         )
     if device is not None and torch.device(device).index is not None:
@@ -202,7 +258,7 @@ def _told(error: Any) -> str:
     if isinstance(said, dict):
         return f"{said['message']}\n\nIn process {rank}:\n{said['extraInfo']['py_callstack']}"
     if failure.exitcode == STOPPED:
-        return f"process {rank} was told to stop: all stopped, and resume=True goes on"
+        return f"process {rank} was told to stop: all stopped. A run goes on with resume=True"
     if failure.exitcode < 0:
         return (
             f"process {rank} was ended by {failure.signal_name()}. SIGKILL often means that the "

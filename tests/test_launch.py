@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from made import with_
 
-from colorlab.launch import ProcessFailed, in_notebook
+from colorlab import launch
+from colorlab.launch import ProcessFailed, in_notebook, run
 from colorlab.recipes import Recipe, Stage
 from colorlab.weights import load_weights
 
@@ -52,6 +53,17 @@ def test_what_fails_there_is_told_here(photos: Path, tmp_path: Path) -> None:
     assert "In process" in str(error.value) and "feed.py" in str(error.value)
 
 
+def test_an_interrupted_run_says_how_it_goes_on(photos, tmp_path, monkeypatch, capsys) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "_launch", interrupted)
+    assert launched(photos, tmp_path / "run") == tmp_path / "run"
+    assert "the same call with resume=True goes on" in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):  # any other function has nothing to go on from
+        run(2, told)
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -85,6 +97,28 @@ def test_what_the_notebook_alone_knows_is_named(photos: Path, tmp_path: Path, mo
     monkeypatch.setattr(__main__, "listen", listen, raising=False)
     with pytest.raises(TypeError, match="listeners holds something that is defined in this noteb"):
         launched(photos, tmp_path / "run", listeners=[listen])
+
+
+def told(*words: str) -> tuple[str, ...]:
+    return words
+
+
+def test_a_function_is_called_here_where_no_process_is_to_be_started(monkeypatch) -> None:
+    assert run(1, told, "a", "b") == ("a", "b")
+    monkeypatch.setenv("WORLD_SIZE", "3")  # as in one of three
+    assert run(3, told, "c") == ("c",)
+    for processes in (1, 2):
+        with pytest.raises(ValueError, match=f"one of 3 processes already.*start {processes}"):
+            run(processes, told)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        run(0, told)
+
+
+def test_a_function_that_can_not_be_sent_is_named() -> None:
+    with pytest.raises(TypeError, match="the function can't be sent"):
+        run(2, lambda: None)
+    with pytest.raises(TypeError, match="argument 2 can't be sent"):
+        run(2, told, "a", lambda: None)
 
 
 LEAVING = """

@@ -26,6 +26,7 @@ from colorlab.widgets.museum import FailureMuseum
 from colorlab.widgets.objectives import LambdaSlider, PullArrows
 from colorlab.widgets.patches import PatchView, ScoreMap
 from colorlab.widgets.photos import AugmentPanel, ChromaSheet
+from colorlab.widgets.scaling import ScalingPanel
 from colorlab.widgets.unet import LookInside, SkipSwitch
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most
@@ -135,6 +136,7 @@ PANELS = {
     "PullArrows": lambda photo: PullArrows(),
     "DiaryPlayer": lambda photo: DiaryPlayer(museum.load("healthy")),
     "FailureMuseum": lambda photo: FailureMuseum(),
+    "ScalingPanel": lambda photo: ScalingPanel(),
 }
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 

@@ -42,7 +42,7 @@ class Operation:
     """One call: its name in torch, its kind (:mod:`colorlab.op_kinds`), what it asks for.
 
     Attributes:
-        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, that of what it reads; "" for whole numbers.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, of what it reads; "" of whole numbers.
         flops, bytes: see the module.
         seconds: the median of its calls.
         shapes: of the tensors that it reads.

@@ -2,8 +2,8 @@
 
 Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
 Architectures" (Communications of the ACM 52:4, 2009). A machine does at most ``peak`` operations a
-second and moves at most ``bandwidth`` bytes a second. Work that needs both takes at least the longer
-of the two times,
+second and moves at most ``bandwidth`` bytes a second. Work that needs both takes at least the
+longer of the two times,
 
     seconds = max(flops / peak, bytes / bandwidth),
 
@@ -123,7 +123,7 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
     """The ceilings, and each kind of work in ``steps`` at its intensity and its measured rate.
 
     ``steps``: the operations of a step by a name to show, such as {"float32": …, "bf16": …}. A
-    large mark is a kind of work as a whole; the small ones are its single convolutions. A mark above
+    large mark is a kind of work as a whole; the small ones are single convolutions. A mark above
     the slope found its data in the cache.
 
     Returns the figure, 9 inches wide, closed for pyplot.

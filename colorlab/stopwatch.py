@@ -1,4 +1,4 @@
-"""How long work takes: medians, and several works in turn so that a busy machine disturbs all alike.
+"""How long work takes: medians, and several works in turn so that noise falls on all alike.
 
 The first calls make room in memory, start threads and compile; they are made and not counted. A GPU
 is handed its work and computes on: the clock is stopped only when it has finished.

@@ -2,9 +2,9 @@
 before it is measured.
 
 The prediction is simple on purpose. The first step, as commonly written, is profiled once and so
-falls into parts; each change replaces the part that it is about, by a figure measured apart from the
-step, and leaves the others as they are (Amdahl, "Validity of the single processor approach", AFIPS
-1967: what is not made faster remains):
+falls into parts; each change replaces the part that it is about, by a figure measured apart from
+the step, and leaves the others as they are (Amdahl, "Validity of the single processor approach to
+achieving large scale computing capabilities", AFIPS 1967: what is not made faster remains):
 
 | change | what becomes of its part |
 |---|---|
@@ -22,17 +22,13 @@ passes of their own, and small convolutions stay below any ceiling.
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from colorlab.atomic import write_whole
 from colorlab.devices import (
     best_device,
     choose_compile,
@@ -45,7 +41,6 @@ from colorlab.plain_step import LAB, READING, PlainStep, Switches
 from colorlab.profiling import profile
 from colorlab.recipes import Recipe
 from colorlab.roofline import Roofline, ceilings
-from colorlab.sources import data_dir
 from colorlab.stopwatch import median_seconds, take_turns
 
 START, KEEP, DEVICE, LAYOUT, FUSED, COMPILE = (
@@ -56,7 +51,6 @@ START, KEEP, DEVICE, LAYOUT, FUSED, COMPILE = (
     "+ fused Adam",
     "+ torch.compile",
 )
-TABLE = "speed.json"
 _ADAM_PASSES = 7  # reads weight, gradient and two moments; writes weight and moments
 _MELTED = (ACTIVATION, ARITHMETIC, COPY)
 
@@ -132,7 +126,9 @@ class Ladder:
     def __str__(self) -> str:
         first, before = self.rows[0].measured, None
         lines = [f"{self.hardware}, torch {self.torch}: {self.title}"]
-        lines.append(f"{'ms a photo':<26}{'predicted':>11}{'measured':>10}{'this one':>10}{'all':>8}")
+        lines.append(
+            f"{'ms a photo':<26}{'predicted':>11}{'measured':>10}{'this one':>10}{'all':>8}"
+        )
         for row in self.rows:
             gain = f"{before / row.measured:.2f} x" if before else ""
             lines.append(
@@ -145,7 +141,10 @@ class Ladder:
 
 
 def rungs(
-    device: torch.device | str, *, compile: str = "auto", times: int = 4  # noqa: A002
+    device: torch.device | str,
+    *,
+    compile: str = "auto",
+    times: int = 4,  # noqa: A002
 ) -> tuple[list[Rung], dict[str, str]]:
     """The rungs that ``device`` has a use for, from the bottom, and why the others are left out.
 
@@ -281,44 +280,6 @@ def measure_ladder(
         tuple(rows),
         left_out,
     )
-
-
-def read_table(path: str | os.PathLike[str] | None = None) -> list[Ladder]:
-    """The ladders measured for the course, ``data/lessons/speed.json``; empty before the first.
-
-    Raises:
-        ValueError: the file holds something else.
-    """
-    path = Path(path) if path else data_dir() / "lessons" / TABLE
-    if not path.is_file():
-        return []
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            Ladder(
-                **{
-                    **one,
-                    "parts": Parts(**one["parts"]),
-                    "rows": tuple(Row(**row) for row in one["rows"]),
-                }
-            )
-            for one in found
-        ]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is not a table of ladders: {error}") from error
-
-
-def save_table(ladder: Ladder, path: str | os.PathLike[str] | None = None) -> Path:
-    """Put a ladder into the table, in place of one of the same hardware and training."""
-    path = Path(path) if path else data_dir() / "lessons" / TABLE
-
-    def key(one: Ladder) -> tuple:
-        return one.hardware, one.recipe, one.size, one.batch
-
-    others = [one for one in read_table(path) if key(one) != key(ladder)]
-    text = json.dumps([asdict(one) for one in [*others, ladder]], indent=1, ensure_ascii=False)
-    write_whole(path, [(text + "\n").encode()])
-    return path
 
 
 def _shared(times: int) -> Callable[[dict[str, float], Parts], dict[str, float]]:

@@ -20,7 +20,7 @@ from colorlab.feed import data_set
 from colorlab.game import global_random_numbers, seed_of
 from colorlab.losses import AdversarialLoss, ColorLoss
 from colorlab.optimizers import adam, parameter_groups, set_rate
-from colorlab.recipes import ObjectiveConfig, Recipe, build_discriminator, build_generator
+from colorlab.recipes import Recipe, build_discriminator, build_generator
 
 READING, LAB = "reading photos", "photos to Lab"  # as a profile shows them
 _LIMIT = 2**34  # bytes of kept photos: more than the few that a step reads will ever take
@@ -55,7 +55,7 @@ class PlainStep:
     those of :class:`colorlab.game.Game`.
 
     Args:
-        recipe: pix2pix's objective (adversarial + color) in Lab; its last stage says batch and size.
+        recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch and size.
         photos: a folder, folders, or a data set of RGB photos.
 
     Raises:
@@ -201,7 +201,9 @@ def _require_plain(recipe: Recipe) -> None:
         "its generator has a pretrained encoder": generator.kind != "unet",
         "its discriminator sees ab alone or reduced pictures": not discriminator.conditional
         or discriminator.reduce > 1,
-        "it has weight decay or averages its weights": bool(choices.weight_decay or choices.average),
+        "it has weight decay or averages its weights": bool(
+            choices.weight_decay or choices.average
+        ),
         "its last stage is not adversarial": recipe.stages[-1].kind != "adversarial",
     }
     found = [reason for reason, holds in reasons.items() if holds]

@@ -55,7 +55,7 @@ class PlainStep:
     those of :class:`colorlab.game.Game`.
 
     Args:
-        recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch and size.
+        recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch, size.
         photos: a folder, folders, or a data set of RGB photos.
 
     Raises:

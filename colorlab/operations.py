@@ -15,7 +15,6 @@ what a convolution copies inside itself; and what a compiler would fuse.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -44,7 +43,7 @@ class Operation:
     Attributes:
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, of what it reads; "" of whole numbers.
         flops, bytes: see the module.
-        seconds: the median of its calls.
+        seconds: the least of its calls: what else the machine does only slows them.
         shapes: of the tensors that it reads.
     """
 
@@ -97,14 +96,14 @@ def count(
     warmup: int = 2,
     device: torch.device | str = "cpu",
 ) -> Operations:
-    """Run ``work`` and write down every operation; its time is the median of ``repeats`` runs.
+    """Run ``work`` and write down every operation; its time is the least of ``repeats`` runs.
 
     Each operation is timed alone, and on a GPU waited for: there a small one shows the time that it
     takes to start it, some microseconds, which a GPU that is kept busy hides.
 
     Raises:
-        ValueError: the runs differ in their operations, so that none has a median; or ``repeats``
-            is below 1.
+        ValueError: the runs differ in their operations, so that they can't be compared; or
+            ``repeats`` is below 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats={repeats}: at least one run must be counted")
@@ -124,7 +123,7 @@ def count(
             )
     calls = []
     for same in zip(*runs, strict=True):
-        seconds = statistics.median(call.seconds for call in same)
+        seconds = min(call.seconds for call in same)
         calls.append(Operation(**{**vars(same[0]), "seconds": seconds}))
     return Operations(tuple(calls))
 

@@ -14,6 +14,8 @@ sheet: a matrix product, and a sum of arrays that no cache can hold.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,14 +83,15 @@ class Roofline:
 
 
 def ceilings(
-    device: torch.device | str = "cpu", precisions: Iterable[str] | None = None, repeats: int = 6
+    device: torch.device | str = "cpu", precisions: Iterable[str] | None = None, repeats: int = 20
 ) -> Roofline:
     """Measure the ceilings of ``device``: the best of ``repeats``, since noise only slows.
 
     Args:
         precisions: which to measure; fp32 and what training takes there unless told.
 
-    Arithmetic: a square matrix product (2,048 a side on a CPU, 8,192 on a GPU), 2 n³ flops.
+    Arithmetic: square matrix products, 2 n³ flops, of 512 and 1,024 a side on a CPU and of 4,096
+    and 8,192 on a GPU: small enough to fit between two interruptions, large enough to be quick.
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
     """
@@ -101,19 +104,15 @@ def ceilings(
             if unknown
             else f"repeats={repeats}: measure at least once"
         )
-    side, length = (8192, 2**28) if device.type == "cuda" else (2048, 2**24)
-    peaks = {}
+    sides, length = ((4096, 8192), 2**28) if device.type == "cuda" else ((512, 1024), 2**24)
+    peaks = dict.fromkeys(chosen, 0.0)
     with torch.no_grad(), quick_float32(device):
-        for name in chosen:
+        for name, side in itertools.product(chosen, sides):
             a = torch.ones(side, side, dtype=DTYPES[name], device=device)
             out = torch.empty_like(a)
-            taken = [seconds_of(lambda a=a, o=out: torch.mm(a, a, out=o), device)]
-            # The first one makes room and is slow on some machines; where it takes long, few do.
-            taken += [
-                seconds_of(lambda a=a, o=out: torch.mm(a, a, out=o), device)
-                for _ in range(repeats if taken[0] < 1 else 2)
-            ]
-            peaks[name] = 2 * side**3 / min(taken)
+            product = functools.partial(torch.mm, a, a, out=out)
+            taken = [seconds_of(product, device) for _ in range(repeats + 1)]
+            peaks[name] = max(peaks[name], 2 * side**3 / min(taken))
         a, b, c = (torch.ones(length, device=device) for _ in range(3))
         best = min(seconds_of(lambda: torch.add(a, b, out=c), device) for _ in range(repeats + 1))
     return Roofline(peaks, 3 * a.nbytes / best, hardware_name(device))
@@ -177,14 +176,15 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
     axes.set_title(f"Roofline of {roofline.hardware}" if roofline.hardware else "Roofline")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False, fontsize=9.5)
-    middle = low * 2.2
+    middle = (0.3 * min(map(roofline.ridge, roofline.peaks))) ** 0.5  # right of what memory binds
     axes.text(
         middle,
-        middle * roofline.bandwidth * 1.25,
+        middle * roofline.bandwidth * 1.15,
         f"memory: {roofline.bandwidth / 1e9:.3g} GB/s",
         fontsize=9.5,
         rotation=_angle(figure, axes, middle, roofline.bandwidth),
         rotation_mode="anchor",
+        ha="center",
         va="bottom",
     )
     _label(figure, axes, kinds, colors)
@@ -213,6 +213,8 @@ def _label(
     figure: Figure, axes: Any, kinds: Mapping[str, dict[str, Operation]], colors: dict[str, str]
 ) -> None:
     """Each kind's name beside its last mark, where no other name or mark is."""
+    from matplotlib.text import Text
+
     figure.draw_without_rendering()
     renderer = figure.canvas.get_renderer()
     marks = [
@@ -223,46 +225,48 @@ def _label(
     last = {kind: one for found in kinds.values() for kind, one in found.items()}
     taken = [text.get_window_extent(renderer) for text in axes.texts]
     taken.append(axes.get_legend().get_window_extent(renderer))
+    frame = axes.get_window_extent(renderer)
     for kind, one in last.items():
-        at = axes.transData.transform((one.intensity, one.flops / one.seconds))
-        best, least = None, float("inf")
-        for dx, dy, side in _PLACES:
-            text = axes.annotate(
-                kind,
-                (one.intensity, one.flops / one.seconds),
-                (dx, dy),
-                textcoords="offset points",
-                ha=side,
-                va="center",
-                fontsize=9.5,
-                color=colors[kind] if kind == CONVOLUTION else "#22262b",
-                zorder=5,
-                arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.6}
-                if abs(dy) > 14
-                else None,
-            )
-            box = text.get_window_extent(renderer).padded(1)
-            near = box.padded(8)  # a mark is this wide
-            cost = sum(box.overlaps(other) for other in taken) * 3
-            cost += sum(near.contains(*mark) for mark in marks if tuple(mark) != tuple(at))
-            cost += 10 * (not _inside(box, axes.get_window_extent(renderer)))
-            if cost < least:
-                if best is not None:
-                    best.remove()
-                best, least, chosen = text, cost, box
-            else:
-                text.remove()
-            if least == 0:
-                break
-        taken.append(chosen)
+        where = one.intensity, one.flops / one.seconds
+        at = tuple(axes.transData.transform(where))
+        text = axes.annotate(
+            kind,
+            where,
+            (0, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9.5,
+            color=colors[kind] if kind == CONVOLUTION else "#22262b",
+            zorder=5,
+            in_layout=False,  # or it would move the axes, and with them all marks
+            arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 4},
+        )
+
+        def box_at(place: tuple[int, int, str], text: Any = text) -> Any:
+            text.xyann, side = place[:2], place[2]
+            text.set_horizontalalignment(side)
+            text.update_positions(renderer)
+            return Text.get_window_extent(text, renderer).padded(1)  # without its line
+
+        def cost(place: tuple[int, int, str], at: tuple = at) -> float:
+            box = box_at(place)
+            near = box.padded(7)  # a mark is this wide
+            hidden = sum(near.contains(*mark) for mark in marks if tuple(mark) != at)
+            overlaps = sum(box.overlaps(other) for other in taken)
+            return 10 * (not _inside(box, frame)) + 3 * overlaps + hidden
+
+        place = min(_PLACES, key=cost)
+        taken.append(box_at(place))
+        if abs(place[1]) < 14:
+            text.arrow_patch.set_visible(False)
 
 
 _PLACES = [
     (dx * side, dy, "left" if side > 0 else "right")
-    for dy in (0, 12, -12, 24, -24, 38, -38, 54, -54)
+    for dy in (0, 12, -12, 24, -24, 38, -38, 54, -54, 70, -70)
     for side in (1, -1)
-    for dx in (9,)
-]
+    for dx in (9, 30)
+]  # from a mark to its name, in points, the best ones first
 
 
 def _inside(box: Any, frame: Any) -> bool:

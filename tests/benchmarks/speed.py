@@ -40,7 +40,7 @@ def main() -> None:
     if options.size:
         recipe = recipe.with_size(options.size)
     photos = data_dir() / "photos" / "train"
-    roofline = ceilings(device, repeats=12)
+    roofline = ceilings(device, repeats=50)
     peaks = ", ".join(f"{name} {peak / 1e12:.3g}" for name, peak in roofline.peaks.items())
     print(f"ceilings: {peaks} Tflop/s; memory {roofline.bandwidth / 1e9:.3g} GB/s")
     parts = measure_parts(recipe, photos, device=device, roofline=roofline, repeats=options.repeats)

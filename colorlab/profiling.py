@@ -12,6 +12,7 @@ those under the profiler. A stopwatch tells how long the step takes without it.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,7 +115,8 @@ def profile(
             of the step is the time in which it waits for the processor.
 
     Raises:
-        ValueError: a network is compiled: its operations are no longer those of its layers.
+        ValueError: a network is compiled: its operations are no longer those of its layers. Or the
+            profiler can't see what the device does.
     """
     if steps < 1:
         raise ValueError(f"steps={steps}: at least one step must be profiled")
@@ -126,19 +128,28 @@ def profile(
                 f"other names; profile one that is not, such as Game(…, compile='off')"
             )
     device = torch.device(device)
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"torch's profiler does not see what {device.type!r} computes; profile on the CPU: "
+            f"device='cpu'"
+        )
     activities = [ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
     for _ in range(warmup):
         work()
     synchronize(device)
-    with _marked(networks, parts), torch.profiler.profile(activities=activities) as profiler:
+    with (
+        _marked(networks, parts),
+        _quiet(),
+        torch.profiler.profile(activities=activities) as profiler,
+    ):
         began = time.perf_counter()
         for _ in range(steps):
             work()
         synchronize(device)
         wall = time.perf_counter() - began
-    table = _tally(profiler.events(), wall, device.type != "cpu")
+    table = _tally(profiler.events(), wall, device.type == "cuda")
     return Profile({key: seconds / steps for key, seconds in table.items()}, device.type)
 
 
@@ -151,6 +162,21 @@ def profile_game(game: Game, batch: Tensor, steps: int = 3) -> Profile:
         steps=steps,
         device=game.device,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside, the profiler's own log is off, if nobody has chosen its level: it would write two
+    lines of dates and addresses below the cell at each start and stop."""
+    name = "KINETO_LOG_LEVEL"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "6"
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
 
 
 @contextmanager

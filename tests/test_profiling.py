@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -137,10 +140,21 @@ def test_on_a_gpu_the_kernels_count_and_reading_is_what_the_gpu_waits_for() -> N
 def test_refusals() -> None:
     with pytest.raises(ValueError, match="steps=0"):
         profile(lambda: None, steps=0)
+    with pytest.raises(ValueError, match="does not see what 'mps' computes; profile on the CPU"):
+        profile(lambda: None, device="mps")
     network = nn.Linear(2, 2)
     network.compile()
     with pytest.raises(ValueError, match="the generator is compiled.*compile='off'"):
         profile(lambda: None, {"generator": network})
+
+
+def test_it_writes_nothing_below_the_cell() -> None:
+    code = "from colorlab.profiling import profile; profile(lambda: None, steps=1, warmup=0)"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("KINETO")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_the_figure_shows_every_phase_on_one_scale(game_profile) -> None:

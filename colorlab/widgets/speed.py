@@ -97,7 +97,7 @@ class SpeedSliders(Panel):
         _bar(draw, 86, f"with your changes: {_time(after)}", now, before)
         _key(draw, 140, list(self.parts))
         _curves(draw, self.parts, factors, before)
-        small = image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+        small = image.reduce(FINER)
         return np.asarray(small).copy(), self._said(factors, before, after, now)
 
     def _said(

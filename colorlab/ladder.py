@@ -289,4 +289,6 @@ def _shared(times: int) -> Callable[[dict[str, float], Parts], dict[str, float]]
 def _no_compile(device: torch.device, wanted: str) -> str:
     if wanted == "off":
         return "compile='off'"
-    return f"on a {device.type.upper()} there was no gain, and it may lack the C++ compiler"
+    if device.type == "cpu":
+        return "on a CPU there was no gain, and it needs a C++ compiler"
+    return "torch's compiler writes no code for this device that would pay"

@@ -154,7 +154,8 @@ def profile(
 
 
 def profile_game(game: Game, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of :class:`colorlab.game.Game`'s adversarial step on a batch of uint8 photos."""
+    """The profile of :class:`colorlab.game.Game`'s adversarial step on a batch of uint8 photos; the
+    game learns from them, as in any step. Raises as :func:`profile` does."""
     return profile(
         lambda: game.step("adversarial", 1, batch),
         {"generator": game.generator, "discriminator": game.discriminator},

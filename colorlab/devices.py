@@ -101,6 +101,29 @@ def quick_float32(device: torch.device | str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+def hardware_name(device: torch.device | str) -> str:
+    """What figures of speed belong to: the GPU's name; or the processor's and how many of its
+    threads torch uses."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    count = f"{threads} thread{'s' if threads != 1 else ''}"
+    name = _processor() if device.type == "cpu" else f"{_processor()} ({device.type})"
+    return f"{name}, {count}"
+
+
+def _processor() -> str:
+    """The processor's name, as the system tells it."""
+    import platform
+    from pathlib import Path
+
+    info = Path("/proc/cpuinfo")  # Linux; elsewhere Python knows
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that memory, of a GPU or of the machine, did not suffice."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):

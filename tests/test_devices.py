@@ -13,6 +13,7 @@ from colorlab.devices import (
     bf16_is_fast,
     choose_compile,
     choose_precision,
+    hardware_name,
     is_out_of_memory,
     quick_float32,
 )
@@ -151,3 +152,19 @@ def test_out_of_memory_is_told_from_other_errors() -> None:
     assert is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_the_hardware_has_a_name(monkeypatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert hardware_name("cpu").endswith(", 3 threads")
+        torch.set_num_threads(1)
+        assert hardware_name("cpu").endswith(", 1 thread")
+    finally:
+        torch.set_num_threads(before)
+    info = Path("/proc/cpuinfo")
+    if info.is_file() and "model name" in info.read_text(encoding="utf-8"):
+        assert hardware_name("cpu").split(", ")[0] in info.read_text(encoding="utf-8")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"made of {device}")
+    assert hardware_name("cuda") == "made of cuda"

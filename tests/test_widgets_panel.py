@@ -27,6 +27,7 @@ from colorlab.widgets.objectives import LambdaSlider, PullArrows
 from colorlab.widgets.patches import PatchView, ScoreMap
 from colorlab.widgets.photos import AugmentPanel, ChromaSheet
 from colorlab.widgets.scaling import ScalingPanel
+from colorlab.widgets.speed import SpeedSliders
 from colorlab.widgets.unet import LookInside, SkipSwitch
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most
@@ -137,7 +138,9 @@ PANELS = {
     "DiaryPlayer": lambda photo: DiaryPlayer(museum.load("healthy")),
     "FailureMuseum": lambda photo: FailureMuseum(),
     "ScalingPanel": lambda photo: ScalingPanel(),
+    "SpeedSliders": lambda photo: SpeedSliders(STEP),
 }
+STEP = {"convolution": 0.6, "Adam": 0.1, "reading photos": 0.2, "activation, dropout": 0.1}
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
@@ -21,9 +20,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlab import recipes
-from colorlab.devices import best_device
+from colorlab.devices import best_device, hardware_name
 from colorlab.game import Game
 from colorlab.recipes import build_discriminator, build_generator
+from colorlab.roofline import ceilings
+from colorlab.stopwatch import take_turns
 
 
 def plain_loop(recipe: recipes.Recipe, device: torch.device) -> Callable[[Tensor, Tensor], float]:
@@ -53,22 +54,6 @@ def plain_loop(recipe: recipes.Recipe, device: torch.device) -> Callable[[Tensor
     return step
 
 
-def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """TFLOP/s of a square matrix product, the best of ten."""
-    side = 8192 if device.type == "cuda" else 2048
-    a = torch.randn(side, side, device=device).to(dtype)
-    best = min(timed(lambda: a @ a, device) for _ in range(12))
-    return 2 * side**3 / best / 1e12
-
-
-def timed(work: Callable[[], object], device: torch.device) -> float:
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=4)
@@ -94,17 +79,10 @@ def main() -> None:
         "ours, float32": lambda: ours32.step("adversarial", 1, photos),
         chosen.rstrip(")") + ")": lambda: ours.step("adversarial", 1, photos),
     }
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(options.repeats + 2):
-        for name, work in works.items():
-            seconds = timed(work, device)
-            if repeat >= 2:  # the first ones make room and, on a GPU, compile
-                times[name].append(seconds)
+    times = take_turns(works, options.repeats, 2, device)  # on a GPU, the first ones compile
 
-    rate = matrix_rate(device, torch.bfloat16)
-    where = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    threads = torch.get_num_threads()
-    print(f"{where}, {threads} threads, batch {options.batch}, {flops / 1e9:.0f} GFLOP a step; ")
+    rate = ceilings(device, ["bf16"]).peaks["bf16"] / 1e12
+    print(f"{hardware_name(device)}, batch {options.batch}, {flops / 1e9:.0f} GFLOP a step")
     print(f"bfloat16 matrix product: {rate:.2f} TFLOP/s")
     first = statistics.median(times["plain float32 loop"])
     for name, values in times.items():

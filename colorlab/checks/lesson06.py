@@ -55,11 +55,11 @@ def _refused(words: str, players: SimpleNamespace) -> Hint | None:
     if "does not require grad" in words and not stepped:
         if not any(parameter.requires_grad for parameter in players.D.parameters()):
             return Hint(
-                "D is frozen when its own loss goes back: nothing there wants a gradient.",
+                "D is frozen, and a loss goes back that reaches no other weights.",
                 "D.requires_grad_(False) may stand in G's part alone, and True again behind it.",
             )
         return Hint(
-            "D's loss is cut off from D's weights.",
+            "The loss that goes back is cut off from all weights.",
             "Only G's colors are detached, or made under torch.no_grad(); D's answers are not.",
         )
     if "modified by an inplace operation" in words and stepped == ["D"]:

@@ -736,8 +736,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
     # No logit is exactly 0: on which side a tie falls is nobody's mistake.
     real = (torch.arange(40.0) * 0.37 % 3 - 0.81).reshape(4, 1, 2, 5)
     fake = (torch.arange(30.0) * 0.53 % 4 - 3.13).reshape(3, 1, 2, 5)
-    real[1] -= 1.5  # a photo whose mean falls on the other side, of each kind
-    fake[2] += 1.5
+    fake[2] += 1.5  # a photo that is taken for real by the mean of its logits
     returned = call(accuracies, real.clone(), fake.clone(), pure=True)
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()

@@ -162,7 +162,7 @@ WRONG_61 = {
     own_adam: "not by the optimizer that came in",
     leaves_g_frozen: "G is left frozen",
     leaves_d_in_eval: "D is left in eval mode",
-    both_under_no_grad: "D's loss is cut off from D's weights",
+    both_under_no_grad: "cut off from all weights",
     the_rate_doubled: "D moves, but not one step down D's loss",
     smoothed_labels: "Print each of its terms",
 }
@@ -227,7 +227,7 @@ def frozen_for_a_while(G, *given):
 def play(
     G, D, for_G, for_D, L, truth, weight, *, zeros="DG", detach=True, cut=False, aim="fool",
     color="l1", counts=None, order="DG", halved=True, recolor=False, freeze=False, report=None,
-    retain=False, d_steps=1, labels=(1, 0), fixed=None, mode=None, thaw=True, steps="DG",
+    retain=False, d_steps=1, labels=(1, 0), fixed=None, asks=lambda D: D, thaw=True, steps="DG",
 ):  # fmt: skip
     """One step of both; `zeros`: whose gradients are cleared, at the beginning of their part."""
     ours = G(L)
@@ -246,7 +246,7 @@ def play(
     def part_of_G():
         if freeze:
             D.requires_grad_(False)
-        logits = look(D, L, ours.detach() if cut else ours)
+        logits = look(asks(D), L, ours.detach() if cut else ours)
         fool = {
             "fool": bce(logits, 1),
             "confess": bce(logits, 0),
@@ -496,6 +496,11 @@ def two_looks_of_g(G, D, for_G, for_D, L, truth, weight):
     return {name: loss.detach() for name, loss in losses.items()}
 
 
+def with_a_copy_of_d(*given):
+    """G asks a copy of the D that has moved, so that D's own gradients stay D's."""
+    return play(*given, asks=copy.deepcopy)
+
+
 def by_autograd(G, D, for_G, for_D, L, truth, weight):
     ours = G(L)
 
@@ -564,7 +569,7 @@ WRONG_67 = {
     zero_moved_one_line_up: "D's gradient is thrown away",
     STEP("cut", cut=True): "G moves along L1 alone",
     STEP("leaves_d_frozen", freeze=True, thaw=False): "D is left frozen",
-    d_forgotten_for_good: "D is frozen when its own loss goes back",
+    d_forgotten_for_good: "D is frozen, and a loss goes back",
     STEP("d_never_steps", steps="G"): "D has gradients, and its weights stay",
     STEP("g_never_steps", steps="D"): "G has gradients, and its weights stay",
     only_g: "D has gradients, and its weights stay",
@@ -1101,8 +1106,8 @@ RIGHT = {
         g_in_eval_for_a_while, frozen_for_a_while,
     ],
     "6.2": [
-        play, with_frozen_d, two_looks_of_g, by_autograd, zeros_at_the_start, both_zeros_last,
-        d_zeroed_behind_g,
+        play, with_frozen_d, with_a_copy_of_d, two_looks_of_g, by_autograd, zeros_at_the_start,
+        both_zeros_last, d_zeroed_behind_g,
     ],
     "6.3": [adam, by_torch, with_lerp],
     "6.4": [
@@ -1113,8 +1118,8 @@ RIGHT = {
     "6.5": [color, on_a_copy, photo_by_photo, detached],
     "6.6": [all_of_it, through_a_file, with_clones],
     "6.7": [
-        play, with_frozen_d, two_looks_of_g, by_autograd, zeros_at_the_start, both_zeros_last,
-        d_zeroed_behind_g, returns_true(play),
+        play, with_frozen_d, with_a_copy_of_d, two_looks_of_g, by_autograd, zeros_at_the_start,
+        both_zeros_last, d_zeroed_behind_g, returns_true(play),
     ],
 }  # fmt: skip
 

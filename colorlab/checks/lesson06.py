@@ -55,11 +55,11 @@ def _refused(words: str, players: SimpleNamespace) -> Hint | None:
     if "does not require grad" in words and not stepped:
         if not any(parameter.requires_grad for parameter in players.D.parameters()):
             return Hint(
-                "D is frozen when its own loss goes back: nothing there wants a gradient.",
+                "D is frozen, and a loss goes back that reaches no other weights.",
                 "D.requires_grad_(False) may stand in G's part alone, and True again behind it.",
             )
         return Hint(
-            "D's loss is cut off from D's weights.",
+            "The loss that goes back is cut off from all weights.",
             "Only G's colors are detached, or made under torch.no_grad(); D's answers are not.",
         )
     if "modified by an inplace operation" in words and stepped == ["D"]:
@@ -736,8 +736,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
     # No logit is exactly 0: on which side a tie falls is nobody's mistake.
     real = (torch.arange(40.0) * 0.37 % 3 - 0.81).reshape(4, 1, 2, 5)
     fake = (torch.arange(30.0) * 0.53 % 4 - 3.13).reshape(3, 1, 2, 5)
-    real[1] -= 1.5  # a photo whose mean falls on the other side, of each kind
-    fake[2] += 1.5
+    fake[2] += 1.5  # a photo that is taken for real by the mean of its logits
     returned = call(accuracies, real.clone(), fake.clone(), pure=True)
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()

@@ -152,7 +152,7 @@ def explain(
         for how, hint in known:
             played = replay(**how)[: len(rounds)]
             pairs = zip(rounds, played, strict=True)
-            if not same(played[last][key], wanted) and all(
+            if all(
                 same(ours[k], theirs[k])
                 for number, (ours, theirs) in enumerate(pairs)
                 for k in (order if number < last else until)

@@ -43,8 +43,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "For hundreds of steps D has recognized 100 % of the real patches and 100 % of the fake "
-        "ones. What now?",
+        "For hundreds of steps D has been right about every real patch and every fake one. What "
+        "now?",
         (
             Option(
                 "D is far ahead: lower its learning rate, or soften its labels.",

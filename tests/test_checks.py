@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,6 +22,7 @@ import torch
 from colorlab import checks
 from colorlab.checks import check, exercises, judge, memory, progress
 from colorlab.checks.exercise import Exercise, Hint, NotYet, call, describe, want_array
+from colorlab.checks.limit import TookTooLong, time_limit, unlimited
 from colorlab.checks.stubs import open_parts
 
 
@@ -414,6 +416,14 @@ class TestTimeLimit:
         verdict = judge(exercise_of(lambda f: f(), seconds=0.1), endless)
         assert verdict.status == "not yet"
         assert "0.1 seconds" in verdict.finding
+
+    def test_the_clock_stands_still_while_something_is_imported(self):
+        with time_limit(0.2), pytest.raises(TookTooLong):
+            with unlimited():
+                time.sleep(0.4)
+            imported = True
+            time.sleep(2)
+        assert imported
 
     def test_the_alarm_is_put_back(self):
         import signal

@@ -11,6 +11,7 @@ from colorlab.checks.exercise import (
     NotYet,
     call,
     describe,
+    load_optimizers,
     match,
     own_random,
     want_number,
@@ -478,6 +479,7 @@ def _test_step(generator_step: Any) -> Hint | None:
         torch.manual_seed(5)
         return nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(3, 1, 3)
 
+    load_optimizers()
     L, truth, weight, rate = torch.rand(2, 1, 6, 6), torch.rand(2, 2, 6, 6), 3.0, 0.25
 
     def moved(loss_of: Any) -> Any:

@@ -13,6 +13,7 @@ from colorlab.checks.exercise import (
     NotYet,
     call,
     describe,
+    load_optimizers,
     match,
     own_random,
     want_number,
@@ -641,6 +642,7 @@ def _three(returned: Any) -> list[Any]:
 def _test_adam(adam_step: Any) -> Hint | None:
     import torch
 
+    load_optimizers()
     # Small slopes beside the usual ones: where eps stands shows in those alone.
     size = torch.tensor([1.0, 3.0, 2e-9, 1e-6], dtype=torch.float64)
     slopes = [size * (1 + torch.rand(2, 4, dtype=torch.float64)) for _ in range(3)]
@@ -973,6 +975,7 @@ def _run(seed: int) -> SimpleNamespace:
     import torch
     from torch import nn
 
+    load_optimizers()
     torch.manual_seed(seed)
 
     def net(inputs: int, outputs: int) -> Any:

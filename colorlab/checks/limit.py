@@ -24,8 +24,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     the block runs without a limit, and the notebook's Stop button ends it. A long call inside
     compiled code is stopped when it returns.
     """
-    usable = hasattr(signal, "setitimer") and hasattr(signal, "SIGALRM")
-    if not usable or threading.current_thread() is not threading.main_thread():
+    if not _usable():
         yield
         return
 
@@ -46,3 +45,25 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:  # reached even when the alarm goes off in the line above
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Inside, the clock of `time_limit` stands still.
+
+    For imports: one that is broken off halfway leaves its module unusable until Python ends.
+    """
+    if not _usable():
+        yield
+        return
+    left, again = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left, again)
+
+
+def _usable() -> bool:
+    alarm = hasattr(signal, "setitimer") and hasattr(signal, "SIGALRM")
+    return alarm and threading.current_thread() is threading.main_thread()

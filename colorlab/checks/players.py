@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from colorlab.checks.exercise import Hint, NotYet, match, want_number
+from colorlab.checks.exercise import Hint, NotYet, load_optimizers, match, want_number
 
 Round = dict[str, Any]  # what one call gave: numbers by name, and the weights of "D" and "G"
 Replay = Callable[..., list[Round]]  # plays all rounds anew, with the mistakes that it is given
@@ -31,6 +31,7 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
     import torch
     from torch import nn
 
+    load_optimizers()
     log: list[str] = []
 
     class Generator(nn.Sequential):

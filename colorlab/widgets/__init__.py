@@ -6,6 +6,7 @@
     from colorlab.widgets.unet import SkipSwitch         # lesson 03: skips; feature maps
     from colorlab.widgets.patches import PatchView       # lesson 04: patches; maps of verdicts
     from colorlab.widgets.objectives import LambdaSlider # lesson 05: the weight of L1; pulls
+    from colorlab.widgets.board import Board             # lesson 06: a run, watched and steered
     from colorlab.widgets.quiz import Quiz               # five questions
     from colorlab.widgets.epochs import EpochButtons     # a question after each epoch
 

@@ -335,6 +335,7 @@ def test_a_run_that_fails_says_why_and_what_to_do(make, tmp_path, capsys) -> Non
         and "<is>" not in board.message.value
     )
     assert enabled(board) == [] and ">failed<" in board.status.value
+    assert "left" not in board.status.value
 
 
 @pytest.mark.parametrize("seen", [False, True])

@@ -39,7 +39,7 @@ def figures(run: Run) -> list[str]:
     pace = ["no step timed yet"]
     if speed is not None:
         pace = [f"{_milliseconds(speed.median)} a step", f"{_rate(1 / speed.mean)} steps a second"]
-    if rest := time_left(place.left, found):
+    if run.state != "failed" and (rest := time_left(place.left, found)):
         pace.append(rest)
     return [" · ".join(where), " · ".join(pace)]
 

@@ -55,6 +55,11 @@ class Background:
     def _state_changed(self) -> None:
         """Called in the thread that changed it."""
 
+    @property
+    def _is_shown(self) -> bool:
+        """Whether somebody shows what goes wrong; else it is printed."""
+        return False
+
     def _between_steps(self) -> None:
         self._wake.clear()
         self._serve()
@@ -193,7 +198,7 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
             self.error = error
             self._enter("failed")
-            if not self._waited_for:  # nobody would hear of it
+            if not (self._waited_for or self._is_shown):  # nobody would hear of it
                 traceback.print_exc(file=sys.stderr)
         finally:
             self._ended.set()

@@ -492,14 +492,14 @@ class Run(Background):
         self._tell("sample", held_out=held_out, pictures=pictures, path=path)
 
     def _warn(self, message: str) -> None:
-        if not self._is_shown:
+        if not any(getattr(listener, "shows_warnings", False) for listener in self.listeners):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
         self._tell("warning", message=message)
 
     @property
     def _is_shown(self) -> bool:
-        """Whether a listener shows warnings to the learner; else they are printed."""
-        return any(getattr(listener, "shows_warnings", False) for listener in self.listeners)
+        """Whether a listener shows failures too, as a board does and a bar does not."""
+        return any(getattr(listener, "shows_failures", False) for listener in self.listeners)
 
     def _state_changed(self) -> None:
         self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)

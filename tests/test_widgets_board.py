@@ -329,8 +329,28 @@ def test_a_run_that_fails_says_why_and_what_to_do(make, tmp_path, capsys) -> Non
     with pytest.raises(ValueError, match="the disk"):
         run.train()
     assert "failed at step 4: ValueError: the disk <is> gone." in words(board)
-    assert "resume=True" in words(board) and "<is>" not in board.message.value
+    assert (
+        "resume=True" in words(board)
+        and "run.wait()" in words(board)
+        and "<is>" not in board.message.value
+    )
     assert enabled(board) == [] and ">failed<" in board.status.value
+    assert "left" not in board.status.value
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_failure_is_printed_where_no_board_shows_it(make, capsys, seen: bool) -> None:
+    def broken(*_: object) -> dict:
+        raise ValueError("gone")
+
+    run = make()
+    board = Board(run)
+    board.shows_failures = seen
+    run.game.step = broken
+    run.start()
+    until(lambda: not run.is_alive)
+    assert ("Traceback" in capsys.readouterr().err) is not seen
+    assert "failed at step 1: ValueError: gone. run.wait() shows where" in words(board)
 
 
 def test_warnings_are_shown_and_then_not_printed(make, capsys) -> None:
@@ -471,7 +491,7 @@ print("end", flush=True)
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("end\n", "", 0)

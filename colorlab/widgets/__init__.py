@@ -8,6 +8,7 @@
     from colorlab.widgets.objectives import LambdaSlider # lesson 05: the weight of L1; pulls
     from colorlab.widgets.diary import DiaryPlayer       # lesson 06: a run's photos and curves
     from colorlab.widgets.museum import FailureMuseum    # lesson 06: what is wrong with this run?
+    from colorlab.widgets.board import Board             # lesson 06: a run, watched and steered
     from colorlab.widgets.quiz import Quiz               # five questions
     from colorlab.widgets.epochs import EpochButtons     # a question after each epoch
 

@@ -1,9 +1,8 @@
-"""What the live board shows of a run: a line of figures, messages, curves, a grid of photos."""
+"""The live board's pictures: curves, a grid of held-out photos, and a still of all."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -13,7 +12,6 @@ from PIL import Image, ImageDraw
 from colorlab.show import font
 from colorlab.widgets._boxes import Series, boxes, draw_box
 from colorlab.widgets._bundle import encode
-from colorlab.widgets._meter import place_of, speeds, time_left
 from colorlab.widgets._samples import Samples, draw_grid
 from colorlab.widgets._threads import Quiet
 
@@ -24,16 +22,6 @@ WIDTH, HEIGHT = 840, 172  # pixels: of the board, of its curves
 STILL = 620  # pixels, the picture for viewers that run nothing
 PHOTOS = 8  # that a run samples, at most
 QUALITY = 76  # of the grid: it is saved in the notebook, and renewed often
-COLORS = {  # behind the state's name; the words on them are white
-    "new": "#5b6168",
-    "running": "#00704f",
-    "paused": "#8a5a00",
-    "asking": "#8a5a00",
-    "stopped": "#5b6168",
-    "finished": "#005a92",
-    "failed": "#b03a00",
-}
-Message = tuple[int, str]  # the step, and what was said then
 
 
 class Views:
@@ -138,62 +126,6 @@ class Views:
         look()
 
 
-def figures(run: Run) -> list[str]:
-    """Two lines on where the run stands and how fast it goes."""
-    recipe, step = run.recipe, run.step
-    place = place_of(recipe, step)
-    stage = place.stage
-    where = [
-        f"step {step:,} of {recipe.steps:,}",
-        f"stage {place.number + 1} of {len(recipe.stages)}: {stage.kind}, "
-        f"{stage.image_size} px, batch {stage.batch_size}",
-        f"{run.feed.photos_seen(step):,} images seen",
-    ]
-    found = speeds(run.history, run._seconds)
-    speed = found.get(place.number) or next(iter(found.values()), None)
-    pace = ["no step timed yet"]
-    if speed is not None:
-        pace = [f"{_milliseconds(speed.median)} a step", f"{_rate(1 / speed.mean)} steps a second"]
-    if rest := time_left(place.left, found):
-        pace.append(rest)
-    return [" · ".join(where), " · ".join(pace)]
-
-
-def status_html(run: Run, state: str) -> str:
-    share = 100 * run.step / run.recipe.steps
-    pill = (
-        f'<span style="background: {COLORS[state]}; color: white; border-radius: 9px; '
-        f'padding: 1px 10px; margin-right: 8px">{state}</span>'
-    )
-    where, pace = figures(run)
-    bar = (
-        '<div style="background: #e4e6e9; height: 6px; border-radius: 3px; margin: 4px 0">'
-        f'<div style="background: {COLORS[state]}; height: 6px; border-radius: 3px; '
-        f'width: {share:.1f}%"></div></div>'
-    )
-    return (
-        f'<div style="line-height: 1.5; max-width: {WIDTH}px">{pill}<b>{where}</b><br>'
-        f"{pace}{bar}</div>"
-    )
-
-
-def message_html(said: Iterable[Message], warned: Iterable[Message], fault: str) -> str:
-    """Newest first, then warnings, then what is wrong with the board itself."""
-    lines = [
-        f'<div style="color: {"inherit" if new else "#6b7178"}">{html.escape(text)}</div>'
-        for new, (_, text) in zip((True, False, False), reversed(list(said)), strict=False)
-    ]
-    lines += ["<div>&nbsp;</div>"] * (3 - len(lines))  # what stands below should not jump
-    alarm = [f"warning at step {step:,}: {text}" for step, text in warned]
-    alarm += [fault] if fault else []
-    lines += [
-        f'<div style="border-left: 4px solid #d55e00; padding-left: 8px">{html.escape(text)}</div>'
-        for text in alarm
-    ]
-    style = f"line-height: 1.4; max-width: {WIDTH}px; overflow-wrap: anywhere"
-    return f'<div aria-live="polite" style="{style}">{"".join(lines)}</div>'
-
-
 def still(run: Run, views: Views, lines: list[str]) -> np.ndarray:
     """Everything in one picture of constant size: uint8 (H, :data:`STILL`, 3)."""
     head = Image.new("RGB", (STILL, 12 + 19 * len(lines)), "white")
@@ -244,11 +176,3 @@ def _image(kind: str, width: int) -> Any:
 
 def _small(text: str) -> str:
     return f'<div style="line-height: 1.4; font-size: 90%">{text}</div>'
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"

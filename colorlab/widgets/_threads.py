@@ -58,10 +58,11 @@ class Redrawer:
             began = time.monotonic()
             try:
                 draw()
-            finally:
-                took = time.monotonic() - began
-                self._not_before = began + max(self.interval, SHARE * took)
-                del draw
+            except BaseException:
+                self._thread = None  # the next poke tries again, in another
+                raise
+            self._not_before = began + max(self.interval, SHARE * (time.monotonic() - began))
+            del draw
 
     def _due(self) -> bool:
         """Wait until it is time. False, and no thread any more, where nothing is wanted."""

@@ -13,18 +13,17 @@ from colorlab.background import ENDED
 from colorlab.listeners import Event
 from colorlab.tasks import gray_answer
 from colorlab.training import Run
-from colorlab.widgets._board_views import (
-    WIDTH,
+from colorlab.widgets._board_views import WIDTH, Views, still
+from colorlab.widgets._board_words import (
     Message,
-    Views,
     figures,
     message_html,
+    state_in_words,
     status_html,
-    still,
 )
 from colorlab.widgets._bundle import Playable, widget_bundle
 from colorlab.widgets._controls import NAMES, Buttons, Knobs
-from colorlab.widgets._meter import RATES, duration, place_of, settings_at, written
+from colorlab.widgets._meter import RATES, place_of, settings_at, written
 from colorlab.widgets._threads import Errands, Redrawer, weakly
 from colorlab.widgets.epochs import EpochButtons
 
@@ -68,7 +67,7 @@ class Board(Playable):
             self._ready_to_ask()
             return
         self.run = run
-        self.shows_warnings = False  # not before it is seen
+        self.shows_warnings = self.shows_failures = False  # not before it is seen
         self._asks = ask
         self._said: deque[Message] = deque(maxlen=3)
         self._warned: deque[Message] = deque(maxlen=2)
@@ -80,7 +79,7 @@ class Board(Playable):
 
         def gone() -> None:
             text = "This board's run is no longer in memory: make a new Run and its Board."
-            message.value = message_html([(0, text)], [], "")
+            message.value = message_html([(0, text)])
 
         self.buttons = Buttons(weakly(self._click, gone))
         self.knobs = Knobs(run.recipe, weakly(self._turn, gone))
@@ -100,7 +99,7 @@ class Board(Playable):
             layout=widgets.Layout(max_width=f"{WIDTH + 12}px"),
         )
         self._gather_photos()
-        self._say(self._state_in_words(run.state))
+        self._say(state_in_words(run, run.state))
         run.listeners.append(self)
         self._refresh()
 
@@ -168,7 +167,7 @@ class Board(Playable):
             text = f"from step {event.step + 1:,} on: {NAMES[name]} {written(name, value)}"
             self._say(text, event.step)
         elif event.kind == "state":
-            self._say(self._state_in_words(data["state"]), event.step)
+            self._say(state_in_words(self.run, data["state"]), event.step)
             if data["state"] in ENDED:
                 # Here and now: once the run has ended, a cell that waits for it ends too, and what
                 # comes later does not reach the notebook's file any more.
@@ -178,24 +177,6 @@ class Board(Playable):
                 return
         # Events may come at every step; those of its state come rarely, and buttons wait for them.
         self._redrawer.poke(soon=event.kind == "state")
-
-    def _state_in_words(self, state: str) -> str:
-        run, at = self.run, f"step {self.run.step:,}"
-        match state:
-            case "new":
-                return "ready: press Start"
-            case "running":
-                return f"training from step {run.step + 1:,} on"
-            case "paused":
-                return f"paused after {at}"
-            case "asking":
-                return f"an epoch has ended after {at}: answer the question below"
-            case "stopped":
-                return f"stopped after {at}: Resume goes on from here"
-            case "finished":
-                return f"finished: {run.step:,} steps in {duration(run.seconds)} of training"
-            case _:
-                return f"failed at step {run.step + 1:,}: {_cause(run)} {_advice(run)}"
 
     def _note_stage(self, step: int) -> None:
         """Say when a stage begins, for then the rates are its own."""
@@ -234,7 +215,7 @@ class Board(Playable):
         run = self.run
         if run.output is not None and run.step:
             self.views.samples.add_folder(run.output / "samples", until=run.step)
-        if run._held_out is not None and not run.step and not run.is_alive:
+        if run._held_out is not None and run.state == "new":
             given, truth = run.game.split(run._held_out)
             gray = gray_answer(given, run.recipe.generator.predicts)
             answers = (gray, run.game.colorize(given, run.recipe.seed), truth)
@@ -273,18 +254,19 @@ class Board(Playable):
         """Shown so that the picture beside the widget can be brought up to date at the end."""
         from IPython.display import display
 
-        self.shows_warnings = True
+        self.shows_warnings = self.shows_failures = True
         display(self._repr_mimebundle_(), raw=True, display_id=f"board-{self.box.model_id}")
 
     def _update_still(self) -> None:
         """Let the picture in the notebook's file be that of the end."""
+        if not self.shows_warnings:
+            return
         from IPython import get_ipython
         from IPython.display import update_display
 
-        if self.shows_warnings and get_ipython() is not None:
-            update_display(
-                self._repr_mimebundle_(), raw=True, display_id=f"board-{self.box.model_id}"
-            )
+        if get_ipython() is not None:
+            bundle, name = self._repr_mimebundle_(), f"board-{self.box.model_id}"
+            update_display(bundle, raw=True, display_id=name)
 
 
 def _check_that_it_asks(run: Run) -> None:
@@ -299,17 +281,3 @@ def _check_that_it_asks(run: Run) -> None:
             f"this run asks {run.ask!r} already: make it without ask=…, or the board without "
             "ask=True"
         )
-
-
-def _cause(run: Run) -> str:
-    text = " ".join(str(run.error).split()) or "no more is known"
-    return f"{type(run.error).__name__}: {text.rstrip('.')}."
-
-
-def _advice(run: Run) -> str:
-    if run.folder is None:
-        return "Correct the cause and make a new Run; without an output folder, nothing was kept."
-    return (
-        "Correct the cause, then make a new Run with the same output and resume=True, and its "
-        "Board: it goes on from the last good checkpoint."
-    )

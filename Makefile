@@ -79,16 +79,18 @@ test: lint
 	@$(MAKE) --no-print-directory browser
 
 # One thread a notebook: several notebooks whose threads share the processors wait for each other.
-# Offline: who has an account at Kaggle must not download its sets in a test.
+# Offline: who has an account at Kaggle must not download its sets in a test. Fewer steps: lesson 06
+# trains for minutes to show something, and for seconds to be tested.
+IN_TESTS := COLORLAB_OFFLINE=1 COLORLAB_STEPS=120 OMP_NUM_THREADS=1
 notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
-	COLORLAB_OFFLINE=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --nbval-lax --nbval-current-env \
+	$(IN_TESTS) $(RUN) -m pytest --nbval-lax --nbval-current-env \
 	    --nbval-cell-timeout=300 -n $(WORKERS) --dist loadscope notebooks
 
 # In one process: two browsers at once would measure each other. Without Chromium these tests are
 # skipped, with CI=true they fail; CHROMIUM=/path/to/it names one that is not found by itself.
 browser: $(READY)
-	COLORLAB_OFFLINE=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/browser
+	$(IN_TESTS) $(RUN) -m pytest tests/browser
 
 clean:
 	rm -rf $(VENV) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis

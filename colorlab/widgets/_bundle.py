@@ -102,13 +102,15 @@ class Playable:
 
     A subclass sets `box`, the ipywidgets object, and defines `picture` and `__repr__`. It holds a
     widget rather than being one, because ipywidgets 7 and 8 display theirs in different ways.
+    `still` is how the picture beside it is encoded, see `widget_bundle`.
     """
 
     box: Any
+    still = "png"
 
     def picture(self) -> np.ndarray:
         """What a viewer that runs nothing shows: uint8 (H, W, 3)."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return widget_bundle(self.box, self.picture(), repr(self))
+        return widget_bundle(self.box, self.picture(), repr(self), self.still)

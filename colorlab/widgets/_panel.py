@@ -39,6 +39,7 @@ class Panel(Playable):
         kind: str = "jpeg",
     ) -> None:
         self.draw, self.controls, self.alt, self.kind = draw, dict(controls), alt, kind
+        self.still = "palette" if kind == "jpeg" else kind
         self._start = self.values
         self._resetting = False
         pixels, words = self._drawn()

@@ -247,9 +247,6 @@ class Board(Playable):
         what = f"{type(error).__name__}: {error}"
         self._show_messages(f"the board could not be brought up to date ({what}); the run goes on")
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return widget_bundle(self.box, self.picture(), repr(self), kind="palette")
-
     def _ipython_display_(self) -> None:
         """Shown so that the picture beside the widget can be brought up to date at the end."""
         from IPython.display import display

@@ -21,7 +21,7 @@ from colorlab.widgets._board_words import (
     state_in_words,
     status_html,
 )
-from colorlab.widgets._bundle import Playable, widget_bundle
+from colorlab.widgets._bundle import Playable
 from colorlab.widgets._controls import NAMES, Buttons, Knobs
 from colorlab.widgets._meter import RATES, place_of, settings_at, written
 from colorlab.widgets._threads import Errands, Redrawer, weakly

@@ -9,24 +9,24 @@ longer of the two times,
 
 so that its rate is at most min(peak, intensity × bandwidth), where the intensity is flops a byte
 (their section "The Roofline Model"). Both ceilings are measured here rather than read from a data
-sheet: a matrix product, and a sum of arrays that no cache can hold.
+sheet: matrix products and a convolution, and a sum of arrays that no cache can hold.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 
 from colorlab.devices import choose_precision, hardware_name, quick_float32
 from colorlab.op_kinds import CONVOLUTION
 from colorlab.operations import PRECISIONS, Operation, Operations
 from colorlab.profiling import colors_of_kinds
-from colorlab.stopwatch import seconds_of
+from colorlab.stopwatch import Work, seconds_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,8 +90,10 @@ def ceilings(
     Args:
         precisions: which to measure; fp32 and what training takes there unless told.
 
-    Arithmetic: square matrix products, 2 n³ flops, of 512 and 1,024 a side on a CPU and of 4,096
-    and 8,192 on a GPU: small enough to fit between two interruptions, large enough to be quick.
+    Arithmetic: the quickest of two square matrix products and a convolution such as pix2pix's,
+    for they run in libraries of their own: MKL's products in float32 were slower on an AMD processor
+    than oneDNN's convolutions. Small enough to fit between two interruptions, large enough to be
+    quick.
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
     """
@@ -104,18 +106,33 @@ def ceilings(
             if unknown
             else f"repeats={repeats}: measure at least once"
         )
-    sides, length = ((4096, 8192), 2**28) if device.type == "cuda" else ((512, 1024), 2**24)
+    gpu = device.type == "cuda"
+    sides, batch, length = ((4096, 8192), 64, 2**28) if gpu else ((512, 1024), 1, 2**24)
     peaks = dict.fromkeys(chosen, 0.0)
     with torch.no_grad(), quick_float32(device):
-        for name, side in itertools.product(chosen, sides):
-            a = torch.ones(side, side, dtype=DTYPES[name], device=device)
-            out = torch.empty_like(a)
-            product = functools.partial(torch.mm, a, a, out=out)
-            taken = [seconds_of(product, device) for _ in range(repeats + 1)]
-            peaks[name] = max(peaks[name], 2 * side**3 / min(taken))
+        for name in chosen:
+            works = [_product(side, DTYPES[name], device) for side in sides]
+            works.append(_convolution(batch, DTYPES[name], device))
+            for flops, work in works:
+                best = min(seconds_of(work, device) for _ in range(repeats + 1))
+                peaks[name] = max(peaks[name], flops / best)
         a, b, c = (torch.ones(length, device=device) for _ in range(3))
         best = min(seconds_of(lambda: torch.add(a, b, out=c), device) for _ in range(repeats + 1))
     return Roofline(peaks, 3 * a.nbytes / best, hardware_name(device))
+
+
+def _product(side: int, dtype: torch.dtype, device: torch.device) -> tuple[int, Work]:
+    """The flops of a square matrix product, and the work itself."""
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    return 2 * side**3, functools.partial(torch.mm, a, a, out=torch.empty_like(a))
+
+
+def _convolution(batch: int, dtype: torch.dtype, device: torch.device) -> tuple[int, Work]:
+    """256 → 512 channels, 4 × 4, stride 2, 32 → 16 pixels a side: its flops, and the work."""
+    layout = {"dtype": dtype, "device": device, "memory_format": torch.channels_last}
+    x, weight = torch.ones(batch, 256, 32, 32).to(**layout), torch.ones(512, 256, 4, 4).to(**layout)
+    work = functools.partial(F.conv2d, x, weight, stride=2, padding=1)
+    return 2 * batch * 16 * 16 * 512 * 256 * 4 * 4, work
 
 
 def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure:

@@ -248,7 +248,7 @@ def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
     gains = [predicted_speedup(steps.share, steps.sent, wire, int(count)) for count in counts]
     right.plot(counts, gains, "o-", color=BLUE, markersize=4)
     right.plot([steps.processes], [steps.processes * steps.efficiency], "D", color=ORANGE)
-    right.set(xscale="log", yscale="log", xlabel="processes", ylabel="photos a second, times one's")
+    right.set(xscale="log", yscale="log", xlabel="processes", ylabel="speed-up")
     for axis in (right.xaxis, right.yaxis):
         axis.set_ticks(counts, [str(count) for count in counts])
         axis.set_minor_locator(plt.NullLocator())

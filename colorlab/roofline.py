@@ -91,9 +91,9 @@ def ceilings(
         precisions: which to measure; fp32 and what training takes there unless told.
 
     Arithmetic: the quickest of two square matrix products and a convolution such as pix2pix's,
-    for they run in libraries of their own: MKL's products in float32 were slower on an AMD processor
-    than oneDNN's convolutions. Small enough to fit between two interruptions, large enough to be
-    quick.
+    for they run in libraries of their own: on an AMD processor MKL's products in float32 were
+    slower than oneDNN's convolutions. They fit between two interruptions, and are large enough to
+    be quick.
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
     """

@@ -84,7 +84,7 @@ class ScalingPanel(Panel):
         _plot(
             draw,
             56,
-            "photos a second, times one's",
+            "speed-up",
             [(f"{gain:g}", _height(gain)) for gain in (0.25, 0.5, *COUNTS)],
             [_height(gain) for gain in gains],
             [_height(count) for count in COUNTS],

@@ -91,9 +91,10 @@ def ceilings(
         precisions: which to measure; fp32 and what training takes there unless told.
 
     Arithmetic: the quickest of two square matrix products and a convolution such as pix2pix's,
-    for they run in libraries of their own: MKL's products in float32 were slower on an AMD processor
-    than oneDNN's convolutions. Small enough to fit between two interruptions, large enough to be
+    for they run in libraries of their own (MKL's float32 products were slower on an AMD processor
+    than oneDNN's convolutions). Small enough to fit between two interruptions, large enough to be
     quick.
+
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
     """

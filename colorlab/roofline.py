@@ -94,6 +94,7 @@ def ceilings(
     for they run in libraries of their own: on an AMD processor MKL's products in float32 were
     slower than oneDNN's convolutions. They fit between two interruptions, and are large enough to
     be quick.
+
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
     """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import runpy
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from skimage.color import lab2rgb, rgb2lab
 from colorlab.diary import ROWS, SHOWN, Diary, Recorder, _thinned, held_out
 from colorlab.metrics import psnr
 from colorlab.photos import PhotoFolder
-from colorlab.recipes import DiscriminatorConfig, GeneratorConfig, Recipe, Stage
+from colorlab.recipes import DiscriminatorConfig, GeneratorConfig, Recipe, Stage, differences
 from colorlab.sources import data_dir, lesson_file
 from colorlab.training import Run
 
@@ -295,3 +296,25 @@ def test_the_shown_photos_come_first_and_may_be_shipped():
         assert torch.equal(photo, folder[index])
         assert licenses[f"val/{folder.names[index]}"] in ("public-domain", "cc0", "cc0-1.0")
     assert len({photo.numpy().tobytes() for photo in photos}) == 46
+
+
+# --- the diary that comes with the course ---------------------------------------------------------
+
+
+def test_the_shipped_diary_is_of_todays_script_and_shows_what_lesson_06_says():
+    path = lesson_file("diary.npz")
+    diary = Diary.load(path)
+    script = runpy.run_path(str(path.with_suffix(".py")))
+    assert differences(Recipe.from_json(diary.notes["recipe"]), script["recipe"](24_000)) == []
+    assert (diary.rgb == held_out()[: len(SHOWN)].numpy()).all()
+    assert diary.steps[[0, -1]].tolist() == [0, 24_000] and diary.notes["photos"] == 45_615
+    brown, played = diary.steps == 3000, diary.steps > 3000
+    assert diary.chroma[brown] < 0.65 and diary.chroma[played].mean() > 0.9
+    assert (diary.error[played] < diary.gray_error).sum() == 5 and played.sum() == 42
+    assert diary.error[played].mean() == pytest.approx(12.5, abs=0.05)
+    swings = diary.error[played & (diary.steps > 5000)]
+    assert swings.min() == pytest.approx(10.7, abs=0.05)
+    assert swings.max() == pytest.approx(15.1, abs=0.05)
+    for name, share in (("accuracy_real", 2 / 3), ("accuracy_fake", 3 / 4)):
+        step, values = diary.loss(name)
+        assert values[step > 5000].mean() == pytest.approx(share, abs=0.02)

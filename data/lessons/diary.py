@@ -4,7 +4,7 @@
 
 On the course's own training photos where no folder is named: then it is the same run on 241 photos.
 The diary that is shipped was made with 45,374 more (their sets stand in its notes), in one thread
-of a processor: about an hour and a half. The file is written anew every thousand steps, so the run
+of a busy processor: 65 minutes. The file is written anew every thousand steps, so the run
 may be watched with `Diary.load`, and stopped with Ctrl-C.
 """
 

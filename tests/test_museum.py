@@ -179,9 +179,10 @@ def test_every_piece_hangs_under_one_letter():
 # --- to record and to load ------------------------------------------------------------------------
 
 
-def test_a_piece_is_recorded_here_and_now():
+def test_a_piece_is_recorded_here_and_now(monkeypatch):
+    monkeypatch.setattr(museum, "SAMPLES", 2)  # each takes a second
     diary = museum.record("eval", steps=6, shown=2)
-    assert diary.steps.tolist() == list(range(7)) and diary.ab.shape == (7, 2, 2, 64, 64)
+    assert diary.steps.tolist() == [0, 3, 6] and diary.ab.shape == (3, 2, 2, 64, 64)
     assert diary.extra["again"].shape == diary.ab.shape
     assert json.loads(diary.notes["recipe"])["stages"][0]["steps"] == 6
     assert np.isfinite(list(vars(Figures.of(diary)).values())).all()

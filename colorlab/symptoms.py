@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from colorlab.color import AB_RANGE
 from colorlab.diary import Diary
 
@@ -21,6 +23,8 @@ class Figures:
         error, chroma, spread: of the held-out photos; see :class:`Diary`. ``spread`` is how far
             two colorings of one photo are apart.
         leap: the highest adversarial loss of G in the first ten steps.
+        spike: the highest distance in training over the last two thirds, as a multiple of its
+            median.
         gray_error: of photos left gray.
     """
 
@@ -34,6 +38,7 @@ class Figures:
     chroma: float
     spread: float
     leap: float
+    spike: float
     gray_error: float
 
     @classmethod
@@ -50,6 +55,8 @@ class Figures:
         third = max(1, len(diary.losses["step"]) // 3)
         late = diary.steps >= diary.steps[-1] * 0.65
 
+        settled = diary.losses["color"][-2 * third :]
+
         def mean(name: str) -> float:
             return float(diary.losses[name][-third:].mean())
 
@@ -64,6 +71,7 @@ class Figures:
             chroma=float(diary.chroma[late].mean()),
             spread=float(diary.extra["spread"][late].mean()),
             leap=float(diary.losses["generator"][:10].max()),
+            spike=float(settled.max() / np.median(settled)),
             gray_error=diary.gray_error,
         )
 

@@ -118,7 +118,9 @@ def test_only_l1():
 
 def test_collapsed_noise():
     diary, healthy = DIARIES["collapsed"], DIARIES["healthy-noise"]
-    assert diary.extra["spread"][-2:].max() < healthy.extra["spread"][-2:].min() / 4
+    ours, theirs = diary.extra["spread"], healthy.extra["spread"]
+    assert ours[-1] < 3 < 12 < theirs[-3:].min() and ours[-3:].mean() < theirs[-3:].mean() / 4
+    assert ours[0] == theirs[0] and ours[-1] < ours[1] < ours[0], "it fades"
     for one in (diary, healthy):  # the shown photos, counted anew from their pictures
         apart = one.ab.astype(float) - one.extra["again"]
         apart = np.hypot(apart[:, :, 0], apart[:, :, 1]).mean((1, 2, 3))
@@ -128,8 +130,11 @@ def test_collapsed_noise():
 def test_the_learning_rate():
     diary, healthy = DIARIES["rate"], DIARIES["healthy"]
     assert diary.losses["generator"][:10].max() > 2 > 2 * healthy.losses["generator"][:10].max()
-    jumps = [np.abs(np.diff(late(one, "accuracy_real"))).mean() for one in (diary, healthy)]
-    assert jumps[0] > 1.5 * jumps[1]
+    spikes = []
+    for one in (diary, healthy):
+        color = one.losses["color"][STEPS // 3 :]
+        spikes.append(color.max() / np.median(color))
+    assert spikes[0] > 3 > 2 > spikes[1]
 
 
 def test_forgotten_eval():
@@ -174,9 +179,10 @@ def test_every_piece_hangs_under_one_letter():
 # --- to record and to load ------------------------------------------------------------------------
 
 
-def test_a_piece_is_recorded_here_and_now():
+def test_a_piece_is_recorded_here_and_now(monkeypatch):
+    monkeypatch.setattr(museum, "SAMPLES", 2)  # each takes a second
     diary = museum.record("eval", steps=6, shown=2)
-    assert diary.steps.tolist() == list(range(7)) and diary.ab.shape == (7, 2, 2, 64, 64)
+    assert diary.steps.tolist() == [0, 3, 6] and diary.ab.shape == (3, 2, 2, 64, 64)
     assert diary.extra["again"].shape == diary.ab.shape
     assert json.loads(diary.notes["recipe"])["stages"][0]["steps"] == 6
     assert np.isfinite(list(vars(Figures.of(diary)).values())).all()

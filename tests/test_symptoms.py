@@ -23,6 +23,7 @@ def diary() -> Diary:
         "accuracy_real": thirds / 4,
         "accuracy_fake": thirds / 5,
     }
+    losses["color"][0] = losses["color"][50] = 0.9
     losses["generator"][3] = 7.5
     losses["generator"][10] = 9.0  # the eleventh step
     scores = np.array([9, 8, 7, 4, 5, 6], np.float32)  # at steps 0, 18, ... 90
@@ -46,8 +47,11 @@ def test_figures_are_means_of_the_last_third(diary):
     assert found.accuracy_real == pytest.approx(0.75)
     assert found.accuracy_fake == pytest.approx(0.6)
     assert (found.loss_g, found.loss_d) == pytest.approx((3.0, 0.3))
-    assert (found.early, found.learned) == pytest.approx((11.0, 33.0)), "110 Lab units are 1"
+    assert (found.early, found.learned) == pytest.approx((110 * 3.8 / 30, 33.0)), (
+        "110 Lab units are 1"
+    )
     assert (found.error, found.chroma, found.spread) == pytest.approx((5.5, 0.55, 11.0))
+    assert found.spike == pytest.approx(0.9 / 0.3)
     assert found.leap == 7.5 and found.gray_error == 11.0
 
 

@@ -94,14 +94,14 @@ def test_any_number_of_photos_of_any_size(photos, size):
     player = DiaryPlayer(diary)
     shapes, taken = set(), []
     for index in (0, 1, 2, 0, 1):
-        begun = time.perf_counter()
+        begun = time.process_time()
         player.controls["index"].value = index
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.process_time() - begun)
         shapes.add(player.picture().shape)
     (shape,) = shapes
     assert shape[1] == WIDTH and shape[0] < 1000
     assert player.width <= LARGEST and player.width * min(photos, MOST) <= WIDTH - LABELS
-    assert median(taken) < 0.1
+    assert median(taken) < 0.1, "seconds of this process: others may be busy"
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 2400])

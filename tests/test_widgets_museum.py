@@ -15,8 +15,14 @@ from colorlab.widgets.diary import photo_line
 from colorlab.widgets.museum import HEAD, TILE, FailureMuseum
 
 
+@pytest.fixture(scope="module")
+def diaries():
+    return {name: museum.load(name) for name in museum.RUNS}
+
+
 @pytest.fixture
-def shown():
+def shown(diaries, monkeypatch):
+    monkeypatch.setattr(museum, "load", diaries.__getitem__)  # read once, not for each test
     return FailureMuseum()
 
 

@@ -30,7 +30,11 @@ from colorlab.widgets.diary import scores as scores_of
 TILE, HEAD = 90, 52  # pixels: a photo, the lines of words above
 BOX, LOW_BOX = (360, 120), (260, 120)  # a box of curves beside the photos, and below them
 PALE = "#b3b8be"  # of the healthy run's lines
-SHARE = 0.006  # of a run, over which its losses are smoothed: little, so that leaps stay
+# Of a run, over which each loss is smoothed: little where leaps and spikes must stay.
+SHARES = {
+    **dict.fromkeys(("generator", "discriminator", "color"), 0.006),
+    **dict.fromkeys(("accuracy_real", "accuracy_fake"), 0.03),
+}
 UNDECIDED = ""
 
 
@@ -188,8 +192,8 @@ def boxes_of(diary: Diary, healthy: Diary) -> list[np.ndarray]:
 
     def losses(name: str, legend: str, scale: float = 1.0) -> list[Curve]:
         return [
-            replace(line(healthy, "", name, scale=scale, share=SHARE), color=PALE),
-            line(diary, legend, name, scale=scale, share=SHARE),
+            replace(line(healthy, "", name, scale=scale, share=SHARES[name]), color=PALE),
+            line(diary, legend, name, scale=scale, share=SHARES[name]),
         ]
 
     def held_out(values: str) -> list[Curve]:

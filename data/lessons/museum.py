@@ -2,7 +2,7 @@
 
     python data/lessons/museum.py [NAME ...] [-o museum]
 
-Each run takes a minute or two on one core (`OMP_NUM_THREADS=1`); all take a quarter of an hour. It
+Each run takes about a minute on a free core (`OMP_NUM_THREADS=1`), all a quarter of an hour. It
 prints what the curves show, and whether each piece is told from the others by its signs.
 """
 

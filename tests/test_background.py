@@ -42,11 +42,11 @@ def counter() -> Counter:
 
 
 def test_it_works_to_its_end_while_others_go_on() -> None:
-    job = Counter(20)
+    job = Counter(400)  # long enough to be seen at it
     assert job.state == "new" and not job.is_alive
     assert job.start() is job and job.is_alive
     job.wait()
-    assert (job.state, job.count, job.is_alive) == ("finished", 20, False)
+    assert (job.state, job.count, job.is_alive) == ("finished", 400, False)
     assert job.states == ["running", "finished"]
     assert job.start().state == "finished"
 

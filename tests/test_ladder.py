@@ -170,7 +170,7 @@ def test_bars_are_what_was_measured_and_marks_what_was_predicted() -> None:
     assert "7.1×" in own.texts[-1].get_text()
     assert own.get_title(loc="left").startswith("yours: tiny, 64 px, batch 2\na made machine")
     assert theirs.get_title(loc="left").startswith("ours")
-    assert figure.get_figwidth() == 9 and not plt.get_fignums()
+    assert figure.get_figwidth() == 9 and figure.number not in plt.get_fignums()
 
 
 def test_nothing_to_draw_is_said() -> None:

@@ -167,7 +167,7 @@ def test_the_figure_shows_every_phase_on_one_scale(game_profile) -> None:
     widths = sum(bar.get_width() for bar in first.patches)
     assert widths == pytest.approx(found.total * 1000)
     assert "other: 404 ms" in second.get_title(loc="left")
-    assert figure.get_figwidth() == 9 and not plt.get_fignums()
+    assert figure.get_figwidth() == 9 and figure.number not in plt.get_fignums()
     assert len(found.draw().axes) == 1
 
 

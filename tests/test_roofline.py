@@ -90,7 +90,7 @@ def test_the_figure_has_each_kind_where_it_belongs() -> None:
         assert any(where == pytest.approx(point, rel=1e-3) for point in points), where
     roof = next(line for line in axes.lines if len(line.get_xdata()) == 3)
     assert roof.get_xdata()[1] == 10 and roof.get_ydata()[1] == 100e9
-    assert "a made machine" in axes.get_title() and not plt.get_fignums()
+    assert "a made machine" in axes.get_title() and figure.number not in plt.get_fignums()
 
 
 def test_names_in_the_figure_do_not_overlap() -> None:

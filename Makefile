@@ -81,7 +81,7 @@ test: lint
 # One thread a notebook: several notebooks whose threads share the processors wait for each other.
 # Offline: who has an account at Kaggle must not download its sets in a test. Fewer steps: lesson 06
 # trains for minutes to show something, and for seconds to be tested.
-IN_TESTS := COLORLAB_OFFLINE=1 COLORLAB_STEPS=120 OMP_NUM_THREADS=1
+IN_TESTS := COLORLAB_OFFLINE=1 COLORLAB_STEPS=60 OMP_NUM_THREADS=1
 notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
 	$(IN_TESTS) $(RUN) -m pytest --nbval-lax --nbval-current-env \

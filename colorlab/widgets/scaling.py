@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -70,6 +71,14 @@ class ScalingPanel(Panel):
             "links that were not measured are typical ones.",
             kind="png",
         )
+
+    def _move(self, change: Any = None) -> None:
+        """Another network takes another time a photo: its own here, until the slider is moved."""
+        if change is not None and change.owner is self.controls["network"]:
+            if not self._resetting:
+                self.set(milliseconds=self.milliseconds[change.new])  # draws, once
+            return
+        super()._move(change)
 
     def _draw(
         self, processes: int, photos: int, network: str, link: str, milliseconds: float

@@ -312,7 +312,7 @@ def draw_profiles(profiles: Mapping[str, Profile]) -> Figure:
     counts = [len(p.phases) for p in profiles.values()]
     title_room, rows = 0.4, -(-len(kinds) // 4)
     heights = [0.3 * count + title_room for count in counts]
-    legend_room = 0.24 * rows + 0.1
+    legend_room = 0.2 * rows + 0.05
     height = sum(heights) + 0.55 + legend_room
     figure = plt.figure(figsize=(9, height))
     longest = max(seconds for p in profiles.values() for seconds in p.phases.values()) * 1000

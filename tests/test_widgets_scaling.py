@@ -77,8 +77,11 @@ def test_another_network_brings_its_own_time(panel, monkeypatch) -> None:
     assert panel.values["network"] == "lab-pix2pix" and drawn[-1]["milliseconds"] == 5.0
     panel.set(network="tiny", milliseconds=2.0)  # who says both gets both
     assert drawn[-1]["milliseconds"] == 2.0 and len(drawn) == 3
+    panel.set(network="lab-pix2pix")
+    assert drawn[-1]["milliseconds"] == panel.milliseconds["lab-pix2pix"] and len(drawn) == 4
+    assert "e+" not in panel.words and f"{8 * drawn[-1]['milliseconds']:.0f} ms" in panel.words
     panel.reset.click()
-    assert panel.values == panel._start and len(drawn) == 4
+    assert panel.values == panel._start and len(drawn) == 5
 
 
 def test_heights_are_powers_of_two_from_a_quarter() -> None:

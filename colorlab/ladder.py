@@ -52,6 +52,7 @@ START, KEEP, DEVICE, LAYOUT, FUSED, COMPILE = (
     "+ torch.compile",
 )
 _ADAM_PASSES = 7  # reads weight, gradient and two moments; writes weight and moments
+_APART = 1.3  # times; the same step differs by a few percent on a machine that is left alone
 _MELTED = (ACTIVATION, ARITHMETIC, COPY)
 
 
@@ -280,6 +281,23 @@ def measure_ladder(
         tuple(rows),
         left_out,
     )
+
+
+def check_quiet(ladder: Ladder) -> None:
+    """Whether the machine did nothing else meanwhile, as far as the ladder can tell.
+
+    Its first step is timed twice: apart, for the parts, and in turns with the other rungs.
+
+    Raises:
+        RuntimeError: the two are more than 1.3 times apart, either way.
+    """
+    alone, turns = ladder.parts.total / ladder.batch, ladder.rows[0].measured
+    if not 1 / _APART <= alone / turns <= _APART:
+        raise RuntimeError(
+            f"the machine was busy: the same step took {alone * 1000:.4g} ms a photo when its "
+            f"parts were measured, and {turns * 1000:.4g} ms among the other rungs; run it again "
+            f"when nothing else runs"
+        )
 
 
 def _shared(times: int) -> Callable[[dict[str, float], Parts], dict[str, float]]:

@@ -13,6 +13,7 @@ COPY = "copies, casts"
 ARITHMETIC = "other arithmetic"
 ADAM = "Adam"
 OUTSIDE = "outside of torch"
+READING, LAB = "reading photos", "photos to Lab"  # no operations: ranges that a step marks itself
 
 # The first kind that has a part of the name decides. Matrix products stand with the convolutions,
 # which are such products inside and run on the same units.

@@ -19,10 +19,10 @@ from colorlab.devices import choose_precision
 from colorlab.feed import data_set
 from colorlab.game import global_random_numbers, seed_of
 from colorlab.losses import AdversarialLoss, ColorLoss
+from colorlab.op_kinds import LAB, READING
 from colorlab.optimizers import adam, parameter_groups, set_rate
 from colorlab.recipes import Recipe, build_discriminator, build_generator
 
-READING, LAB = "reading photos", "photos to Lab"  # as a profile shows them
 _LIMIT = 2**34  # bytes of kept photos: more than the few that a step reads will ever take
 
 

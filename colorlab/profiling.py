@@ -30,8 +30,10 @@ from colorlab.op_kinds import (
     ARITHMETIC,
     CONVOLUTION,
     COPY,
+    LAB,
     NORMALIZATION,
     OUTSIDE,
+    READING,
     kind_of,
 )
 from colorlab.stopwatch import synchronize
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 LOSSES = "losses, the rest"
 IDLE = "GPU waits"
+BOTH = f"{ADAM} (both)"  # the phase, where both players' networks take their step
 _NETWORK = "network: "  # before the name of a range that holds a network's forward pass
 _NODE = "autograd::engine::evaluate_function: "
 
@@ -54,10 +57,12 @@ COLORS = {
     ADAM: "#e69f00",
     COPY: "#cc79a7",
     ARITHMETIC: "#56b4e9",
+    READING: "#22262b",
+    LAB: "#8c6bb1",
     OUTSIDE: "#b0b4b8",
     IDLE: "#dcdfe2",
 }
-_MARKED = ("#f0e442", "#22262b", "#8c6bb1")  # of ranges that the step marks itself, in turn
+_MARKED = ("#f0e442", "#8c510a")  # of other ranges that the step marks itself, in turn
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,9 @@ def profile(
         synchronize(device)
         wall = time.perf_counter() - began
     table = _tally(profiler.events(), wall, device.type == "cuda")
+    taken = sum(_is_mark(e) and e.name.startswith("Optimizer.step") for e in profiler.events())
+    if len(networks) == 2 and taken == 2 * steps:
+        table = {(BOTH if phase == ADAM else phase, k): s for (phase, k), s in table.items()}
     return Profile({key: seconds / steps for key, seconds in table.items()}, device.type)
 
 
@@ -159,7 +167,7 @@ def profile_game(game: Game, batch: Tensor, steps: int = 3) -> Profile:
     return profile(
         lambda: game.step("adversarial", 1, batch),
         {"generator": game.generator, "discriminator": game.discriminator},
-        {"photos to Lab": (game, "split")},
+        {LAB: (game, "split")},
         steps=steps,
         device=game.device,
     )
@@ -304,7 +312,7 @@ def draw_profiles(profiles: Mapping[str, Profile]) -> Figure:
     counts = [len(p.phases) for p in profiles.values()]
     title_room, rows = 0.4, -(-len(kinds) // 4)
     heights = [0.3 * count + title_room for count in counts]
-    legend_room = 0.24 * rows + 0.1
+    legend_room = 0.2 * rows + 0.05
     height = sum(heights) + 0.55 + legend_room
     figure = plt.figure(figsize=(9, height))
     longest = max(seconds for p in profiles.values() for seconds in p.phases.values()) * 1000

@@ -205,7 +205,8 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
         ha="center",
         va="bottom",
     )
-    _label(figure, axes, kinds, colors)
+    slope = [low, max(map(roofline.ridge, roofline.peaks))]
+    _label(figure, axes, kinds, colors, [(x, x * roofline.bandwidth) for x in slope])
     plt.close(figure)
     return figure
 
@@ -228,9 +229,15 @@ def _angle(figure: Figure, axes: Any, x: float, slope: float) -> float:
 
 
 def _label(
-    figure: Figure, axes: Any, kinds: Mapping[str, dict[str, Operation]], colors: dict[str, str]
+    figure: Figure,
+    axes: Any,
+    kinds: Mapping[str, dict[str, Operation]],
+    colors: dict[str, str],
+    slope: list[tuple[float, float]],
 ) -> None:
-    """Each kind's name beside its last mark, where no other name or mark is."""
+    """Each kind's name beside its last mark, where no other name or mark is, nor the line between
+    the two points of `slope`."""
+    from matplotlib.path import Path
     from matplotlib.text import Text
 
     figure.draw_without_rendering()
@@ -244,6 +251,7 @@ def _label(
     taken = [text.get_window_extent(renderer) for text in axes.texts]
     taken.append(axes.get_legend().get_window_extent(renderer))
     frame = axes.get_window_extent(renderer)
+    line = Path(axes.transData.transform(slope))
     for kind, one in last.items():
         where = one.intensity, one.flops / one.seconds
         at = tuple(axes.transData.transform(where))
@@ -271,7 +279,8 @@ def _label(
             near = box.padded(7)  # a mark is this wide
             hidden = sum(near.contains(*mark) for mark in marks if tuple(mark) != at)
             overlaps = sum(box.overlaps(other) for other in taken)
-            return 10 * (not _inside(box, frame)) + 3 * overlaps + hidden
+            struck = line.intersects_bbox(box, filled=False)
+            return 10 * (not _inside(box, frame)) + 3 * overlaps + 2 * struck + hidden
 
         place = min(_PLACES, key=cost)
         taken.append(box_at(place))
@@ -281,9 +290,10 @@ def _label(
 
 _PLACES = [
     (dx * side, dy, "left" if side > 0 else "right")
+    for far in ((9, 30), (60, 100))
     for dy in (0, 12, -12, 24, -24, 38, -38, 54, -54, 70, -70)
     for side in (1, -1)
-    for dx in (9, 30)
+    for dx in far
 ]  # from a mark to its name, in points, the best ones first
 
 

@@ -13,7 +13,16 @@ from made import RECIPE
 
 from colorlab import devices, speed_table
 from colorlab import ladder as ladders
-from colorlab.ladder import Ladder, Parts, Row, measure_ladder, measure_parts, predict, rungs
+from colorlab.ladder import (
+    Ladder,
+    Parts,
+    Row,
+    check_quiet,
+    measure_ladder,
+    measure_parts,
+    predict,
+    rungs,
+)
 from colorlab.op_kinds import ACTIVATION, ADAM, ARITHMETIC, CONVOLUTION, COPY, NORMALIZATION
 from colorlab.plain_step import LAB, READING
 from colorlab.roofline import Roofline
@@ -139,6 +148,17 @@ def test_the_table_keeps_one_ladder_of_each_kind(measured: Ladder, tmp_path: Pat
         path.write_text(broken)
         with pytest.raises(ValueError, match="speed.json is not a table of ladders"):
             speed_table.read_table(path)
+
+
+def test_a_busy_machine_is_told_by_its_first_rung() -> None:
+    for measured in (4.25, 4.25 * 1.29, 4.25 / 1.29):
+        row = dataclasses.replace(MADE.rows[0], measured=measured)
+        check_quiet(dataclasses.replace(MADE, rows=(row, *MADE.rows[1:])))
+    for measured in (4.25 * 1.31, 4.25 / 1.31):
+        row = dataclasses.replace(MADE.rows[0], measured=measured)
+        busy = dataclasses.replace(MADE, rows=(row, *MADE.rows[1:]))
+        with pytest.raises(RuntimeError, match="busy.* 4250 ms a photo .*again when nothing else"):
+            check_quiet(busy)
 
 
 def test_our_table_can_be_read() -> None:

@@ -18,6 +18,7 @@ from torch.profiler import record_function
 from colorlab.game import Game
 from colorlab.op_kinds import ADAM, CONVOLUTION, NORMALIZATION, OUTSIDE
 from colorlab.profiling import (
+    BOTH,
     IDLE,
     LOSSES,
     Profile,
@@ -63,14 +64,14 @@ def test_all_of_the_time_is_accounted_for() -> None:
 def test_a_games_phases_and_kinds(game_profile) -> None:
     _, found = game_profile
     networks = [f"{n} {way}" for n in ("generator", "discriminator") for way in WAYS]
-    assert set(found.phases) == {*networks, "photos to Lab", ADAM, LOSSES, OUTSIDE}
+    assert set(found.phases) == {*networks, "photos to Lab", BOTH, LOSSES, OUTSIDE}
     for phase in networks:
         assert found.table[phase, CONVOLUTION] > 0, phase
     # PatchGAN with one strided layer has one norm, the U-Net's innermost level none.
     assert found.table["generator backward", NORMALIZATION] > 0
     kinds = {kind for phase, kind in found.table if phase == "photos to Lab"}
     assert kinds == {"photos to Lab"}
-    assert {kind for phase, kind in found.table if phase == ADAM} == {ADAM}
+    assert {kind for phase, kind in found.table if phase == BOTH} == {ADAM}
     order = list(found.phases)
     assert order.index("photos to Lab") < order.index("generator forward")
     assert order.index("discriminator backward") < order.index("generator backward")

@@ -104,3 +104,23 @@ def test_names_in_the_figure_do_not_overlap() -> None:
     for i, box in enumerate(boxes):
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1, texts[i]
         assert not any(box.overlaps(other) for other in boxes[:i]), texts[i]
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.0, 1.3])
+def test_the_slope_strikes_no_name_through(speed: float) -> None:
+    """Marks below, on and above the line of memory."""
+    marks = ((NORMALIZATION, 0.3), (ADAM, 0.22), (ACTIVATION, 0.12))
+    works = [operation(kind, "fp32", x * 1e9, 1e9, 0.1 / speed) for kind, x in marks]
+    works.append(operation(CONVOLUTION, "fp32", 60e9, 1e9, 1.0))
+    for steps in ({"fp32": Operations(tuple(works))}, {"a": step("fp32"), "b": step("bf16", 3)}):
+        figure = ROOF.draw(steps)
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        for text in axes.texts:
+            if text.get_text() in (NORMALIZATION, ADAM, ACTIVATION, ARITHMETIC):
+                box = Text.get_window_extent(text)
+                for share in range(21):  # along the name: is the line at this height within it?
+                    x = box.x0 + share / 20 * box.width
+                    intensity = axes.transData.inverted().transform((x, 0))[0]
+                    _, y = axes.transData.transform((intensity, intensity * ROOF.bandwidth))
+                    assert not box.y0 < y < box.y1, text

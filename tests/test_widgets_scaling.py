@@ -64,6 +64,26 @@ def test_the_measured_point_stands_only_where_it_was_measured(panel) -> None:
     panel.reset.click()
 
 
+def test_another_network_brings_its_own_time(panel, monkeypatch) -> None:
+    drawn, draw = [], panel.draw
+    monkeypatch.setattr(panel, "draw", lambda **values: drawn.append(values) or draw(**values))
+    for name in ("lab-pix2pix", "tiny"):
+        panel.controls["network"].value = name
+        assert panel.controls["milliseconds"].value == panel.milliseconds[name]
+        assert [one["network"] for one in drawn] == [name], "drawn once, with both changes"
+        assert drawn.pop()["milliseconds"] == panel.milliseconds[name]
+    panel.controls["network"].value = "lab-pix2pix"
+    panel.controls["milliseconds"].value = 5.0
+    assert panel.values["network"] == "lab-pix2pix" and drawn[-1]["milliseconds"] == 5.0
+    panel.set(network="tiny", milliseconds=2.0)  # who says both gets both
+    assert drawn[-1]["milliseconds"] == 2.0 and len(drawn) == 3
+    panel.set(network="lab-pix2pix")
+    assert drawn[-1]["milliseconds"] == panel.milliseconds["lab-pix2pix"] and len(drawn) == 4
+    assert "e+" not in panel.words and f"{8 * drawn[-1]['milliseconds']:.0f} ms" in panel.words
+    panel.reset.click()
+    assert panel.values == panel._start and len(drawn) == 5
+
+
 def test_heights_are_powers_of_two_from_a_quarter() -> None:
     assert [_height(gain) for gain in (0.25, 4, 64)] == [0, 0.5, 1]
     assert _height(0.2) < 0 and _height(0) < 0

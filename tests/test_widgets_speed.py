@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from colorlab.op_kinds import ACTIVATION, ADAM, CONVOLUTION, NORMALIZATION, OUTSIDE
+from colorlab.profiling import COLORS
 from colorlab.widgets.speed import (
+    GROUPS,
     PASSES,
     REST,
     SpeedSliders,
@@ -35,6 +37,13 @@ def test_amdahls_law() -> None:
 def test_only_what_was_measured_has_a_slider() -> None:
     panel = SpeedSliders(SECONDS)
     assert [c.description for c in panel.controls.values()] == [CONVOLUTION, PASSES, ADAM]
+
+
+def test_a_color_means_what_it_means_in_a_profile() -> None:
+    colors = [color for _, color in GROUPS.values()]
+    assert len(set(colors)) == len(colors)
+    for kinds, color in GROUPS.values():
+        assert color in [COLORS[kind] for kind in kinds]
 
 
 def test_the_second_bar_shrinks_by_what_is_saved() -> None:

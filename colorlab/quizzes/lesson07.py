@@ -24,7 +24,7 @@ QUIZ = (
         ),
     ),
     Question(
-        "Adding two large maps is one operation for 12 bytes moved; on this machine the ceilings "
+        "Adding two large maps is one operation for 12 bytes moved; on a GPU whose ceilings "
         "of compute and memory meet at 80 operations a byte. What makes the addition faster?",
         (
             Option(

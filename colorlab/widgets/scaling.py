@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -71,6 +72,18 @@ class ScalingPanel(Panel):
             kind="png",
         )
 
+    def set(self, **values: Any) -> None:
+        """Another network brings the time that a photo takes it here, unless another is given."""
+        if "network" in values:
+            values.setdefault("milliseconds", self.milliseconds[values["network"]])
+        super().set(**values)
+
+    def _move(self, change: Any = None) -> None:
+        if change is None or change.owner is not self.controls["network"]:
+            super()._move(change)
+        elif not self._resetting:
+            self.set(network=change.new)  # it draws, once
+
     def _draw(
         self, processes: int, photos: int, network: str, link: str, milliseconds: float
     ) -> tuple[np.ndarray, str]:
@@ -120,6 +133,11 @@ def _milliseconds(step: StepTimes) -> float:
     return 1000 * step.share / _share(step)
 
 
+def _plain(value: float) -> str:
+    """Three digits, and no power of ten where there are more before the point."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
 def _words(
     processes: int,
     photos: int,
@@ -132,8 +150,8 @@ def _words(
     waits = 1000 * wire.seconds(found.sent, processes)
     who = "1 process" if processes == 1 else f"{processes} processes"
     words = (
-        f"{who}, {photos * processes} photos a step: {1000 * step:.3g} ms to compute, "
-        f"{waits:.3g} ms to average {found.sent / 1e6:.0f} MB of gradients. Predicted: {gain:.3g} "
+        f"{who}, {photos * processes} photos a step: {_plain(1000 * step)} ms to compute, "
+        f"{_plain(waits)} ms to average {found.sent / 1e6:.0f} MB of gradients. Predicted: {gain:.3g} "
         f"times the photos a second of one process, {gain / processes:.0%} of the ideal."
     )
     if known is not None and processes == known.processes:

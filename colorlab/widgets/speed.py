@@ -8,21 +8,30 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image, ImageDraw
 
-from colorlab.op_kinds import ACTIVATION, ADAM, ARITHMETIC, CONVOLUTION, COPY, NORMALIZATION
-from colorlab.plain_step import LAB, READING
+from colorlab.op_kinds import (
+    ACTIVATION,
+    ADAM,
+    ARITHMETIC,
+    CONVOLUTION,
+    COPY,
+    LAB,
+    NORMALIZATION,
+    READING,
+)
+from colorlab.profiling import COLORS
 from colorlab.speed_table import read_table
 from colorlab.widgets._bundle import font
 from colorlab.widgets._panel import Panel, steps
 
 INK, FAINT, PALE = "#22262b", "#6b7075", "#dcdfe2"
 PASSES, REST = "passes over memory", "the rest"
-# What has a slider: the kinds of work that one change makes faster, and their color.
+# What has a slider: the kinds of work that one change makes faster, and their color, a profile's.
 GROUPS = {
-    CONVOLUTION: ((CONVOLUTION,), "#0072b2"),
-    PASSES: ((NORMALIZATION, ACTIVATION, COPY, ARITHMETIC), "#009e73"),
-    ADAM: ((ADAM,), "#e69f00"),
-    READING: ((READING,), "#d55e00"),
-    LAB: ((LAB,), "#cc79a7"),
+    CONVOLUTION: ((CONVOLUTION,), COLORS[CONVOLUTION]),
+    PASSES: ((NORMALIZATION, ACTIVATION, COPY, ARITHMETIC), COLORS[ACTIVATION]),
+    ADAM: ((ADAM,), COLORS[ADAM]),
+    READING: ((READING,), COLORS[READING]),
+    LAB: ((LAB,), COLORS[LAB]),
 }
 FACTORS = (1, 2, 4, 8, 16, 64)
 GONE = math.inf
@@ -203,7 +212,7 @@ def _color(name: str) -> str:
 
 def _on(name: str) -> str:
     """The color of words on a part of the bar."""
-    return "white" if name in (CONVOLUTION, PASSES, READING) else INK
+    return "white" if name in (CONVOLUTION, PASSES, READING, LAB) else INK
 
 
 def _times(value: float) -> str:

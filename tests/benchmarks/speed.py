@@ -5,7 +5,8 @@
 
 Each change is predicted from a profile of the first step and from measured ceilings, before any is
 built; then all are timed in turns. The times hold reading the bundled photos, one after the other,
-in the same thread. `--save` puts the ladder into data/lessons/speed.json, which lesson 07 shows.
+in the same thread. `--save` puts the ladder into data/lessons/speed.json, which lesson 07 shows,
+unless something else kept the machine busy meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 
 from colorlab import recipes
 from colorlab.devices import best_device
-from colorlab.ladder import measure_ladder, measure_parts
+from colorlab.ladder import check_quiet, measure_ladder, measure_parts
 from colorlab.roofline import ceilings
 from colorlab.sources import data_dir
 from colorlab.speed_table import save_table
@@ -58,6 +59,10 @@ def main() -> None:
     )
     print(ladder)
     if options.save:
+        try:
+            check_quiet(ladder)
+        except RuntimeError as error:
+            raise SystemExit(f"not saved: {error}") from None
         print(f"saved: {save_table(ladder)}")
 
 

@@ -523,6 +523,7 @@ def with_descend(G, D, for_G, for_D, L, truth, weight, *, swapped=False, reuse=F
         for_G.step()
     elif apart:
         descend(for_G, fooled, retain=apart == "retained")
+        color = (G(L) - truth).abs().mean() if apart == "colored anew" else color
         descend(for_G, weight * color)
     else:
         descend(for_D if swapped else for_G, fooled + weight * color)
@@ -561,6 +562,7 @@ WRONG_62 = {
     as_said(with_descend, "optimizers_swapped", swapped=True): "The optimizers have changed places",
     as_said(with_descend, "two_steps_of_g", apart="steps"): "Add both of G's losses",
     as_said(with_descend, "two_retained", apart="retained"): "Add both of G's losses",
+    as_said(with_descend, "two_colored_anew", apart="colored anew"): "Add both of G's losses",
     as_said(with_descend, "two_backwards_of_g", apart="backward"): "Add both of G's losses",
     as_said(with_descend, "mean_forgotten", mean=False): "backward wants one number",
     STEP("fixed_50", fixed=50): "50 stands there as a fixed number",

@@ -104,7 +104,7 @@ def _refused(words: str, players: SimpleNamespace, alone: bool) -> Hint | None:
 
 
 _TWO_LOSSES = Hint(
-    "G's two losses go back one by one, and the first has used up what the second needs.",
+    "G's two losses go back one by one, and the second has no way back any more.",
     "Add both of G's losses: one backward, one step.",
 )
 
@@ -461,8 +461,13 @@ def _about_step(
     known: Mistakes,
 ) -> Hint | None:
     """The finding about the last round of a whole step."""
+    log = players.log
+    if log.count("G steps") > 1:
+        first = log.index("G steps")
+        if "G learns" in log[first : log.index("G steps", first + 1)]:
+            return Hint("G steps twice, once for each loss.", _TWO_LOSSES.advice)
     if steps_of(players) == ["G", "D"]:
-        if "G learns" not in players.log[: players.log.index("G steps")]:
+        if "G learns" not in log[: log.index("G steps")]:
             return Hint(
                 "The optimizers have changed places.",
                 "for_D goes down D's loss, and for_G down G's.",

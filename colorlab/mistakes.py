@@ -161,7 +161,7 @@ class Piece:
         """
         for sign in self.signs:
             if not sign.holds(figures, healthy):
-                return f"It would show in {sign.expects}; here it is {sign.told(figures, healthy)}."
+                return f"It would show in {sign.expects}; here: {sign.told(figures, healthy)}."
         raise ValueError(f"nothing in these figures speaks against {self.name!r}")
 
 
@@ -278,6 +278,12 @@ PIECES: dict[str, Piece] = {
             beside="healthy-noise",
             change=_objective(color_weight=10_000.0, diversity_weight=0.0),
             signs=(
+                Sign(
+                    "a network that takes noise",
+                    "this network takes no noise, so nothing can collapse",
+                    lambda f, h: h.spread > 0,
+                    silent=True,
+                ),
                 Sign(
                     "a network that takes noise and hardly answers to it",
                     "two colorings of a photo are {f.spread:.1f} Lab units apart, those of the "

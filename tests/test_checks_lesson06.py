@@ -126,8 +126,67 @@ def the_rate_doubled(G, D, optimizer, L, truth):
     return move_d(G, D, optimizer, L, truth)
 
 
-def smoothed_labels(*given):
-    return move_d(*given, labels=(0.9, 0))
+def of_looks(*terms, steps=1):
+    """A move of D with the loss `terms(real, fake)`; `steps`: one for each of them, or one."""
+
+    def answer(G, D, optimizer, L, truth):
+        with torch.no_grad():
+            ours = G(L)
+        halves = len(terms) if steps > 1 else 1
+        total = 0.0
+        for part in range(halves):
+            real, fake = look(D, L, truth), look(D, L, ours)
+            chosen = terms[part : part + 1] if steps > 1 else terms
+            loss = sum(term(real, fake) for term in chosen) / 2
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        return total
+
+    return answer
+
+
+def named(name, answer):
+    answer.__name__ = name
+    return answer
+
+
+def mean_forgotten(G, D, optimizer, L, truth):
+    real, fake = look(D, L, truth), look(D, L, G(L).detach())
+    optimizer.zero_grad()
+    ((F.softplus(-real) + F.softplus(fake)) / 2).backward()
+
+
+def halves_of_one_look(G, D, optimizer, L, truth):
+    pictures = torch.cat([torch.cat([L, truth], 1), torch.cat([L, G(L).detach()], 1)])
+    real, fake = D(pictures).chunk(2)
+    losses = F.softplus(-real).mean() / 2, F.softplus(fake).mean() / 2
+    for loss in losses:
+        optimizer.zero_grad()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+    return sum(losses).item()
+
+
+def real_first(real, fake):
+    return F.softplus(-real).mean()
+
+
+def fake_last(real, fake):
+    return F.softplus(fake).mean()
+
+
+def real_as_fake(real, fake):
+    return F.softplus(real).mean()
+
+
+def fake_as_real(real, fake):
+    return F.softplus(-fake).mean()
+
+
+def squared_distance(real, fake):
+    return ((real - 1) ** 2).mean() + (fake**2).mean()
 
 
 WRONG_61 = {
@@ -164,7 +223,27 @@ WRONG_61 = {
     leaves_d_in_eval: "D is left in eval mode",
     both_under_no_grad: "cut off from all weights",
     the_rate_doubled: "D moves, but not one step down D's loss",
-    smoothed_labels: "Print each of its terms",
+    as_said(move_d, "odd_label", labels=(0.7, 0)): "Print each of its terms",
+    as_said(move_d, "smoothed", labels=(0.9, 0)): "The label of the truth is 0.9",
+    as_said(
+        move_d, "smoothed_not_halved", labels=(0.9, 0), half=1
+    ): "The label of the truth is 0.9",
+    named("least_squares", of_looks(squared_distance)): "That is the least-squares loss",
+    named(
+        "both_fake", of_looks(real_as_fake, fake_last)
+    ): "Both are called fake: one minus too few",
+    as_said(
+        move_d, "both_fake_not_halved", labels=(0, 0), half=1
+    ): "Both are called fake: one minus too few",
+    named(
+        "both_real", of_looks(real_first, fake_as_real)
+    ): "Both are called real: one minus too many",
+    as_said(
+        move_d, "both_real_not_halved", labels=(1, 1), half=1
+    ): "Both are called real: one minus too many",
+    mean_forgotten: "backward wants one number: .mean() over the patches",
+    named("half_by_half", of_looks(real_first, fake_last, steps=2)): "D steps twice, once for",
+    halves_of_one_look: "D steps before both halves",
 }
 
 
@@ -421,6 +500,40 @@ def as_list(losses, weight):
     return list(losses.values())[:3]
 
 
+def with_descend(G, D, for_G, for_D, L, truth, weight, *, swapped=False, reuse=False, apart="",
+                 mean=True):  # fmt: skip
+    """A step in the notebook's own words: softplus, and `descend` for each move."""
+
+    def descend(optimizer, loss, retain=False):
+        optimizer.zero_grad()
+        loss.backward(retain_graph=retain)
+        optimizer.step()
+
+    ours = G(L)
+    fake = look(D, L, ours.detach())
+    loss_D = (F.softplus(-look(D, L, truth)).mean() + F.softplus(fake).mean()) / 2
+    descend(for_G if swapped else for_D, loss_D)
+    fooled = F.softplus(-(fake if reuse else look(D, L, ours))).mean()
+    color = (ours - truth).abs()
+    color = color.mean() if mean else color
+    if apart == "backward":
+        for_G.zero_grad()
+        (weight * color).backward()
+        fooled.backward()
+        for_G.step()
+    elif apart:
+        descend(for_G, fooled, retain=apart == "retained")
+        color = (G(L) - truth).abs().mean() if apart == "colored anew" else color
+        descend(for_G, weight * color)
+    else:
+        descend(for_D if swapped else for_G, fooled + weight * color)
+    return {"color": color.item(), "generator": fooled.item(), "discriminator": loss_D.item()}
+
+
+def french(losses, weight):
+    return {"couleur": 0.0, "peintre": 0.0, "juge": 0.0}
+
+
 def half_g(weight):
     return 0.5, weight
 
@@ -445,7 +558,19 @@ WRONG_62 = {
     STEP("summed", color="sum"): "L1 is summed over all pixels",
     STEP("not_halved", halved=False): "D's loss is twice too large",
     STEP("labels_swapped", labels=(0, 1)): "The labels have changed places",
-    bug: "D's gradients are cleared too early",
+    as_said(with_descend, "old_answer", reuse=True): "You use D's old answer for G",
+    as_said(with_descend, "optimizers_swapped", swapped=True): "The optimizers have changed places",
+    as_said(with_descend, "two_steps_of_g", apart="steps"): "Add both of G's losses",
+    as_said(with_descend, "two_retained", apart="retained"): "Add both of G's losses",
+    as_said(with_descend, "two_colored_anew", apart="colored anew"): "Add both of G's losses",
+    as_said(with_descend, "two_backwards_of_g", apart="backward"): "Add both of G's losses",
+    as_said(with_descend, "mean_forgotten", mean=False): "backward wants one number",
+    STEP("fixed_50", fixed=50): "50 stands there as a fixed number",
+    STEP("other_keys", report=french): "color, generator and discriminator are missing",
+    STEP("both_called_fake", labels=(0, 0)): "Both are called fake",
+    STEP("both_called_real", labels=(1, 1)): "Both are called real",
+    STEP("odd_label", labels=(0.7, 0)): "Print each of its terms",
+    bug: "cleared behind its step, not before its backward",
     STEP("never_zeros_d", zeros="G"): "those that G's move leaves in it included",
     STEP("never_zeros_g", zeros="D"): "G's gradients add up from call to call",
     STEP("never_zeros", zeros=""): "those that G's move leaves in it included",
@@ -467,7 +592,7 @@ WRONG_62 = {
     STEP("key_more", report=lambda losses, weight: losses): "more than the three losses",
     STEP("a_list", report=as_list): "A dict was expected",
     tensors_with_graph: "holds on to its graph",
-    STEP("smoothed", labels=(0.9, 0)): "Print each of its terms",
+    STEP("smoothed", labels=(0.9, 0)): "The label of the truth is 0.9",
 }
 
 
@@ -666,6 +791,24 @@ def rate_rooted(weight, slope, m, v, step, rate, *betas):
     return adam(weight, slope, m, v, step, rate / step**0.5, *betas)
 
 
+def in_my_words(change=None, eps=1e-8, power=None, of_v=None):
+    """Adam as the stub begins it; `change(rate, mh, vh)` and `power(beta, step)` may be others."""
+    power = power or (lambda beta, step: beta**step)
+    of_v = of_v or power
+    change = change or (lambda rate, mh, vh: rate * mh / (vh.sqrt() + eps))
+
+    def answer(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
+        m, v = beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+        mh, vh = m / (1 - power(beta1, step)), v / (1 - of_v(beta2, step))
+        return weight - change(rate, mh, vh), m, v
+
+    return answer
+
+
+def times(beta, step):
+    return beta * step
+
+
 ADAM = functools.partial(as_said, adam)
 WRONG_63 = {
     ADAM("uncorrected", correct=""): "The bias correction is missing",
@@ -674,6 +817,24 @@ WRONG_63 = {
     ADAM("from_0", power=-1): "counts the steps from 0",
     ADAM("one_too_many", power=1): "counts one step too many",
     first_correction: "that of the first step",
+    named("eps_1e_6", in_my_words(eps=1e-6)): "Your eps is 1e-06. eps is 1e-8",
+    named("eps_1e_5", in_my_words(eps=1e-5)): "Your eps is 1e-05. eps is 1e-8",
+    named("eps_1e_3", in_my_words(eps=1e-3)): "Your eps is 0.001. eps is 1e-8",
+    named("eps_1e_7", in_my_words(eps=1e-7)): "Your eps is 1e-07. eps is 1e-8",
+    named("eps_1e_12", in_my_words(eps=1e-12)): "Your eps is 1e-12. eps is 1e-8",
+    named(
+        "no_brackets", in_my_words(lambda rate, mh, vh: rate * (mh / vh.sqrt() + 1e-8))
+    ): "Brackets: / (root + 1e-8)",
+    named(
+        "no_brackets_at_the_end", in_my_words(lambda rate, mh, vh: rate * mh / vh.sqrt() - 1e-8)
+    ): "Brackets: / (root + 1e-8)",
+    named(
+        "no_brackets_in_the_change", in_my_words(lambda rate, mh, vh: rate * mh / vh.sqrt() + 1e-8)
+    ): "Brackets: / (root + 1e-8)",
+    named("caret", in_my_words(power=lambda beta, step: beta ^ step)): "** is the power in Python",
+    named("times_step", in_my_words(power=times)): "to the power of step, not times",
+    named("m_times_step", in_my_words(power=times, of_v=pow)): "to the power of step, not times",
+    named("v_times_step", in_my_words(power=pow, of_v=times)): "to the power of step, not times",
     ADAM("no_eps", eps="no"): "eps is missing",
     ADAM("eps_inside", eps="in"): "eps stands inside the root",
     shortened: "the paper's shortened form",
@@ -729,6 +890,10 @@ def shares(real, fake):
 
 def half(real, fake):
     return (real > 0.5).float().mean(), (fake < 0.5).float().mean()
+
+
+def half_for_fakes(real, fake):
+    return (real > 0).float().mean(), (fake < 0.5).float().mean()
 
 
 def called_real(real, fake):
@@ -802,6 +967,7 @@ def rounded(real, fake):
 
 WRONG_64 = {
     half: "0.5 is the middle of a probability",
+    half_for_fakes: "0.5 is the middle of a probability",
     called_real: "the shares that D calls real",
     called_fake: "the shares that D calls fake",
     wrong_ones: "the shares that D gets wrong",
@@ -817,7 +983,7 @@ WRONG_64 = {
     by_length: "len(real) counts no patches",
     one_number: "Two numbers were expected",
     one_a_patch: "One number was expected",
-    mean_of_truths: "mean(): could not infer output dtype",
+    mean_of_truths: "True and False have no mean. .float() first",
     rounded: "gives True and False",
 }
 
@@ -887,6 +1053,14 @@ def dropout_rate_0(G, L):
     return color(G, L)
 
 
+def returns_too_early(G, L):
+    was = G.training
+    G.eval()
+    with torch.no_grad():
+        return G(L)
+    G.train(was)
+
+
 COLOR = functools.partial(as_said, color)
 WRONG_65 = {
     COLOR("no_eval", before=""): "G colors in train mode",
@@ -894,6 +1068,7 @@ WRONG_65 = {
     COLOR("flag_alone", before="flag"): "G's flag says eval",
     COLOR("dropout_alone", before="dropout"): "batch norm still looks at the batch",
     COLOR("norm_alone", before="norm"): "dropout is still on",
+    returns_too_early: "What stands behind a return never runs",
     COLOR("left_in_eval", after=""): "is left in eval mode",
     COLOR("always_train", after="train"): "is left in train mode",
     COLOR("flag_put_back", after="flag"): "its layers are left in the other mode",
@@ -1107,9 +1282,9 @@ RIGHT = {
     ],
     "6.2": [
         play, with_frozen_d, with_a_copy_of_d, two_looks_of_g, by_autograd, zeros_at_the_start,
-        both_zeros_last, d_zeroed_behind_g,
+        both_zeros_last, d_zeroed_behind_g, with_descend,
     ],
-    "6.3": [adam, by_torch, with_lerp],
+    "6.3": [adam, by_torch, with_lerp, in_my_words()],
     "6.4": [
         shares,
         lambda real, fake: torch.stack([(real > 0).double().mean(), (fake < 0).double().mean()]),

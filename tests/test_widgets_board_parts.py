@@ -366,6 +366,14 @@ def test_sliders_show_what_holds_and_tell_only_what_the_learner_moves():
     assert "2e-4, from step 3 on" in knobs.notes["generator_rate"].value
 
 
+@pytest.mark.parametrize(("weight", "most"), [(0.0, 10), (50.0, 500), (100.0, 1000)])
+def test_lambda_can_be_raised_tenfold(weight, most):
+    objective = dataclasses.replace(RECIPE.objective, color_weight=weight)
+    knobs = Knobs(dataclasses.replace(RECIPE, objective=objective), lambda *_: None)
+    slider = knobs.by_name["color_weight"]
+    assert slider.max == most and (weight / slider.step).is_integer()
+
+
 def test_sliders_reach_what_is_set_elsewhere():
     turned = []
     knobs = Knobs(RECIPE, lambda name, value: turned.append(name))

@@ -46,6 +46,7 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
                     "D sees colors alone, without the photo that they belong to.",
                     "torch.cat([L, ab], 1): three channels, L first.",
                 )
+            log.append("D looks at G" if pictures.requires_grad else "D looks")
             return super().forward(pictures)
 
     class Spied(torch.optim.SGD):
@@ -99,9 +100,10 @@ def weights_of(net: Any) -> Any:
 def discriminator_loss(
     D: Any, L: Any, truth: Any, ours: Any, *, parts: Sequence[float] = (0.5, 0.5),
     learns: Sequence[bool] = (True, True), swapped: bool = False, sigmoid: bool = False,
-    turned: bool = False, total: bool = False,
+    turned: bool = False, total: bool = False, called: Sequence[int] = (1, 0),
+    real_label: float = 1.0, squares: bool = False,
 ) -> Any:  # fmt: skip
-    """D's loss; the options make well-known mistakes."""
+    """D's loss; the options make well-known mistakes. called: what D is to say of both kinds."""
     import torch
     import torch.nn.functional as F
 
@@ -112,7 +114,13 @@ def discriminator_loss(
         looks.append(torch.sigmoid(logits) if sigmoid else logits)
     if swapped:
         looks.reverse()
-    on_real, on_fake = F.softplus(-looks[0]), F.softplus(looks[1])
+    if squares:
+        on_real, on_fake = (looks[0] - 1) ** 2, looks[1] ** 2
+    else:
+        on_real, on_fake = (
+            F.softplus(-x if label else x) for x, label in zip(looks, called, strict=True)
+        )
+        on_real = on_real + (1 - real_label) * looks[0]
     if total:
         return parts[0] * on_real.sum() + parts[1] * on_fake.sum()
     return parts[0] * on_real.mean() + parts[1] * on_fake.mean()
@@ -204,6 +212,18 @@ def _unmoved(who: str, players: SimpleNamespace) -> Hint:
 def steps_of(players: SimpleNamespace) -> list[str]:
     """Whose optimizers have stepped, in order: ["D", "G"] in a right step."""
     return [line[0] for line in players.log if line.endswith(" steps")]
+
+
+def half_by_half(players: SimpleNamespace) -> Hint | None:
+    """The finding where D learns once more between two steps of its own."""
+    log = players.log
+    if log.count("D steps") < 2:
+        return None
+    first = log.index("D steps")
+    between = log[first : log.index("D steps", first + 1)]
+    if "D learns" not in between or "G learns" in between:
+        return None
+    return Hint("D steps twice, once for each half.", "Add both, then one step.")
 
 
 def moved_oddly(who: str, before: Any, players: SimpleNamespace) -> Hint | None:

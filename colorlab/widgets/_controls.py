@@ -83,7 +83,7 @@ class Knobs:
             "style": {"description_width": "66px"},
             "layout": widgets.Layout(width="272px", margin="0"),
         }
-        most = _round_up(max(10.0, 4 * recipe.objective.color_weight))
+        most = _round_up(max(10.0, 10 * recipe.objective.color_weight))
         rates = {"min": EXPONENTS[0], "max": EXPONENTS[1], "step": 0.05, "readout_format": ".1e"}
         self.by_name: dict[str, Any] = {
             "color_weight": widgets.FloatSlider(

@@ -48,7 +48,7 @@ class ScalingPanel(Panel):
         times = [(f"{value:g} ms", value) for value in MILLISECONDS]
         times += [(f"{value:.3g} ms: {n} here", value) for n, value in self.milliseconds.items()]
         networks = [
-            (f"{name}, {step.sent / 4e6:.1f} million weights", name)
+            (f"{name}, {step.sent / 4e6:.1f} M weights", name)
             for name, step in self.measured.steps.items()
         ]
         super().__init__(
@@ -151,8 +151,8 @@ def _words(
     who = "1 process" if processes == 1 else f"{processes} processes"
     words = (
         f"{who}, {photos * processes} photos a step: {_plain(1000 * step)} ms to compute, "
-        f"{_plain(waits)} ms to average {found.sent / 1e6:.0f} MB of gradients. Predicted: {gain:.3g} "
-        f"times the photos a second of one process, {gain / processes:.0%} of the ideal."
+        f"{_plain(waits)} ms to average {found.sent / 1e6:.0f} MB of gradients. Predicted: "
+        f"{gain:.3g} times the photos a second of one process, {gain / processes:.0%} of the ideal."
     )
     if known is not None and processes == known.processes:
         clock = " in processor time" if known.clock == "processor" else ""

@@ -13,6 +13,8 @@ import torch
 
 from colorlab.widgets._bundle import Playable, encode
 
+QUALITY = 85  # of JPEGs: the pictures are saved in the notebook
+
 
 class Panel(Playable):
     """Some controls, the picture that they make, and a line of words on it.
@@ -45,7 +47,7 @@ class Panel(Playable):
         pixels, words = self._drawn()
         width = f"{pixels.shape[1]}px"
         self.image = widgets.Image(
-            value=encode(pixels, kind),
+            value=encode(pixels, kind, QUALITY),
             format=kind,
             layout=widgets.Layout(width=width, max_width="100%", margin="0"),
         )
@@ -109,7 +111,7 @@ class Panel(Playable):
         if self._resetting:
             return
         pixels, words = self._drawn()
-        self.image.value = encode(pixels, self.kind)
+        self.image.value = encode(pixels, self.kind, QUALITY)
         self._say(words)
 
     def _say(self, words: str) -> None:

@@ -55,6 +55,8 @@ class Board(Playable):
         ValueError: ``ask``, and the recipe or the run does not allow it.
     """
 
+    still = "palette"
+
     def __new__(cls, run: Run, *, ask: bool = False) -> Board:
         there = (one for one in run.listeners if type(one) is cls)
         return next(there, None) or super().__new__(cls)

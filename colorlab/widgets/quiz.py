@@ -60,6 +60,8 @@ class Quiz(Playable):
     runs, the same questions stand there with their answers folded.
     """
 
+    still = "lines"
+
     def __init__(self, lesson: str | tuple[Question, ...]) -> None:
         self.questions = questions(lesson) if isinstance(lesson, str) else lesson
         self.first: dict[int, bool] = {}

@@ -9,6 +9,8 @@
     from colorlab.widgets.diary import DiaryPlayer       # lesson 06: a run's photos and curves
     from colorlab.widgets.museum import FailureMuseum    # lesson 06: what is wrong with this run?
     from colorlab.widgets.board import Board             # lesson 06: a run, watched and steered
+    from colorlab.widgets.speed import SpeedSliders      # lesson 07: what a faster part is worth
+    from colorlab.widgets.scaling import ScalingPanel    # lesson 07: what more processes gain
     from colorlab.widgets.quiz import Quiz               # five questions
     from colorlab.widgets.epochs import EpochButtons     # a question after each epoch
 

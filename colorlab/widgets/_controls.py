@@ -87,7 +87,7 @@ class Knobs:
         rates = {"min": EXPONENTS[0], "max": EXPONENTS[1], "step": 0.05, "readout_format": ".1e"}
         self.by_name: dict[str, Any] = {
             "color_weight": widgets.FloatSlider(
-                description=NAMES["color_weight"], value=0, min=0, max=most, step=most / 200,
+                description=NAMES["color_weight"], value=0, min=0, max=most, step=most / 500,
                 readout_format=".4g", **look,
             ),
             **{

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorlab.recipes import Recipe, build_discriminator, build_generator
+from colorlab.show import BLUE, GREEN, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 
 def ring_seconds(size: float, processes: int, bandwidth: float, latency: float) -> float:

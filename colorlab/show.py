@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = ("gray input", "ours", "truth")
+# Okabe and Ito, "Color Universal Design" (2008): told apart with any kind of color vision.
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 OVERSHOOT = 0.02  # rounding and resampling leave [0, 1] by no more than this
 LETTER_WIDTH = 0.62  # of the size of the font, for a mix of letters
 SMALLEST_TEXT = 5.0  # points

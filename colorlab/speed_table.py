@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from colorlab.atomic import write_whole
 from colorlab.ladder import COMPILE, DEVICE, FUSED, KEEP, LAYOUT, START, Ladder, Parts, Row
+from colorlab.show import BLUE, GREEN, ORANGE
 from colorlab.sources import data_dir
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 TABLE = "speed.json"
 _BELOW, _ABOVE = (START, KEEP, DEVICE, LAYOUT), (FUSED, COMPILE)  # half precision, between them
-BLUE, GREEN, ORANGE = "#0072b2", "#009e73", "#d55e00"
 
 
 def read_table(path: str | os.PathLike[str] | None = None) -> list[Ladder]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from colorlab.photo_files import open_photo
-from colorlab.show import to_gray, to_uint8
+from colorlab.show import BLUE, GREEN, ORANGE, to_gray, to_uint8
 from colorlab.sources import data_dir
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 320, 240
 PAPER, INK, FAINT = "#eceff3", "#22262b", "#5f6872"
-# Okabe and Ito, "Color Universal Design" (2008): told apart with any kind of color vision.
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 SHEET = (
     "lemur", "european-honey-bee", "lincolnmemorial", "fish10",

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from colorlab.show import BLUE, GREEN, ORANGE
 from colorlab.widgets._curves import (
-    BLUE,
     BOTTOM,
-    GREEN,
     LEFT,
-    ORANGE,
     RIGHT,
     TOP,
     Curve,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from colorlab.recipes import Recipe
-from colorlab.widgets._curves import BLUE, ORANGE, Curve, draw_curves, smoothed
+from colorlab.show import BLUE, ORANGE
+from colorlab.widgets._curves import Curve, draw_curves, smoothed
 
 COLUMNS = ("color", "generator", "discriminator", "accuracy_real", "accuracy_fake", "held_out")
 POINTS = 240  # of a line; more are not seen

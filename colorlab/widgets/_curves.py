@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
-from colorlab.show import font
+from colorlab.show import BLUE, font
 
-BLUE, ORANGE, GREEN, BLACK = "#0072b2", "#d55e00", "#009e73", "#22262b"
+BLACK = "#22262b"
 INK, FAINT, GRID = "#22262b", "#6b7178", "#e4e6e9"
 DASHES = {"-": (), "--": (9, 5), ":": (2, 4)}
 FINE = 2  # drawn so many times larger, then reduced: smooth lines

@@ -11,17 +11,8 @@ from torch import Tensor
 
 from colorlab.color import lightness_to_gray, normalize_lab, rgb_to_lab
 from colorlab.diary import Diary
-from colorlab.show import font, to_uint8
-from colorlab.widgets._curves import (
-    BLUE,
-    GREEN,
-    INK,
-    ORANGE,
-    Curve,
-    draw_curves,
-    smoothed,
-    with_cursor,
-)
+from colorlab.show import BLUE, GREEN, ORANGE, font, to_uint8
+from colorlab.widgets._curves import INK, Curve, draw_curves, smoothed, with_cursor
 from colorlab.widgets._panel import Panel, steps
 
 WIDTH, LABELS = 680, 60  # pixels of the picture, and of the column of words at its left

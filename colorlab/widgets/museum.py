@@ -13,16 +13,9 @@ from PIL import Image, ImageDraw
 from colorlab import museum
 from colorlab.color import AB_RANGE
 from colorlab.diary import Diary
-from colorlab.show import font
+from colorlab.show import BLUE, font
 from colorlab.symptoms import Figures
-from colorlab.widgets._curves import (
-    BLUE,
-    FAINT,
-    INK,
-    Curve,
-    draw_curves,
-    with_cursor,
-)
+from colorlab.widgets._curves import FAINT, INK, Curve, draw_curves, with_cursor
 from colorlab.widgets._panel import Panel, choice, steps
 from colorlab.widgets.diary import grays_of, labeled, line, photo_line, span
 from colorlab.widgets.diary import scores as scores_of

@@ -18,7 +18,7 @@ from colorlab.color import (
     rgb_to_lab,
 )
 from colorlab.losses import ADVERSARIAL, AdversarialLoss
-from colorlab.show import to_uint8
+from colorlab.show import ORANGE, to_uint8
 from colorlab.sources import lesson_file
 from colorlab.widgets import _plane
 from colorlab.widgets._bundle import font
@@ -99,7 +99,6 @@ KINDS = (
     ("least squares", "lsgan"),
     ("hinge", "hinge"),
 )
-ORANGE = "#d55e00"
 
 
 def draw_real(count: int, random: torch.Generator) -> Tensor:

@@ -372,6 +372,7 @@ def test_lambda_can_be_raised_tenfold(weight, most):
     knobs = Knobs(dataclasses.replace(RECIPE, objective=objective), lambda *_: None)
     slider = knobs.by_name["color_weight"]
     assert slider.max == most and (weight / slider.step).is_integer()
+    assert slider.step == most / 500  # fine enough for the arrow keys
 
 
 def test_sliders_reach_what_is_set_elsewhere():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import gc
 import html
@@ -249,6 +250,7 @@ def test_the_pictures_are_small(make) -> None:
     run.train()
     bundle = board._repr_mimebundle_()
     still = bundle["image/png"]
+    assert Image.open(io.BytesIO(base64.b64decode(still))).mode == "P"  # with a palette
     images = [board.views.grid, *board.views.curves]
     assert sum(len(image.value) for image in images) + 3 * len(still) / 4 < 150_000
     assert bundle[VIEW]["model_id"] == board.box.model_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import statistics
 import time
@@ -98,6 +99,14 @@ class TestPanel:
         bundle = panel._repr_mimebundle_()
         assert {VIEW, "image/png", "text/plain"} <= set(bundle)
         assert "level=10" in bundle["text/plain"]
+
+    @pytest.mark.parametrize(("kind", "mode"), [("png", "RGB"), ("jpeg", "P")])
+    def test_photos_leave_a_small_still(self, kind, mode):
+        pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+        controls = {"level": slider("level", 10, 0, 255, 5)}
+        panel = Panel(lambda level: (pixels, "noise"), controls, "Noise.", kind=kind)
+        still = base64.b64decode(panel._repr_mimebundle_()["image/png"])
+        assert Image.open(io.BytesIO(still)).mode == mode  # P: with a palette
 
     def test_torch_is_given_its_threads_back(self):
         before = torch.get_num_threads()

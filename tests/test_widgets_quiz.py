@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from colorlab.widgets._bundle import VIEW
 from colorlab.widgets.quiz import Option, Question, Quiz, questions
@@ -37,6 +40,8 @@ def test_a_click_explains_and_counts_the_first_try():
 def test_readable_without_a_widget():
     bundle = Quiz(TWO)._repr_mimebundle_()
     assert {VIEW, "image/png", "text/html", "text/plain"} <= set(bundle)
+    still = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert len(still.getcolors()) <= 64  # words need no more, and the notebook stays small
     for kind in ("text/html", "text/plain"):
         for words in ("L?", "red", "No red.", "Light.", "Right."):
             assert words in bundle[kind]

@@ -11,7 +11,6 @@ from PIL import Image, ImageColor, ImageDraw
 
 from colorlab.show import BLUE, font
 
-BLACK = "#22262b"
 INK, FAINT, GRID = "#22262b", "#6b7178", "#e4e6e9"
 DASHES = {"-": (), "--": (9, 5), ":": (2, 4)}
 FINE = 2  # drawn so many times larger, then reduced: smooth lines

@@ -53,7 +53,15 @@ def click(board: Board, name: str) -> None:
 
 
 @pytest.fixture
-def make(photos: Path):
+def no_thread_is_left() -> Callable[[], bool]:
+    """Whether every thread of runs and boards that began in this test has ended."""
+    before = set(threading.enumerate())
+    names = {"colorlab training", "colorlab drawing", "colorlab errands"}
+    return lambda: not [t for t in set(threading.enumerate()) - before if t.name in names]
+
+
+@pytest.fixture
+def make(photos: Path, no_thread_is_left: Callable[[], bool]):
     made: list[Run] = []
 
     def run(recipe: Recipe = RECIPE, **choices) -> Run:
@@ -64,7 +72,7 @@ def make(photos: Path):
     yield run
     for one in made:
         one.stop()
-    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("colorlab")])
+    until(no_thread_is_left)
 
 
 # --- what the learner does ------------------------------------------------------------------------
@@ -300,14 +308,14 @@ def test_a_resumed_run_shows_its_history(make, tmp_path) -> None:
     )
 
 
-def test_a_board_is_freed_with_its_run(photos) -> None:
+def test_a_board_is_freed_with_its_run(photos, no_thread_is_left) -> None:
     """ipywidgets keeps every widget; the networks must not hang on them."""
     run = Run(RECIPE, photos, progress=False, validation=photos, device="cpu")
     board = Board(run)
     run.train()
     button, message = board.buttons.by_name["stop"], board.message
     gone = [weakref.ref(one) for one in (run, board, run.game)]
-    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("colorlab")])
+    until(no_thread_is_left)
     del run, board
     gc.collect()
     assert [one() for one in gone] == [None] * 3
@@ -451,7 +459,7 @@ def test_asking_needs_a_recipe_that_does(make) -> None:
 # --- threads --------------------------------------------------------------------------------------
 
 
-def test_drawing_is_done_elsewhere_and_seldom(make, monkeypatch) -> None:
+def test_drawing_is_done_elsewhere_and_seldom(make, monkeypatch, no_thread_is_left) -> None:
     drawn: list[str] = []
     run = make(LONG, sample_every=100_000)
     board = Board(run)
@@ -467,7 +475,7 @@ def test_drawing_is_done_elsewhere_and_seldom(make, monkeypatch) -> None:
     board._redrawer._not_before = time.monotonic() + 60  # what waits to be drawn is given up
     run.stop()
     assert drawn[-1] == "colorlab training"  # the end is drawn before the run has ended
-    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("colorlab")], 2)
+    until(no_thread_is_left, 2)
 
 
 def test_a_program_that_ends_is_not_held_up(photos) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from browser import guard
-from browser.lesson import SIZE, OpenLesson
+from browser.lesson import SIZE, OpenLesson, run_all
 from browser.report import Report, artifacts
 from browser.server import LabServer
 
@@ -40,23 +40,40 @@ def server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+@pytest.fixture(scope="session")
+def opened() -> dict[Path, OpenLesson]:
+    """The lessons that have run and are still open."""
+    return {}
+
+
 @pytest.fixture(scope="module")
 def lesson(
-    request: pytest.FixtureRequest, chromium: Any, server: LabServer, report: Report
+    request: pytest.FixtureRequest,
+    chromium: Any,
+    server: LabServer,
+    report: Report,
+    opened: dict[Path, OpenLesson],
 ) -> Iterator[OpenLesson]:
-    """The lesson whose path the test was parametrized with, after Run All."""
+    """The lesson whose path the test was parametrized with, after Run All.
+
+    The next lesson has run beside it, as each kernel works in one thread. While the widgets of the
+    one are moved, the other is idle.
+    """
     path: Path = request.param
+    if path not in opened:
+        for one in _lessons(request.session.items, first=path)[:2]:
+            opened[one] = OpenLesson(chromium.new_page(viewport=SIZE), server, one.name)
+        try:
+            run_all(*opened.values())
+        except BaseException:
+            while opened:
+                opened.popitem()[1].close()
+            raise
+    this = opened.pop(path)
     report.begin(path.stem)
-    page = chromium.new_page(viewport=SIZE)
-    opened = OpenLesson(page, server, path.name)
-    try:
-        opened.open()
-        opened.run_all()
-        report.add_lesson(path.stem, opened.seconds)
-        yield opened
-    finally:
-        page.close()
-        server.close(path.name)
+    report.add_lesson(path.stem, this.seconds)
+    yield this
+    this.close()
 
 
 @pytest.hookimpl(trylast=True)
@@ -67,6 +84,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = ours[:1] if guard.missing() else ours
     items[:] = [item for item in items if item not in ours] + kept
     config.hook.pytest_deselected(items=ours[len(kept) :])
+
+
+def _lessons(items: list[pytest.Item], first: Path) -> list[Path]:
+    """The lessons still to be tested, in their order."""
+    names = {_place(item)[0] for item in items if HERE in item.path.parents} - {""}
+    return sorted(path for path in map(Path, names) if path >= first)
 
 
 def _place(item: pytest.Item) -> tuple[str, int]:

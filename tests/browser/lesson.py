@@ -65,6 +65,18 @@ def unexecuted(notebook: dict[str, Any]) -> list[str]:
     return ["".join(cell["source"]) for cell in cells if cell["execution_count"] is None]
 
 
+def run_all(*lessons: OpenLesson) -> None:
+    """Open lessons and do Run All in them, side by side, until all have ended, with or without an
+    error; then save."""
+    for one in lessons:
+        one.open()
+        one.start()
+    for one in lessons:
+        # All are looked at, so that each notes its own time.
+        one._until(lambda: all([other.ended() for other in lessons]), RUN, "Run All to end")
+        one.finish()
+
+
 class OpenLesson:
     """A notebook in a page of the browser.
 
@@ -76,7 +88,7 @@ class OpenLesson:
 
     def __init__(self, page: Page, server: LabServer, name: str) -> None:
         self.page, self.server, self.name = page, server, name
-        self.seconds = 0.0
+        self.seconds = self._began = 0.0
         self.notebook: dict[str, Any] = {}
 
     @property
@@ -94,15 +106,30 @@ class OpenLesson:
         self.page.locator(".jp-Notebook").first.wait_for(timeout=1000 * OPEN)
         self._until(self._ready, OPEN, "the kernel to be idle")
 
-    def run_all(self) -> None:
-        """Run All from the menu until it has ended, with or without an error; then save."""
-        began = time.monotonic()
+    def start(self) -> None:
+        """Run All from the menu."""
+        self._began = time.monotonic()
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self._until(self._done, RUN, "Run All to end")
-        self.seconds = time.monotonic() - began
+
+    def ended(self) -> bool:
+        """Whether Run All has, as JupyterLab's own indicator says. The kernel is idle between two
+        cells as well, and the prompts of cells that are far from the window are not in the page."""
+        if not self.seconds:
+            indicator = self.page.locator(".jp-Notebook-ExecutionIndicator").first
+            counted = re.search(r"Executed \d+ cell", indicator.text_content() or "")
+            if counted and indicator.get_attribute("data-status") == "idle":
+                self.seconds = time.monotonic() - self._began
+        return self.seconds > 0
+
+    def finish(self) -> None:
+        """Save what Run All gave."""
         self._until(self._ready, OPEN, "the kernel to be idle")
         self.notebook = self._saved()
+
+    def close(self) -> None:
+        self.page.close()
+        self.server.close(self.name)
 
     def widget(self, place: Place) -> Locator:
         """The output that holds a widget, scrolled to and drawn."""
@@ -158,13 +185,6 @@ class OpenLesson:
         kernel = self.server.kernel(self.name)
         idle = kernel.get("connections", 0) >= 1 and kernel.get("execution_state") == "idle"
         return idle and "| Idle" in self.page.locator("#jp-main-statusbar").inner_text()
-
-    def _done(self) -> bool:
-        """As JupyterLab's own indicator says. The kernel is idle between two cells as well, and
-        the prompts of cells that are far from the window are not in the page."""
-        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator").first
-        counted = re.search(r"Executed \d+ cell", indicator.text_content() or "")
-        return bool(counted) and indicator.get_attribute("data-status") == "idle"
 
     def _saved(self) -> dict[str, Any]:
         """All cells as JupyterLab holds them: it saves them, the page shows only some. Not more

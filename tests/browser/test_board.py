@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from browser.lesson import SIZE, OpenLesson, Place, errors
+from browser.lesson import SIZE, OpenLesson, Place, errors, run_all
 from browser.report import Report
 from browser.server import ROOT, LabServer
 
@@ -121,12 +121,10 @@ def board(chromium: Any, server: LabServer, report: Report) -> Iterator[OpenBoar
     (server.lessons / NAME).write_text(json.dumps(notebook), encoding="utf-8")
     opened = OpenBoard(chromium.new_page(viewport=SIZE), server, NAME)
     try:
-        opened.open()
-        opened.run_all()
+        run_all(opened)
         yield opened
     finally:
-        opened.page.close()
-        server.close(NAME)
+        opened.close()
 
 
 def rows(board: OpenBoard) -> int:

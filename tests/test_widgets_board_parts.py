@@ -239,14 +239,20 @@ def test_a_grid_shows_three_rows_and_leaves_no_photo_out():
 # --- threads --------------------------------------------------------------------------------------
 
 
+def work(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 class Canvas:
-    def __init__(self, interval: float = 0.2, takes: float = 0.0) -> None:
+    def __init__(self, interval: float = 0.2, takes: Callable[[], None] = lambda: None) -> None:
         self.value, self.drawn, self.takes = 0, [], takes
         self.redrawer = Redrawer(self.draw, interval)
 
     def draw(self) -> None:
         self.drawn.append((time.monotonic(), self.value, threading.current_thread()))
-        time.sleep(self.takes)
+        self.takes()
 
     def idle(self) -> bool:
         return self.redrawer._thread is None
@@ -283,12 +289,17 @@ def test_what_is_urgent_does_not_wait():
     assert len(canvas.drawn) == 2
 
 
-def test_slow_drawings_are_rare():
-    canvas = Canvas(interval=0.01, takes=0.05)
+@pytest.mark.parametrize(
+    ("takes", "pause"),
+    [(lambda: work(0.05), 40 * 0.05), (lambda: time.sleep(0.05), 0.2)],
+    ids=["work", "waiting"],
+)
+def test_drawings_that_are_much_work_are_rare(takes, pause):
+    canvas = Canvas(0.2, takes)
     canvas.redrawer.poke()
-    until(lambda: len(canvas.drawn) == 1)
-    time.sleep(0.1)
-    assert canvas.redrawer._not_before - canvas.drawn[0][0] >= 40 * 0.05
+    until(canvas.idle)
+    wait = canvas.redrawer._not_before - canvas.drawn[0][0]
+    assert pause / 2 <= wait < 2 * pause
     canvas.redrawer.poke()
     canvas.redrawer.cancel()
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-SHARE = 40  # between two drawings passes at least so many times what one takes: at most 1/40
+SHARE = 40  # from one drawing to the next passes at least so many times what it has worked
 
 
 class Redrawer:
@@ -20,7 +20,8 @@ class Redrawer:
 
     Args:
         draw: a bound method.
-        interval: seconds between two calls, at least; longer where a call takes long.
+        interval: seconds between two calls, at least; longer where a call works long. Waiting for
+            a processor that others use is no work.
     """
 
     def __init__(self, draw: Callable[[], None], interval: float = 1.0) -> None:
@@ -55,13 +56,14 @@ class Redrawer:
             draw = self._draw()
             if draw is None:
                 return
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.thread_time()
             try:
                 draw()
             except BaseException:
                 self._thread = None  # the next poke tries again, in another
                 raise
-            self._not_before = began + max(self.interval, SHARE * (time.monotonic() - began))
+            worked = time.thread_time() - worked
+            self._not_before = began + max(self.interval, SHARE * worked)
             del draw
 
     def _due(self) -> bool:

@@ -46,7 +46,7 @@ class ScalingPanel(Panel):
         self.milliseconds = {name: _milliseconds(s) for name, s in self.measured.steps.items()}
         first = next(iter(self.measured.steps.values()))
         times = [(f"{value:g} ms", value) for value in MILLISECONDS]
-        times += [(f"{value:.3g} ms: {n} here", value) for n, value in self.milliseconds.items()]
+        times += [(f"{value:.3g} ms: {n}", value) for n, value in self.milliseconds.items()]
         networks = [
             (f"{name}, {step.sent / 4e6:.1f} M weights", name)
             for name, step in self.measured.steps.items()

@@ -84,8 +84,8 @@ class SpeedSliders(Panel):
         self._names = {f"part{i}": name for i, name in enumerate(movable)}
         controls = {key: steps(name, options, 1) for key, name in self._names.items()}
         for control in controls.values():
-            control.layout.width = "400px"
-            control.style.description_width = "140px"
+            control.layout.width = "412px"
+            control.style.description_width = "152px"
         super().__init__(
             self._draw,
             controls,

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorlab import hints, palette
 from colorlab.color import lightness_to_gray
 from colorlab.unet import check_input
 
@@ -59,7 +60,13 @@ class SameConv(nn.Conv2d):
         self.lopsided = None if even else (before, after, before, after)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x if self.lopsided is None else F.pad(x, self.lopsided))
+        x = x if self.lopsided is None else F.pad(x, self.lopsided)
+        if self.groups == 1 or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        # Backward through a depthwise convolution takes a CPU 3 to 25 times as long in bf16 as in
+        # float32 (torch 2.13).
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float()).to(x.dtype)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -136,9 +143,12 @@ class EfficientNetLite0(nn.Module):
             )
         self.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
 
-    def forward(self, rgb: Tensor) -> list[Tensor]:
+    def forward(self, rgb: Tensor, beside: Tensor | None = None) -> list[Tensor]:
+        """``beside`` is added to what the stem answers: ``(B, 32, H/2, W/2)``."""
         check_input(rgb, 3, self.stride, "EfficientNet-Lite0")
         x = self.stem((rgb * 255 - 127) / 128)  # (B, 3, H, W) -> (B, 32, H/2, W/2)
+        if beside is not None:
+            x = x + beside
         features = []
         for i, block in enumerate(self.blocks):
             x = block(x)
@@ -231,3 +241,96 @@ class EncoderUNet(nn.Module):
             x = up(x, skip)
         ab = torch.tanh(self.to_ab(x))  # (B, 2, H/2, W/2)
         return F.interpolate(ab, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Attention(nn.Module):
+    """Every place looks at every other: one head of self-attention, added to its input.
+
+    Vaswani et al., "Attention Is All You Need" (NIPS 2017), equation 1. Convolutions carry a hint
+    no further than they reach; this carries it across the photo in one step, to whatever looks
+    alike. It begins with doing nothing.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(1, channels)
+        self.to_qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        qkv = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2)  # (B, HW, 3C)
+        mixed = F.scaled_dot_product_attention(*qkv.chunk(3, dim=2))
+        return x + self.out(mixed.transpose(1, 2).reshape(x.shape))
+
+
+class HintUNet(nn.Module):
+    """An :class:`EncoderUNet` that takes the user's hints, and answers with a distribution too.
+
+    Hints enter three times: beside the encoder's stem, at every scale of the decoder (averaged over
+    its cells), and through :class:`Attention` at stride 16, which carries them across the photo.
+    Two heads answer: how likely each bin of :mod:`colorlab.palette` is, at stride 4, and one ab, at
+    stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads together likewise.
+
+    Args:
+        widths: decoder channels at strides 16, 8, 4 and 2.
+        head: ``"ab"`` (regression) or ``"bins"`` (the annealed mean of the distribution): which of
+            the two ``forward`` answers with.
+        pretrained: start the encoder from ImageNet weights.
+
+    ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and the planes of
+    hints ``(B, 3, H, W)`` (none when left out; see :mod:`colorlab.hints`), and gives ab
+    ``(B, 2, H, W)`` in [-1, 1]. ``both=True`` gives the regression's ab and the logits
+    ``(B, 261, H/4, W/4)``.
+
+    Attributes:
+        frequencies: how often each bin occurs in the training photos; the loss divides by it.
+    """
+
+    stride = EfficientNetLite0.stride
+    takes_hints = True
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (256, 160, 96, 48),
+        head: str = "ab",
+        pretrained: bool = True,
+    ):
+        super().__init__()
+        self.head = head
+        plain = EncoderUNet(widths, pretrained)
+        self.encoder, self.to_ab = plain.encoder, plain.to_ab
+        self.hint_stem = SameConv(hints.CHANNELS, STEM_CHANNELS, 3, 2)
+        nn.init.zeros_(self.hint_stem.weight)  # at first the encoder is as ImageNet taught it
+        *skips, bottom = EfficientNetLite0.channels
+        self.ups = nn.ModuleList()
+        for skip, width in zip(reversed(skips), widths, strict=True):
+            self.ups.append(Up(bottom, skip + hints.CHANNELS, width))
+            bottom = width
+        self.attention = Attention(widths[0])
+        self.to_bins = nn.Conv2d(widths[2], palette.COUNT, 1)
+        self.register_buffer("frequencies", torch.full((palette.COUNT,), 1 / palette.COUNT))
+
+    def forward(
+        self, lightness: Tensor, planes: Tensor | None = None, both: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        check_input(lightness, 1, self.stride, "a U-Net on EfficientNet-Lite0")
+        if planes is None:
+            planes = lightness.new_zeros(len(lightness), hints.CHANNELS, *lightness.shape[2:])
+        gray = lightness_to_gray(lightness).expand(-1, 3, -1, -1)
+        *skips, x = self.encoder(gray, beside=self.hint_stem(planes))
+        logits = None
+        for i, (up, skip) in enumerate(zip(self.ups, reversed(skips), strict=True)):
+            there = hints.pool(planes, skip.shape[2:]).to(skip.dtype)
+            x = up(x, torch.cat([skip, there], 1))  # strides 16, 8, 4, 2
+            if i == 0:
+                x = self.attention(x)
+            if i == 2:
+                logits = self.to_bins(x)
+        if self.head == "bins" and not both:
+            ab, factor = palette.annealed_mean(logits), 4
+        else:
+            ab, factor = torch.tanh(self.to_ab(x)), 2
+        ab = F.interpolate(ab, scale_factor=factor, mode="bilinear", align_corners=False)
+        return (ab, logits) if both else ab

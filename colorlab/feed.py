@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 SAMPLE_PHOTOS = 8
+GLIMPSE = 1024  # photos by which a run knows how often each color occurs
 MEMORY_SHARE = 0.5  # of the memory that is free when a stage begins, for its photos
 
 
@@ -108,6 +109,19 @@ class Feed:
             rng_types=[],  # nothing is drawn from generators that the processes would have to share
         )
         return ahead(skip_first_batches(loader, done) if done else loader)
+
+    def glimpse(self, count: int = GLIMPSE) -> Tensor:
+        """``count`` photos drawn as the first stage draws them, at half its size: the same ones in
+        every process."""
+        stage = self.recipe.stages[0]
+        loader = photo_loader(
+            self.photos.at(stage.image_size // 2, augment=False, threads=self.threads),
+            count,
+            generator=torch.Generator().manual_seed(seed_of(self.recipe.seed, "glimpse")),
+            weights=None if stage.balance == 1 else self.photos.weights(stage.balance),
+            samples=count,
+        )
+        return next(iter(loader))
 
     def _memory(self, processes: int) -> int:
         """Bytes for decoded photos; the processes of one machine share them."""

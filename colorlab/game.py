@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorlab import hints, palette
 from colorlab.devices import best_device, choose_compile, choose_precision, quick_float32
 from colorlab.losses import AdversarialLoss, ColorLoss, DiversityLoss, PerceptualLoss
 from colorlab.optimizers import (
@@ -74,6 +75,7 @@ class Game:
         self.compiled = choose_compile(self.device, compile)
 
         self._random = torch.Generator(self.device)
+        self._hint_random = torch.Generator()
         with global_random_numbers(recipe.seed, self.device):
             generator, discriminator = build_generator(recipe), build_discriminator(recipe)
         if start is not None:
@@ -230,9 +232,13 @@ class Game:
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The weighted sum of the losses that need no discriminator, each by name, the answer."""
         objective = self.recipe.objective
-        answer, diversity = self._answers(given)
+        answer, logits, diversity = self._answers(given, truth)
         color = self.color_loss(answer, truth)
         total, losses = self.color_weight * color, {"color": color.detach()}
+        if logits is not None:
+            entropy = palette.cross_entropy(logits, truth, self._bin_weights())
+            total = total + objective.palette_weight * entropy
+            losses["palette"] = entropy.detach()
         if diversity is not None:
             total = total + objective.diversity_weight * diversity
             losses["diversity"] = diversity.detach()
@@ -244,15 +250,37 @@ class Game:
             losses["perceptual"] = perceptual.detach()
         return total, losses, answer
 
-    def _answers(self, given: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The generator's answer; with a reward for diversity, a second one beside it."""
-        if not self.recipe.objective.diversity_weight:
-            return self._generator(given), None
+    def _answers(
+        self, given: Tensor, truth: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The generator's answer; its logits, if it has a distribution to teach; with a reward for
+        diversity, what a second answer brings."""
+        objective, hinted = self.recipe.objective, self.recipe.data.hinted
+        if hinted or objective.palette_weight:
+            planes = hints.simulate(truth, hinted, self._hint_random)
+            return *self._generator(given, planes, both=True), None
+        if not objective.diversity_weight:
+            return self._generator(given), None, None
         size = (2 * len(given), self.recipe.generator.noise_channels)
         random = None if self.compiled else self._random
         noise = torch.randn(size, generator=random, device=self.device)
         first, second = self._generator(given.repeat(2, 1, 1, 1), noise).chunk(2)
-        return first, self.diversity(first, second, *noise.chunk(2))
+        return first, None, self.diversity(first, second, *noise.chunk(2))
+
+    def _bin_weights(self) -> Tensor | None:
+        if not self.recipe.objective.rebalance:
+            return None
+        return palette.class_weights(self.generator.frequencies)
+
+    @torch.no_grad()
+    def count_colors(self, batch: Tensor) -> None:
+        """Let the generator know how often each bin occurs in ``batch``, uint8 photos of the data
+        set; see :func:`colorlab.palette.class_weights`."""
+        _, truth = self.split(batch)
+        found = palette.frequencies(F.avg_pool2d(truth, 4))
+        self.generator.frequencies.copy_(found)
+        if self.average is not None:
+            self.average.module.frequencies.copy_(found)
 
     def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad()
@@ -309,6 +337,7 @@ class Game:
         """Inside, the random numbers of step ``number`` on this process."""
         seed = seed_of(self.recipe.seed, number, self.accelerator.process_index)
         self._random.manual_seed(seed)
+        self._hint_random.manual_seed(seed)
         if self.compiled:  # and with it, the device's own generator is used
             with global_random_numbers(seed, self.device):
                 yield

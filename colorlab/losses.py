@@ -127,7 +127,7 @@ class ColorLoss:
             distance = F.huber_loss(predicted, true, reduction="none", delta=self.delta)
         if not self.chroma_weight:
             return distance.mean()
-        weight = 1 + self.chroma_weight * true.norm(dim=1, keepdim=True)
+        weight = 1 + self.chroma_weight * true.square().sum(1, keepdim=True).sqrt()
         return (distance * weight).mean() / weight.mean()
 
 

@@ -93,6 +93,19 @@ _STARTER = Recipe(
     ),
 )
 
+_HINTS = dataclasses.replace(
+    _STARTER,
+    name="starter-hints",
+    about="The starter with the user's hints and a distribution beside the one color.",
+    data=DataConfig(scale=(1.0, 1.5), hinted=0.5),
+    generator=GeneratorConfig(kind="hint-unet"),
+    objective=dataclasses.replace(_STARTER.objective, palette_weight=1.0),
+    stages=(
+        Stage("pretrain", 2400, 96, 32, 2e-3, warmup=200, balance=0.6),
+        Stage("pretrain", 1200, 128, 32, 1e-3, schedule="cosine", balance=0.6),
+    ),
+)
+
 _STARTER_ADVERSARIAL = dataclasses.replace(
     _STARTER,
     name="starter-adversarial",
@@ -109,6 +122,7 @@ _ALL = (
     _RGB_PIX2PIX,
     _AB_NPY,
     _STARTER,
+    _HINTS,
     _STARTER_ADVERSARIAL,
     _TINY,
 )

@@ -31,15 +31,19 @@ class DataConfig:
 
     Attributes:
         scale: the short side is brought to crop × u, u uniform in this range, before the crop.
+        hinted: share of the photos that are shown with simulated hints, for a generator that
+            takes some.
     """
 
     scale: tuple[float, float] = (1.0, 1.25)
+    hinted: float = 0.0
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
     """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
-    describe) or ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``).
+    describe), ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``) or
+    ``"hint-unet"`` (:class:`colorlab.encoders.HintUNet`, with ``widths`` and ``head``).
 
     ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
     :mod:`colorlab.tasks`.
@@ -55,12 +59,14 @@ class GeneratorConfig:
     noise_channels: int = 0
     upsampling: str = "transposed"
     widths: tuple[int, ...] = (256, 160, 96, 48)
+    head: str = "ab"
 
     def __post_init__(self) -> None:
-        _one_of("generator.kind", self.kind, ("unet", "encoder-unet"))
+        _one_of("generator.kind", self.kind, ("unet", "encoder-unet", "hint-unet"))
         _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
-        if self.kind == "encoder-unet" and self.predicts != "ab":
-            raise ValueError("generator.kind 'encoder-unet' predicts 'ab' alone")
+        _one_of("generator.head", self.head, ("ab", "bins"))
+        if self.kind != "unet" and self.predicts != "ab":
+            raise ValueError(f"generator.kind {self.kind!r} predicts 'ab' alone")
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,10 @@ class DiscriminatorConfig:
 @dataclass(frozen=True)
 class ObjectiveConfig:
     """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
-    perceptual + diversity_weight · diversity. See :mod:`colorlab.losses` for the kinds, ``halved``
-    and ``chroma_weight``. Diversity is for generators with noise, and doubles their work."""
+    perceptual + diversity_weight · diversity + palette_weight · palette. See
+    :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
+    generators with noise, and doubles their work. Palette is the cross-entropy of
+    :mod:`colorlab.palette`, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
 
     adversarial: str = "bce"
     halved: bool = True
@@ -95,6 +103,8 @@ class ObjectiveConfig:
     chroma_weight: float = 0.0
     perceptual_weight: float = 0.0
     diversity_weight: float = 0.0
+    palette_weight: float = 0.0
+    rebalance: bool = True
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,15 @@ class Recipe:
                 "objective.diversity_weight rewards colorings that differ with the noise, and "
                 "generator.noise_channels is 0; give the generator noise, such as 8 channels"
             )
+        for name, value in (
+            ("objective.palette_weight", self.objective.palette_weight),
+            ("data.hinted", self.data.hinted),
+        ):
+            if value and self.generator.kind != "hint-unet":
+                raise ValueError(
+                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others answer "
+                    f"with no distribution and take no hints"
+                )
 
     @property
     def steps(self) -> int:
@@ -295,10 +314,12 @@ def differences(one: Recipe, other: Recipe) -> list[str]:
 
 def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
     """The recipe's generator. ``pretrained=False`` where weights are loaded next."""
-    from colorlab.encoders import EncoderUNet
+    from colorlab.encoders import EncoderUNet, HintUNet
     from colorlab.unet import UNet
 
     config = recipe.generator
+    if config.kind == "hint-unet":
+        return HintUNet(config.widths, config.head, pretrained=pretrained)
     if config.kind == "encoder-unet":
         return EncoderUNet(config.widths, pretrained=pretrained)
     names = ("levels", "base", "cap", "norm", "dropout", "noise_channels", "upsampling")

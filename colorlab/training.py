@@ -128,6 +128,8 @@ class Run(Background):
         self.game = Game(
             recipe, holds=self.photos.holds, device=device, start=start, compile=compile
         )
+        if recipe.objective.palette_weight and recipe.objective.rebalance:
+            self.game.count_colors(self.feed.glimpse())
         self.processes = self.game.accelerator.num_processes
         self.is_main = self.game.accelerator.is_main_process
         self.folder: RunFolder | None = None

@@ -62,6 +62,20 @@ def _parser() -> argparse.ArgumentParser:
     colorize.add_argument(
         "--seed", type=int, default=0, help="another coloring, for weights trained with noise"
     )
+    colorize.add_argument(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,COLOR",
+        help="this color here, such as 420,310,#a02020; may be given again and again",
+    )
+    colorize.add_argument("--hints", metavar="FILE", help="the same from a JSON file")
+    colorize.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="from 0 (the likeliest colors) to 1 (the mean of all likely ones)",
+    )
     _add_weights(colorize)
     colorize.set_defaults(run=_colorize)
 
@@ -228,7 +242,11 @@ def _colorize(options: argparse.Namespace) -> int:
     from colorlab.album import colorize_album, plan
 
     plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
+    from colorlab import hints
     from colorlab.colorize import Colorizer
+
+    wanted = hints.read(options.hints) if options.hints else []
+    wanted += map(hints.parse, options.hint)
 
     colorizer = Colorizer.load(options.weights, _device(options.device))
     done = failed = 0
@@ -239,6 +257,8 @@ def _colorize(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         saturation=options.saturation,
         seed=options.seed,
+        hints=wanted,
+        temperature=options.temperature,
     ):
         if outcome.problem is None:
             done += 1

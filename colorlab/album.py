@@ -15,6 +15,7 @@ from PIL import Image
 
 from colorlab.atomic import write_whole
 from colorlab.colorize import Colorizer
+from colorlab.hints import Hint
 from colorlab.photo_files import SUFFIXES, PhotoError, list_photos
 
 # Written as the file came, where Pillow can write it without an argument about what is lost.
@@ -91,18 +92,28 @@ def colorize_album(
     overwrite: bool = False,
     saturation: float = 1.0,
     seed: int = 0,
+    hints: Sequence[Hint] = (),
+    temperature: float | None = None,
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
-    Raises as :func:`plan` does, before anything is written.
+    Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
+    photos, since their places belong to one.
     """
-    for source, target in plan(inputs, output):
+    pairs = plan(inputs, output)
+    if hints and len(pairs) > 1:
+        raise ValueError(
+            f"hints are places in one photo, and {len(pairs)} photos are named; color that one by "
+            f"itself"
+        )
+    how = {"hints": hints, "temperature": temperature}
+    for source, target in pairs:
         try:
             if target.exists() and target.resolve() == source.resolve():
                 raise PhotoError(f"{target} is the photo itself; choose another output")
             if target.exists() and not overwrite:
                 raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
-            write_photo(colorizer.colorize(source, saturation, seed), target)
+            write_photo(colorizer.colorize(source, saturation, seed, **how), target)
         except PhotoError as error:
             yield Outcome(source, target, str(error))
         except OSError as error:  # from writing; one from reading is a PhotoError by now

@@ -8,6 +8,7 @@ kept, so that the gray of the result is the gray that came in.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from colorlab import hints as user_hints
+from colorlab import palette
 from colorlab.color import (
     denormalize_lab,
     fit_gamut,
@@ -25,6 +28,8 @@ from colorlab.color import (
     rgb_to_lab,
 )
 from colorlab.devices import best_device
+from colorlab.hints import Hint
+from colorlab.palette import Suggestion
 from colorlab.photo_files import open_layers, upright_layers
 from colorlab.recipes import Recipe
 from colorlab.sources import starter_weights
@@ -68,7 +73,20 @@ class Colorizer:
         generator, recipe, _ = load_weights(starter_weights() if weights is None else weights)
         return cls(generator, recipe, device)
 
-    def colorize(self, photo: Photo, saturation: float = 1.0, seed: int = 0) -> Image.Image:
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the network takes the user's hints, and knows a distribution of colors."""
+        return getattr(self.generator, "takes_hints", False)
+
+    def colorize(
+        self,
+        photo: Photo,
+        saturation: float = 1.0,
+        seed: int = 0,
+        *,
+        hints: Iterable[Hint] = (),
+        temperature: float | None = None,
+    ) -> Image.Image:
         """Color a photo.
 
         Args:
@@ -76,6 +94,11 @@ class Colorizer:
                 ``(H, W, 4)``. Colors that it has are not looked at, only its lightness.
             saturation: factor on the predicted chroma; 0 gives the gray picture.
             seed: of the noise, for a network that has some: another seed, another coloring.
+            hints: places and the colors that they shall have, ``(x, y, color)`` each; see
+                :class:`colorlab.hints.Hint`.
+            temperature: color by the annealed mean of the distribution, from 0 (the likeliest
+                color, vivid and patchy) to 1 (the mean, pale); see
+                :func:`colorlab.palette.annealed_mean`. Left out: as the recipe has it.
 
         Returns:
             A picture of the same size (upright, where EXIF says that it lay on its side), mode
@@ -84,26 +107,76 @@ class Colorizer:
 
         Raises:
             colorlab.photos.PhotoError: a file that can't be read.
+            colorlab.hints.HintError: a hint outside the photo, or one that is no color.
             TypeError, ValueError: not a photo, an array of another shape or dtype, a picture of
-                0 pixels, or a saturation that is negative or not finite.
+                0 pixels, a saturation that is negative or not finite, a temperature outside 0 to
+                1, or hints or a temperature for weights that know none.
         """
         if not 0 <= saturation < float("inf"):
             raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
         rgb, alpha = _layers(photo)
-        result = self._color(rgb, saturation, seed)
+        answer = self.predict(rgb, seed, hints=hints, temperature=temperature)
+        result = _at_full_size(rgb, *answer, saturation)
         if alpha is not None:
             result.putalpha(alpha)
         return result
 
     @torch.inference_mode()
-    def predict(self, photo: Photo, seed: int = 0) -> tuple[Tensor, Tensor]:
+    def predict(
+        self,
+        photo: Photo,
+        seed: int = 0,
+        *,
+        hints: Iterable[Hint] = (),
+        temperature: float | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """What the network itself sees and says, at its own size: L ``(1, 1, h, w)`` and ab
         ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network that answers in RGB, the ab."""
         rgb, _ = _layers(photo)
+        lightness, planes = self._seen(rgb, hints)
+        if temperature is None and planes is None:
+            return lightness.cpu(), self._answer(lightness, seed).cpu()
+        if not self.takes_hints:
+            raise ValueError(_KNOWS_NONE)
+        if temperature is None:
+            return lightness.cpu(), self.generator(lightness, planes).float().cpu()
+        _, logits = self.generator(lightness, planes, both=True)
+        ab = palette.annealed_mean(logits, temperature)
+        ab = F.interpolate(ab, lightness.shape[-2:], mode="bilinear", align_corners=False)
+        return lightness.cpu(), ab.cpu()
+
+    @torch.inference_mode()
+    def suggest(
+        self, photo: Photo, x: int, y: int, count: int = 3, *, hints: Iterable[Hint] = ()
+    ) -> list[Suggestion]:
+        """The likeliest colors at pixel (x, y) of a photo, likeliest first, with their shares.
+
+        Each is sRGB of the photo's own lightness there, ready to be given back as a hint.
+
+        Raises as :meth:`colorize` does.
+        """
+        rgb, _ = _layers(photo)
+        here = user_hints.check([(x, y, (128, 128, 128))], _lightness(rgb))[0]
+        if not self.takes_hints:
+            raise ValueError(_KNOWS_NONE)
+        lightness, planes = self._seen(rgb, hints)
+        logits = self.generator(lightness, planes, both=True)[1][0]  # (261, h/4, w/4)
+        height, width = logits.shape[1:]
+        row, column = here.y * height // rgb.height, here.x * width // rgb.width
+        pixel = _lightness(rgb.crop((here.x, here.y, here.x + 1, here.y + 1)))
+        return palette.top_colors(logits[:, row, column], float(pixel), count)
+
+    def _seen(self, rgb: Image.Image, hints: Iterable[Hint]) -> tuple[Tensor, Tensor | None]:
+        """L ``(1, 1, h, w)`` at the network's size and the planes of the hints, on the device."""
         height, width = network_size(rgb.height, rgb.width, self.size, _stride(self.generator))
         small = rgb.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
         lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
-        return lightness, self._answer(lightness.to(self.device), seed).cpu()
+        hints, planes = list(hints), None
+        if hints:
+            hints = user_hints.check(hints, _lightness(rgb))
+            planes = user_hints.lay(hints, (rgb.height, rgb.width), (height, width))
+            planes = planes.to(self.device)
+        return lightness.to(self.device), planes
 
     def _answer(self, lightness: Tensor, seed: int) -> Tensor:
         """ab for L, both in [-1, 1]."""
@@ -112,21 +185,31 @@ class Colorizer:
         rgb = colors_of(self.generator, lightness_to_gray(lightness) * 2 - 1, seed)
         return normalize_lab(rgb_to_lab((rgb + 1) / 2))[1]
 
-    @torch.inference_mode()
-    def _color(self, rgb: Image.Image, saturation: float, seed: int) -> Image.Image:
-        slope, offset = guided_coefficients(*self.predict(rgb, seed))
-        pixels = np.asarray(rgb)
-        out = np.empty_like(pixels)
-        height, width = pixels.shape[:2]
-        for top in range(0, height, STRIP):
-            strip = torch.from_numpy(pixels[top : top + STRIP].copy()).movedim(-1, 0)
-            lightness, _ = normalize_lab(rgb_to_lab(strip)[None])
-            rows = (top, top + strip.shape[1])
-            ab = _enlarge(slope, rows, height, width) * lightness
-            ab = (ab + _enlarge(offset, rows, height, width)) * saturation
-            colored = lab_to_rgb(fit_gamut(denormalize_lab(lightness, ab)))[0]
-            out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
-        return Image.fromarray(out)
+
+_KNOWS_NONE = (
+    "these weights take no hints and know no distribution of colors; use the starter weights, or "
+    "train with a recipe whose generator.kind is 'hint-unet'"
+)
+
+
+@torch.inference_mode()
+def _at_full_size(
+    rgb: Image.Image, lightness: Tensor, ab: Tensor, saturation: float
+) -> Image.Image:
+    """The photo in color: coarse ab carried to its own size along the edges of its own L."""
+    slope, offset = guided_coefficients(lightness, ab)
+    pixels = np.asarray(rgb)
+    out = np.empty_like(pixels)
+    height, width = pixels.shape[:2]
+    for top in range(0, height, STRIP):
+        strip = torch.from_numpy(pixels[top : top + STRIP].copy()).movedim(-1, 0)
+        lightness, _ = normalize_lab(rgb_to_lab(strip)[None])
+        rows = (top, top + strip.shape[1])
+        ab = _enlarge(slope, rows, height, width) * lightness
+        ab = (ab + _enlarge(offset, rows, height, width)) * saturation
+        colored = lab_to_rgb(fit_gamut(denormalize_lab(lightness, ab)))[0]
+        out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
+    return Image.fromarray(out)
 
 
 def guided_coefficients(
@@ -188,6 +271,11 @@ def _enlarge(small: Tensor, rows: tuple[int, int], height: int, width: int) -> T
 
 def _tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).movedim(-1, 0)
+
+
+def _lightness(rgb: Image.Image) -> Tensor:
+    """L of every pixel, ``(H, W)``, 0 to 100."""
+    return rgb_to_lab(_tensor(rgb))[0]
 
 
 def _layers(photo: Photo) -> tuple[Image.Image, Image.Image | None]:

@@ -10,7 +10,10 @@ from PIL import Image
 
 from colorlab import album
 from colorlab.album import Outcome, colorize_album, plan, write_photo
+from colorlab.hints import Hint
 from colorlab.photos import PhotoError
+
+RED = Hint(1, 1, (200, 20, 20))
 
 
 class Inverter:
@@ -19,7 +22,7 @@ class Inverter:
     def __init__(self):
         self.asked: list[tuple[Path, float]] = []
 
-    def colorize(self, photo, saturation=1.0, seed=0):
+    def colorize(self, photo, saturation=1.0, seed=0, **how):
         self.asked.append((photo, saturation))
         try:
             image = Image.open(photo)
@@ -277,7 +280,7 @@ def test_a_picture_too_large_for_its_format_is_one_bad_file(tmp_path):
 
 def test_memory_that_runs_out_names_the_photo(tmp_path):
     class Greedy:
-        def colorize(self, photo, saturation, seed=0):
+        def colorize(self, photo, saturation, seed=0, **how):
             raise MemoryError
 
     photo = make(tmp_path / "a.png")
@@ -288,3 +291,28 @@ def test_memory_that_runs_out_names_the_photo(tmp_path):
 def test_the_writable_formats_are_among_the_readable():
     assert album.KEPT_SUFFIXES < album.SUFFIXES
     assert album.NO_ALPHA < album.KEPT_SUFFIXES
+
+
+def test_hints_belong_to_one_photo(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("L", (8, 8), 128).save(tmp_path / name)
+    outcomes = colorize_album(
+        Inverter(), [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out", hints=[RED]
+    )
+    with pytest.raises(ValueError, match="hints are places in one photo, and 2 photos are named"):
+        list(outcomes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_hints_and_temperature_reach_the_colorizer(tmp_path: Path) -> None:
+    class Listener(Inverter):
+        def colorize(self, photo, saturation=1.0, seed=0, **how):
+            heard.update(how)
+            return super().colorize(photo, saturation, seed)
+
+    heard: dict = {}
+    Image.new("L", (8, 8), 128).save(tmp_path / "a.png")
+    (outcome,) = colorize_album(
+        Listener(), [tmp_path / "a.png"], tmp_path / "out", hints=[RED], temperature=0.5
+    )
+    assert outcome.problem is None and heard == {"hints": [RED], "temperature": 0.5}

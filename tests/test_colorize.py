@@ -17,8 +17,9 @@ from PIL import Image
 from skimage.color import rgb2lab
 from torch import Tensor, nn
 
-from colorlab import colorize
+from colorlab import colorize, palette
 from colorlab.colorize import Colorizer, guided_coefficients, network_size
+from colorlab.hints import Hint, HintError
 from colorlab.photos import PhotoError
 from colorlab.recipes import GeneratorConfig, Recipe, Stage, build_generator
 from colorlab.sources import bundled_photos, starter_weights
@@ -69,6 +70,25 @@ def random_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 def lightness_of(image: Image.Image | np.ndarray) -> np.ndarray:
     """scikit-image's L of an RGB picture, (H, W) in 0..100."""
     return rgb2lab(np.asarray(image)[..., :3])[..., 0]
+
+
+class Obedient(nn.Module):
+    """Takes the mean color of all hints for the whole photo. Its distribution has two hills: 3 : 1
+    for the first bin against the last, in the left half alone; all of the first in the right."""
+
+    takes_hints = True
+    stride = 32
+    planes: Tensor | None = None
+
+    def forward(self, lightness: Tensor, planes: Tensor | None = None, both: bool = False):
+        self.planes = planes
+        ab = torch.zeros(1, 2, *lightness.shape[2:])
+        if planes is not None:
+            ab = ab + (planes[:, :2].sum((2, 3)) / planes[:, 2].sum())[..., None, None]
+        logits = torch.full((1, palette.COUNT, *(n // 4 for n in lightness.shape[2:])), -30.0)
+        logits[:, 0] = 0
+        logits[:, -1, :, : logits.shape[3] // 2] = -float(np.log(3))
+        return (ab, logits) if both else ab
 
 
 # --- the guided filter ----------------------------------------------------------------------------
@@ -477,3 +497,60 @@ class TestStarterWeights:
             true_chroma.append(np.hypot(*np.moveaxis(true, -1, 0)).mean())
         assert np.mean(errors) < np.mean(grays)
         assert 0.5 < np.mean(chroma) / np.mean(true_chroma) < 1.5
+
+
+# --- hints, temperature, suggestions --------------------------------------------------------------
+
+GRAY = Image.new("RGB", (120, 60), (119, 119, 119))  # L 50
+
+
+def test_a_hint_reaches_the_network_at_its_place_with_its_color() -> None:
+    made = colorizer(Obedient())
+    brick = (160, 92, 80)
+    colored = made.colorize(GRAY, hints=[Hint(90, 15, brick)])
+    wanted = rgb2lab(np.uint8([[brick]]))[0, 0, 1:]
+    np.testing.assert_allclose(rgb2lab(np.asarray(colored))[30, 60, 1:], wanted, atol=1)
+    planes = made.generator.planes
+    _, _, height, width = planes.shape
+    rows, columns = np.nonzero(planes[0, 2].numpy())
+    assert abs(columns.mean() / width - 90.5 / 120) < 1 / width
+    assert abs(rows.mean() / height - 15.5 / 60) < 1 / height
+
+
+def test_a_hint_outside_the_photo_is_refused() -> None:
+    with pytest.raises(HintError, match="x 120, y 15 lies outside the photo, which is 120 x 60"):
+        colorizer(Obedient()).colorize(GRAY, hints=[(120, 15, "red")])
+    with pytest.raises(HintError, match="x 5, y -1 lies outside"):
+        colorizer(Obedient()).suggest(GRAY, 5, -1)
+
+
+def test_a_color_that_no_screen_shows_there_gives_a_warning() -> None:
+    with pytest.warns(UserWarning, match="no screen shows #0000ff at lightness 50"):
+        colorizer(Obedient()).colorize(GRAY, hints=[(5, 5, "blue")])
+
+
+def test_temperature_sharpens_the_distribution() -> None:
+    first, last = palette.bins()[0], palette.bins()[-1]
+    for temperature, share in ((1.0, 3 / 4), (0.5, 9 / 10), (0.0, 1.0)):
+        _, ab = colorizer(Obedient()).predict(GRAY, temperature=temperature)
+        wanted = share * first + (1 - share) * last
+        torch.testing.assert_close(ab[0, :, 0, 0] * 110, wanted, rtol=0, atol=1e-3)
+    with pytest.raises(ValueError, match="from 0 .the mode. to 1 .the mean., got 2"):
+        colorizer(Obedient()).predict(GRAY, temperature=2)
+
+
+def test_suggestions_are_those_of_the_place() -> None:
+    made = colorizer(Obedient())
+    left, right = made.suggest(GRAY, 10, 30), made.suggest(GRAY, 110, 30)
+    assert [round(one.share, 3) for one in left] == [0.75, 0.25]
+    assert [round(one.share, 3) for one in right] == [1.0]
+    for one in left:  # at the photo's own lightness
+        assert rgb2lab(np.uint8([[one.color]]))[0, 0, 0] == pytest.approx(50, abs=0.7)
+
+
+@pytest.mark.parametrize("how", [{"hints": [(1, 1, "red")]}, {"temperature": 0.4}])
+def test_weights_that_know_no_hints_say_so(how: dict) -> None:
+    with pytest.raises(ValueError, match="these weights take no hints and know no distribution"):
+        colorizer().colorize(GRAY, **how)
+    with pytest.raises(ValueError, match="these weights take no hints"):
+        colorizer().suggest(GRAY, 1, 1)

@@ -84,6 +84,17 @@ def test_one_photo_to_one_file(here, colorize):
     assert files(".") == ["a.jpg", "b.png"]
 
 
+def test_a_hint_that_cannot_be_read_stops_before_anything_is_colored(here, colorize):
+    photo("a.jpg")
+    status, _, err = colorize("a.jpg", "-o", "b.png", "--hint", "4,red")
+    assert status == 2 and "'4,red' is no hint: write X,Y,COLOR" in err[0]
+    status, _, err = colorize("a.jpg", "-o", "b.png", "--hints", "none.json")
+    assert status == 2 and "none.json can't be read as hints" in err[0]
+    status, _, err = colorize("a.jpg", "-o", "b.png", "--hint", "1,1,#808080")
+    assert status == 2 and "these weights take no hints" in err[0]
+    assert not (here / "b.png").exists()
+
+
 def test_folders_keep_their_structure_and_a_gif_becomes_png(here, colorize):
     for name in ("in/a.jpg", "in/x/b.png", "in/x/y/c.gif", "d.webp"):
         photo(name)
@@ -493,7 +504,7 @@ def test_doctor_tells_by_its_status(capsys, monkeypatch, ok, status):
 def test_the_keyboard_stops_a_run_quietly(here, weights, capsys, monkeypatch):
     from colorlab.colorize import Colorizer
 
-    def stopped(*_):
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
     photo("a.jpg")

@@ -157,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--grid", metavar="FILE", help="also draw 16 of the photos: gray input, ours, truth"
     )
+    evaluate.add_argument("--csv", metavar="FILE", help="also write the figures of each photo")
+    evaluate.add_argument(
+        "--hints",
+        action="store_true",
+        help="also color with 1, 5, 10 and 50 true colors given, for weights trained with hints",
+    )
     _add_weights(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -399,19 +405,29 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 def _evaluate(options: argparse.Namespace) -> int:
     from colorlab import sources
     from colorlab.colorize import Colorizer
-    from colorlab.metrics import diversity, evaluate
+    from colorlab.metrics import HINT_COUNTS, diversity, evaluate
     from colorlab.photos import PhotoFolder
+    from colorlab.scores import row
 
     if options.folder:
         paths = list(PhotoFolder(options.folder).paths)
     else:
         paths = sources.bundled_photos("test")
     colorizer = Colorizer.load(options.weights, _device(options.device))
-    print(evaluate(colorizer.colorize, paths, progress=True))
-    if colorizer.recipe.generator.noise_channels:
-        print(
-            f"{'colorings apart':<22}{diversity(colorizer, paths):.1f} (Lab units, mean of pairs)"
+    if options.hints and not getattr(colorizer, "takes_hints", False):
+        raise ValueError(
+            "these weights were trained without hints; leave --hints out, or name weights of a "
+            "recipe that learns to take hints with --weights"
         )
+    if options.csv:  # a folder that can't be made is told before the minutes of work
+        Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
+    hints = HINT_COUNTS if options.hints else ()
+    scores = evaluate(colorizer.colorize, paths, progress=True, hints=hints)
+    print(scores)
+    if colorizer.recipe.generator.noise_channels:
+        print(row("colorings apart, Lab units", f"{diversity(colorizer, paths):.1f}"))
+    if options.csv:
+        scores.write_csv(options.csv)
     if options.grid:
         _draw_grid(colorizer, paths, Path(options.grid))
     return 0

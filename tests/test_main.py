@@ -1,5 +1,6 @@
 """The command line, as a user meets it: what is printed, what is written, the exit status."""
 
+import csv
 import json
 import os
 import runpy
@@ -9,6 +10,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -466,14 +468,69 @@ def test_evaluate_prints_the_scores_and_draws_the_grid(here, weights, capsys):
     command = ["evaluate", "photos", "--weights", weights, "--device", "cpu"]
     assert main([*command, "--grid", "pictures/grid.png"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:22].strip() for line in lines] == [
+    assert [line[:37].strip() for line in lines] == [
         "photos",
-        "PSNR",
+        "",
+        "PSNR, dB",
+        "ours - gray",
+        "SSIM",
         "mean chroma / truth",
+        "colorfulness",
+        "truth",
+        "ours - truth",
         "recognized as truth",
+        "recovered of what gray lost",
+        "Fréchet distance (EfficientNet-Lite0)",
     ]
     assert lines[0].split() == ["photos", "2"]
     assert Image.open("pictures/grid.png").width > 500
+
+
+def test_evaluate_writes_the_figures_of_each_photo(here, weights, capsys):
+    for number in range(2):
+        photo(f"photos/{number}.png", seed=number)
+    command = ["evaluate", "photos", "--weights", weights, "--device", "cpu"]
+    assert main([*command, "--csv", "figures/photos.csv"]) == 0
+    with open("figures/photos.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["photos/0.png", "photos/1.png"]
+    mean = sum(float(row["psnr"]) for row in rows) / 2
+    printed = capsys.readouterr().out.splitlines()[2]
+    assert float(printed.split()[2]) == pytest.approx(mean, abs=0.0051)
+
+
+def test_evaluate_with_hints(here, weights, capsys, monkeypatch):
+    from colorlab.colorize import Colorizer
+
+    photo("photos/a.png")
+    command = ["evaluate", "photos", "--weights", weights, "--device", "cpu", "--hints"]
+    monkeypatch.setattr(Colorizer, "takes_hints", False, raising=False)
+    assert main(command) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("colorlab: these weights were trained without hints; leave --hints out")
+    assert err.count("\n") == 1
+
+    def colorize(self, gray, hints=()):
+        return Image.new("RGB", gray.size, (100 + len(hints), 90, 80))
+
+    module = ModuleType("colorlab.hints")
+    module.hints_from = lambda photo, count, seed: [seed] * count
+    monkeypatch.setitem(sys.modules, "colorlab.hints", module)
+    monkeypatch.setattr(Colorizer, "takes_hints", True)
+    monkeypatch.setattr(Colorizer, "colorize", colorize)
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()[-4:]
+    assert [line[:22].strip() for line in lines] == [
+        "PSNR with 1 hint, dB",
+        "PSNR with 5 hints, dB",
+        "PSNR with 10 hints, dB",
+        "PSNR with 50 hints, dB",
+    ]
+    truth = np.asarray(Image.open("photos/a.png")).astype(float)
+    for count, line in zip((1, 5, 10, 50), lines, strict=True):
+        error = ((truth - (100 + count, 90, 80)) ** 2).mean()
+        expected = 10 * np.log10(255**2 / error)
+        assert float(line[37:].split()[0]) == pytest.approx(expected, abs=0.0051)
 
 
 def test_evaluate_leaves_out_what_a_list_names(here, weights, capsys):

@@ -1,25 +1,37 @@
 """colorlab.metrics: scores of colorizers whose right score is known."""
 
 import math
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage.color import rgb2lab
+from skimage.metrics import structural_similarity
 
 from colorlab import encoders
-from colorlab.metrics import Scores, diversity, evaluate, gray_of, psnr
+from colorlab.metrics import colorfulness, diversity, evaluate, gray_of, psnr, ssim
 
 
 class Judge(torch.nn.Module):
-    """In EfficientNet-Lite0's place: the label is 1 for a picture with color, 0 for a gray one."""
+    """In EfficientNet-Lite0's place: the label is 1 for a picture with color, 0 for a gray one.
 
-    def classify(self, rgb: torch.Tensor) -> torch.Tensor:
-        assert rgb.shape == (1, 3, 224, 224)
+    Its two features are the spread of the channels and the red.
+    """
+
+    def forward(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        assert rgb.shape == (3, 3, 224, 224)
         assert rgb.min() >= 0 and rgb.max() <= 1
-        spread = (rgb.amax(1) - rgb.amin(1)).mean()
-        return torch.tensor([[0.05, spread]])
+        return [rgb[:, :1], rgb]
+
+    def head(self, rgb: torch.Tensor) -> torch.Tensor:
+        return torch.stack([rgb.amax(1) - rgb.amin(1), rgb[:, 0]], 1)
+
+    def classifier(self, features: torch.Tensor) -> torch.Tensor:
+        assert features.shape == (3, 2)
+        return torch.stack([torch.full((3,), 0.05), features[:, 0]], 1)
 
 
 @pytest.fixture
@@ -51,6 +63,25 @@ def chroma_by_hand(image: np.ndarray) -> float:
     return np.hypot(*np.moveaxis(rgb2lab(image)[..., 1:], -1, 0)).mean()
 
 
+def colorfulness_by_hand(image: np.ndarray) -> float:
+    red, green, blue = np.moveaxis(image * 255, -1, 0)
+    rg, yb = red - green, (red + green) / 2 - blue
+    return math.sqrt(rg.var() + yb.var()) + 0.3 * math.hypot(rg.mean(), yb.mean())
+
+
+def ssim_by_skimage(image: np.ndarray, truth: np.ndarray) -> float:
+    """With the settings that its own documentation names for the paper's."""
+    return structural_similarity(
+        image,
+        truth,
+        channel_axis=-1,
+        data_range=1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+
+
 def gray_by_hand(image: np.ndarray) -> np.ndarray:
     """The gray of the same L, 8-bit, found by looking at all 256 of them."""
     grays = rgb2lab(np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, -1))[0, :, 0]
@@ -66,6 +97,57 @@ def test_psnr_is_minus_ten_log_mse():
     # An error of 1/10 everywhere is 20 dB, whatever the range of the values.
     assert psnr(torch.full((3, 4, 4), 0.3), torch.full((3, 4, 4), 0.2)) == pytest.approx(20, 1e-5)
     assert psnr(truth, truth) == math.inf
+
+
+def test_ssim_is_that_of_scikit_image():
+    draw = np.random.default_rng(0)
+    truth = draw.random((30, 24, 3)).cumsum(0) / 30  # smooth downward, so that windows differ
+    image = (truth + draw.normal(0, 0.05, truth.shape)).clip(0, 1)
+    found = ssim(*(torch.from_numpy(x).movedim(-1, 0).float() for x in (image, truth)))
+    assert found == pytest.approx(ssim_by_skimage(image, truth), abs=1e-4)
+    assert 0.3 < found < 0.95
+    same = torch.from_numpy(truth).movedim(-1, 0).float()
+    assert ssim(same, same) == pytest.approx(1, abs=1e-6)
+
+
+def test_ssim_needs_its_window():
+    assert ssim(torch.zeros(3, 11, 11), torch.zeros(3, 11, 11)) == pytest.approx(1)
+    with pytest.raises(ValueError, match="is 10 x 40: too small for SSIM"):
+        ssim(torch.zeros(3, 40, 10), torch.zeros(3, 40, 10))
+
+
+def test_colorfulness_of_pictures_worked_out_by_hand():
+    gray = torch.full((3, 2, 2), 0.4)
+    red = torch.zeros(3, 2, 2)
+    red[0] = 1  # rg = 255 and yb = 127.5 everywhere: no variance, two means
+    halves = torch.zeros(3, 1, 2)
+    halves[0, 0, 0] = halves[1, 0, 1] = 1  # rg = ±255; yb = 127.5: one variance, one mean
+    found = colorfulness(torch.stack([red, gray.expand(3, 2, 2)]))
+    assert found.tolist() == pytest.approx([0.3 * math.hypot(255, 127.5), 0], abs=1e-4)
+    assert colorfulness(halves).item() == pytest.approx(255 + 0.3 * 127.5, abs=1e-3)
+
+
+def test_colorfulness_of_noise():
+    noise = np.random.default_rng(0).random((2, 4, 9, 7, 3))
+    found = colorfulness(torch.from_numpy(noise).movedim(-1, -3))
+    assert found.shape == (2, 4)
+    expected = [colorfulness_by_hand(image) for image in noise.reshape(8, 9, 7, 3)]
+    np.testing.assert_allclose(found.flatten(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "words"),
+    [
+        (torch.rand(9, 7, 3), "shape"),
+        (torch.rand(3, 7), "shape"),
+        (torch.rand(3, 0, 7), "shape"),
+        (torch.full((3, 9, 7), 255.0), "rgb / 255"),
+        (torch.zeros(3, 9, 7, dtype=torch.uint8), "rgb / 255"),
+    ],
+)
+def test_colorfulness_refuses_what_is_no_picture(rgb, words):
+    with pytest.raises(ValueError, match=words):
+        colorfulness(rgb)
 
 
 def test_gray_has_the_lightness_of_the_photo():
@@ -87,7 +169,21 @@ def test_a_colorizer_that_does_nothing_scores_as_gray(judged, photos):
     assert scores.photos == 3
     assert scores.psnr == scores.gray_psnr == pytest.approx(expected, abs=1e-3)
     assert scores.chroma_ratio == pytest.approx(0, abs=1e-4)
-    assert scores.recognized == scores.gray_recognized == 0
+    assert scores.recognized == scores.gray_recognized == scores.recovered == 0
+    assert scores.psnr_gain == 0
+    assert scores.intervals["psnr_gain"] == (0, 0)
+    low, high = scores.intervals["psnr"]
+    assert low < scores.psnr < high
+    assert scores.intervals["gray_psnr"] == (low, high)
+    similar = np.mean([ssim_by_skimage(gray_by_hand(truth), truth) for truth in truths])
+    assert scores.ssim == scores.gray_ssim == pytest.approx(similar, abs=1e-4)
+    colorful = np.mean([colorfulness_by_hand(truth) for truth in truths])
+    assert scores.true_colorfulness == pytest.approx(colorful, abs=1e-3)
+    assert scores.colorfulness == pytest.approx(0, abs=1e-3)
+    assert scores.colorfulness_gap == pytest.approx(-colorful, abs=1e-3)
+    assert scores.frechet == scores.gray_frechet > 0.01
+    low, high = scores.intervals["frechet"]
+    assert 0 <= low < scores.frechet < high
 
 
 def test_a_colorizer_that_knows_the_truth_scores_best(judged, photos):
@@ -95,7 +191,12 @@ def test_a_colorizer_that_knows_the_truth_scores_best(judged, photos):
     scores = evaluate(lambda gray: shown[gray.size], photos)
     assert scores.psnr == math.inf
     assert scores.chroma_ratio == pytest.approx(1, abs=1e-6)
-    assert (scores.recognized, scores.gray_recognized) == (1, 0)
+    assert (scores.recognized, scores.gray_recognized, scores.recovered) == (1, 0, 1)
+    assert scores.ssim == pytest.approx(1, abs=1e-6)
+    assert scores.colorfulness_gap == 0
+    assert scores.intervals["psnr"] == scores.intervals["psnr_gain"] == (math.inf, math.inf)
+    assert scores.frechet == pytest.approx(0, abs=1e-9)
+    assert scores.gray_frechet > 0.01
 
 
 def test_a_colorizer_with_known_errors(judged, photos):
@@ -114,7 +215,103 @@ def test_a_colorizer_with_known_errors(judged, photos):
     ratio = sum(map(chroma_by_hand, painted)) / sum(map(chroma_by_hand, truths))
     assert scores.psnr == pytest.approx(expected, abs=1e-3)
     assert scores.chroma_ratio == pytest.approx(ratio, abs=1e-3)
-    assert scores.recognized == pytest.approx(1 / 3)
+    assert scores.recognized == scores.recovered == pytest.approx(1 / 3)
+    assert scores.intervals["recognized"] == (0, 1)
+    gain = [
+        psnr_by_hand(a, b) - psnr_by_hand(gray_by_hand(b), b)
+        for a, b in zip(painted, truths, strict=True)
+    ]
+    assert scores.psnr_gain == pytest.approx(np.mean(gain), abs=1e-3)
+    similar = np.mean([ssim_by_skimage(a, b) for a, b in zip(painted, truths, strict=True)])
+    assert scores.ssim == pytest.approx(similar, abs=1e-4)
+    of_gray = np.mean([ssim_by_skimage(gray_by_hand(truth), truth) for truth in truths])
+    assert scores.gray_ssim == pytest.approx(of_gray, abs=1e-4)
+    colorful = np.mean([colorfulness_by_hand(image) for image in painted])
+    assert scores.colorfulness == pytest.approx(colorful, abs=1e-3)
+    assert scores.colorfulness_gap == pytest.approx(colorful - scores.true_colorfulness, abs=1e-3)
+    assert 0 < scores.frechet != scores.gray_frechet
+
+
+def test_the_figures_of_each_photo_have_the_means_that_are_told(judged, photos):
+    scores = evaluate(lambda gray: gray.point(lambda value: value // 2), photos)
+    assert [row["name"] for row in scores.by_photo] == [str(path) for path in photos]
+    for name in ("psnr", "gray_psnr", "ssim", "gray_ssim", "colorfulness", "recognized"):
+        assert np.mean([row[name] for row in scores.by_photo]) == pytest.approx(
+            getattr(scores, name), abs=1e-9
+        )
+    truths = [pixels(path) for path in photos]
+    assert [row["true_chroma"] for row in scores.by_photo] == pytest.approx(
+        [chroma_by_hand(truth) for truth in truths], abs=1e-2
+    )
+
+
+def test_nothing_lost_is_nothing_to_recover(judged, photos, monkeypatch):
+    """0 / 0 is no figure, and 0 would read as a failure."""
+    monkeypatch.setattr(Judge, "classifier", lambda self, features: torch.tensor([[1.0]] * 3))
+    scores = evaluate(lambda gray: gray, photos)
+    assert (scores.recognized, scores.gray_recognized) == (1, 1)
+    assert math.isnan(scores.recovered)
+    assert "recovered" not in scores.intervals
+
+
+def test_one_photo_is_scored_without_intervals(judged, photos):
+    scores = evaluate(lambda gray: gray, photos[:1])
+    assert scores.photos == 1
+    assert scores.intervals == {}
+    assert math.isnan(scores.frechet)
+    assert scores.psnr == pytest.approx(
+        psnr_by_hand(gray_by_hand(pixels(photos[0])), pixels(photos[0])), abs=1e-3
+    )
+
+
+def paint(gray: Image.Image, hints: tuple = ()) -> Image.Image:
+    """Each hint's color on its pixel."""
+    result = gray.copy()
+    for x, y, color in hints:
+        result.putpixel((x, y), color)
+    return result
+
+
+def make_hints(photo: Image.Image, count: int, seed: int) -> list[tuple]:
+    """The true colors of pixels from the left, one row down for each seed."""
+    places = [(i % photo.width, seed + i // photo.width) for i in range(count)]
+    return [(x, y, photo.getpixel((x, y))) for x, y in places]
+
+
+def test_psnr_with_hints_is_of_the_picture_that_they_gave(judged, photos):
+    scores = evaluate(paint, photos, hints=(1, 50), make_hints=make_hints)
+    for count in (1, 50):
+        expected = []
+        for index, path in enumerate(photos):
+            truth = pixels(path)
+            image = gray_by_hand(truth)
+            for x, y, color in make_hints(Image.open(path), count, index):
+                image[y, x] = np.array(color) / 255
+            expected.append(psnr_by_hand(image, truth))
+        assert scores.hinted_psnr[count] == pytest.approx(np.mean(expected), abs=1e-3)
+        found = [row[f"psnr_{count}_hints"] for row in scores.by_photo]
+        assert found == pytest.approx(expected, abs=1e-3)
+        low, high = scores.intervals[f"psnr_{count}_hints"]
+        assert low < scores.hinted_psnr[count] < high
+    assert scores.psnr == scores.gray_psnr < scores.hinted_psnr[1] < scores.hinted_psnr[50]
+
+
+def test_hints_come_from_the_library_unless_others_are_given(judged, photos, monkeypatch):
+    module = ModuleType("colorlab.hints")
+    asked = []
+    module.hints_from = lambda *given: asked.append(given[1:]) or make_hints(*given)
+    monkeypatch.setitem(sys.modules, "colorlab.hints", module)
+    evaluate(paint, photos, hints=(1, 5))
+    assert asked == [(count, index) for index in range(3) for count in (1, 5)]
+
+
+def test_without_hints_a_colorizer_is_given_none(judged, photos):
+    assert evaluate(lambda gray: gray, photos).hinted_psnr == {}
+
+
+def test_a_number_of_hints_below_one_is_refused(judged, photos):
+    with pytest.raises(ValueError, match=r"at least 1, got \(5, 0\)"):
+        evaluate(paint, photos, hints=(5, 0), make_hints=make_hints)
 
 
 def test_a_gray_photo_is_refused_by_name(judged, photos, tmp_path):
@@ -134,13 +331,18 @@ def test_a_result_of_another_size_is_refused(judged, photos):
         evaluate(lambda gray: gray.resize((8, 8)), photos)
 
 
-def test_the_scores_as_printed():
-    assert str(Scores(62, 24.061, 22.74, 0.966, 0.8387, 0.766)).splitlines() == [
-        "photos                62",
-        "PSNR                  24.06 dB (gray 22.74 dB, +1.32 dB)",
-        "mean chroma / truth   0.97",
-        "recognized as truth   83.9% (gray 76.6%)",
-    ]
+def test_a_hinted_result_of_another_size_is_refused(judged, photos):
+    def colorize(gray, hints=()):
+        return gray.resize((8, 8)) if hints else gray
+
+    with pytest.raises(ValueError, match=r"0\.png.*24 x 16.*8 x 8"):
+        evaluate(colorize, photos, hints=(1,), make_hints=make_hints)
+
+
+def test_a_photo_too_small_for_ssim_is_refused_by_name(judged, tmp_path):
+    Image.new("RGB", (40, 10), (200, 30, 30)).save(tmp_path / "s.png")
+    with pytest.raises(ValueError, match=r"s\.png is 40 x 10: too small"):
+        evaluate(lambda gray: gray, [tmp_path / "s.png"])
 
 
 class Answers:

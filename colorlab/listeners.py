@@ -49,6 +49,7 @@ Listener = Callable[[Event], None]
 COUNTERS = ("step", "stage")
 LOSSES = (
     "color",
+    "palette",
     "diversity",
     "perceptual",
     "generator",

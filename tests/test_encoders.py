@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 against the package that its weights were made for, and the U-Net on it."""
+"""EfficientNet-Lite0 against the package that its weights were made for, and the U-Nets on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from colorlab import encoders
 from colorlab.color import normalize_lab, rgb_to_lab
-from colorlab.encoders import EfficientNetLite0, EncoderUNet, SameConv, imagenet_weights
+from colorlab.encoders import (
+    Attention,
+    EfficientNetLite0,
+    EncoderUNet,
+    HintUNet,
+    SameConv,
+    imagenet_weights,
+)
+from colorlab.hints import Hint, lay
+from colorlab.palette import annealed_mean
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -180,3 +189,240 @@ def test_the_encoder_refuses_them_too(pretrained: EfficientNetLite0) -> None:
 def test_widths_must_be_four_positive_numbers(widths: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="four positive numbers, got"):
         EncoderUNet(widths, pretrained=False)
+
+
+# --- depthwise convolutions beside bf16 -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_depthwise_convolution_computes_in_float32_beside_bf16(stride: int) -> None:
+    """It answers in bf16, with the float32 result rounded once."""
+    conv, x = SameConv(8, 8, 5, stride, groups=8), random(2, 8, 16, 16).bfloat16()
+    wanted = conv(x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        got = conv(x)
+    assert got.dtype == torch.bfloat16
+    assert torch.equal(got, wanted.bfloat16())
+
+
+def test_what_is_float32_stays_so_and_the_others_take_bf16() -> None:
+    x = random(2, 8, 16, 16)
+    depthwise, dense = SameConv(8, 8, 3, 1, groups=8), SameConv(8, 8, 3, 1)
+    wanted = depthwise(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, other = depthwise(x), dense(x)
+    assert got.dtype == torch.float32 and torch.equal(got, wanted)
+    assert other.dtype == torch.bfloat16
+
+
+def test_gradients_pass_a_depthwise_convolution_beside_bf16() -> None:
+    conv, x = SameConv(8, 8, 3, 2, groups=8), random(2, 8, 16, 16).requires_grad_()
+    slopes = []
+    for fast in (False, True):
+        x.grad = conv.weight.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            out = conv(x.bfloat16() if fast else x)
+        out.float().square().mean().backward()
+        assert conv.weight.grad.dtype == x.grad.dtype == torch.float32
+        slopes.append((conv.weight.grad, x.grad))
+    for plain, half in zip(*slopes, strict=True):  # bf16 has eight bits
+        torch.testing.assert_close(half, plain, rtol=0, atol=2e-2 * plain.abs().max().item())
+
+
+# --- attention ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def attention() -> Attention:
+    """One whose last weights are no longer zero."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = Attention(6)
+        nn.init.normal_(layer.out.weight)
+        nn.init.normal_(layer.out.bias)
+    return layer
+
+
+def test_attention_begins_with_doing_nothing() -> None:
+    layer, x = Attention(6), random(2, 6, 5, 7)
+    assert torch.equal(layer(x), x)
+    layer(x).square().sum().backward()
+    assert layer.out.weight.grad.any()  # and can learn to do something
+
+
+def test_attention_equals_the_formula_in_float64(attention: Attention) -> None:
+    """softmax(Q Kᵀ / √d) V of Vaswani et al., place by place."""
+    x = random(2, 6, 3, 5)
+    layer, wide = copy.deepcopy(attention).double(), x.double()
+    mean = wide.mean((1, 2, 3), keepdim=True)
+    spread = wide.var((1, 2, 3), correction=0, keepdim=True)
+    normed = ((wide - mean) / (spread + 1e-5).sqrt()).flatten(2)  # (B, C, HW)
+    q, k, v = (
+        torch.einsum("oc,bcn->bno", w, normed) for w in layer.to_qkv.weight[..., 0, 0].split(6)
+    )
+    mixed = torch.softmax(q @ k.mT / 6**0.5, dim=-1) @ v  # (B, HW, C)
+    added = torch.einsum("oc,bnc->bon", layer.out.weight[..., 0, 0], mixed)
+    wanted = wide + added.unflatten(2, (3, 5)) + layer.out.bias[:, None, None]
+    torch.testing.assert_close(attention(x).double(), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_carries_a_change_across_the_whole_map(attention: Attention) -> None:
+    """A convolution of three pixels carries it one pixel far."""
+    x = random(1, 6, 12, 12)
+    other = x.clone()
+    other[..., 0, 0] = x[..., 0, 0].roll(1)  # the same mean and variance, so the norm moves nothing
+
+    def moved(layer: nn.Module) -> Tensor:
+        return (layer(other) - layer(x)).abs().amax((0, 1)) > 1e-6
+
+    assert moved(attention).all()
+    near = torch.zeros(12, 12, dtype=torch.bool)
+    near[:2, :2] = True
+    assert torch.equal(moved(SameConv(6, 6, 3, 1)), near)
+
+
+# --- the U-Net that takes hints -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hinted() -> HintUNet:
+    """Weights where a new network has zeros, and norms that have seen what they normalize."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = HintUNet((12, 8, 8, 4), pretrained=False)
+        nn.init.normal_(net.to_ab.weight, std=0.1)
+        nn.init.normal_(net.hint_stem.weight, std=0.1)
+        nn.init.normal_(net.attention.out.weight, std=0.1)
+        net.train()
+        for seed in range(30):
+            net(random(2, 1, 64, 64, seed=seed) * 2 - 1, planes_of(64, 64, 2))
+    return net.eval()
+
+
+def planes_of(height: int, width: int, batch: int = 1) -> Tensor:
+    one = lay([Hint(12, 40, (200, 30, 30))], (height, width), (height, width))
+    return one.expand(batch, -1, -1, -1).clone()
+
+
+def test_a_new_one_begins_with_gray_and_two_answers() -> None:
+    net = HintUNet((12, 8, 8, 4), pretrained=False)
+    x = random(2, 1, 64, 96) * 2 - 1
+    ab, logits = net(x, planes_of(64, 96, 2), both=True)
+    assert ab.shape == (2, 2, 64, 96) and ab.abs().max() < 0.05
+    assert logits.shape == (2, 261, 16, 24)
+    assert torch.equal(net.frequencies, torch.full((261,), 1 / 261))
+
+
+def test_a_new_one_shows_its_encoder_what_it_was_without_hints() -> None:
+    """The stem's weights for hints are zero: ImageNet's features are what they were."""
+    net = HintUNet((12, 8, 8, 4), pretrained=False).eval()
+    x = random(1, 1, 64, 64) * 2 - 1
+    beside = net.hint_stem(planes_of(64, 64))
+    assert beside.shape == (1, 32, 32, 32) and not beside.any()
+    gray = x.mul(0.5).add(0.5).expand(-1, 3, -1, -1)
+    for with_hints, without in zip(net.encoder(gray, beside), net.encoder(gray), strict=True):
+        assert torch.equal(with_hints, without)
+
+
+def test_both_answers_teach_every_weight() -> None:
+    net = HintUNet((12, 8, 8, 4), pretrained=False).train()
+    nn.init.normal_(net.attention.out.weight)  # zeros let nothing through to what lies before
+    ab, logits = net(random(2, 1, 64, 64) * 2 - 1, planes_of(64, 64, 2), both=True)
+    ((ab - 0.3).square().mean() + logits.square().mean()).backward()
+    idle = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
+@torch.no_grad()
+def test_a_hint_changes_both_answers(hinted: HintUNet) -> None:
+    x = random(1, 1, 64, 64) * 2 - 1
+    without, with_one = hinted(x, both=True), hinted(x, planes_of(64, 64), both=True)
+    for one, other in zip(without, with_one, strict=True):
+        assert (one - other).abs().max() > 1e-3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("way", ["stem", *range(4)])
+def test_hints_enter_beside_the_stem_and_at_every_scale(hinted: HintUNet, way: str | int) -> None:
+    """Each way alone is enough to change the picture."""
+    net, x, planes = copy.deepcopy(hinted), random(1, 1, 64, 64) * 2 - 1, planes_of(64, 64)
+    if way != "stem":
+        nn.init.zeros_(net.hint_stem.weight)
+    for i, up in enumerate(net.ups):
+        if i != way:
+            up.mix[0].weight[:, -3:] = 0
+    assert (net(x, planes) - net(x)).abs().max() > 1e-5
+
+
+@torch.no_grad()
+def test_a_hint_reaches_the_far_end_of_a_wide_photo(hinted: HintUNet) -> None:
+    """256 pixels away lies beyond what the decoder's convolutions reach from the hint; the
+    encoder's are kept from it, so that attention alone can carry it."""
+    net, x = copy.deepcopy(hinted), random(1, 1, 64, 512) * 2 - 1
+    nn.init.zeros_(net.hint_stem.weight)
+    net.attention.out.weight.mul_(10)
+    far = (net(x, planes_of(64, 512)) - net(x)).abs()[..., 256:]
+    nn.init.zeros_(net.attention.out.weight)
+    without = (net(x, planes_of(64, 512)) - net(x)).abs()[..., 256:]
+    assert far.max() > 1e-5 and without.max() == 0
+
+
+@torch.no_grad()
+def test_no_planes_are_planes_of_zeros(hinted: HintUNet) -> None:
+    x = random(2, 1, 32, 64) * 2 - 1
+    nothing = hinted(x, torch.zeros(2, 3, 32, 64), both=True)
+    for one, other in zip(hinted(x, both=True), nothing, strict=True):
+        assert torch.equal(one, other)
+
+
+@torch.no_grad()
+def test_the_head_decides_with_which_answer_it_colors(hinted: HintUNet) -> None:
+    x, planes = random(1, 1, 64, 64) * 2 - 1, planes_of(64, 64)
+    ab, logits = hinted(x, planes, both=True)
+    assert torch.equal(hinted(x, planes), ab)
+    other = copy.deepcopy(hinted)
+    other.head = "bins"
+    enlarged = F.interpolate(annealed_mean(logits), size=(64, 64), mode="bilinear")
+    torch.testing.assert_close(other(x, planes), enlarged, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(enlarged, ab, atol=1e-2)
+    for one, two in zip(other(x, planes, both=True), (ab, logits), strict=True):
+        assert torch.equal(one, two)  # training is the same for both
+
+
+def test_it_is_an_encoder_unet_and_what_hints_need(hinted: HintUNet) -> None:
+    ours, theirs = hinted.state_dict(), EncoderUNet((12, 8, 8, 4), pretrained=False).state_dict()
+    assert set(theirs) < set(ours)
+    more = {name.split(".")[0] for name in set(ours) - set(theirs)}
+    assert more == {"hint_stem", "attention", "to_bins", "frequencies"}
+    wider = [name for name in theirs if ours[name].shape != theirs[name].shape]
+    assert wider == [f"ups.{i}.mix.0.weight" for i in range(4)]
+    assert all(ours[n].shape[1] == theirs[n].shape[1] + 3 for n in wider)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((1, 3, 64, 64), r"takes \(B, 1, H, W\), got \(1, 3, 64, 64\)"),
+        ((1, 1, 33, 64), "height must be a multiple of 32; got 33. Nearest: 32 or 64"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_with_hints_too(
+    hinted: HintUNet, shape: tuple[int, ...], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        hinted(torch.zeros(shape), torch.zeros(1, 3, 64, 64))
+
+
+def test_widths_must_be_four_positive_numbers_with_hints_too() -> None:
+    with pytest.raises(ValueError, match="four positive numbers, got"):
+        HintUNet((8, 8, 8), pretrained=False)
+
+
+@torch.no_grad()
+def test_beside_bf16_the_answers_are_near_those_of_float32(hinted: HintUNet) -> None:
+    x, planes = random(2, 1, 64, 64) * 2 - 1, planes_of(64, 64, 2)
+    wanted = hinted(x, planes, both=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = hinted(x, planes, both=True)
+    for half, whole in zip(got, wanted, strict=True):
+        assert (half.float() - whole).abs().mean() < 0.05 * whole.std()

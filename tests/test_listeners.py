@@ -68,6 +68,16 @@ def test_a_line_a_step_at_once_and_absent_losses_are_empty(tmp_path) -> None:
     assert [row["generator"] for row in rows(history.file.name)] == ["", "0.7"]
 
 
+def test_every_loss_has_its_column(tmp_path) -> None:
+    losses = ("color", "palette", "diversity", "perceptual", "generator", "held_out")
+    row = {name: float(i) for i, name in enumerate(losses)}
+    history = CsvHistory(tmp_path / "history.csv", [({"step": 1, "stage": 0, **row}, 0.5)])
+    history(step(2, **row))
+    history.close()
+    for written in rows(history.file.name):
+        assert {name: float(written[name]) for name in losses} == row
+
+
 def test_what_came_after_the_checkpoint_is_replaced(tmp_path) -> None:
     path = tmp_path / "history.csv"
     first = CsvHistory(path)

@@ -143,6 +143,8 @@ def test_what_measures_differently_has_a_box_of_its_own():
     assert titles(huber, True) == [("Color loss", 1), ("Held-out error", 1), *players]
     alone = dataclasses.replace(RECIPE, stages=(Stage("pretrain", 2, 16, 2),))
     assert titles(alone, True) == [("Color loss", 2)]
+    hinted = with_(generator={"kind": "hint-unet"}, objective={"palette_weight": 1.0})
+    assert titles(hinted, True) == [("Color loss", 2), ("Palette loss", 1), *players]
 
 
 def test_a_box_has_the_same_size_whatever_is_in_it():

@@ -13,7 +13,15 @@ from colorlab.recipes import Recipe
 from colorlab.show import BLUE, ORANGE
 from colorlab.widgets._curves import Curve, draw_curves, smoothed
 
-COLUMNS = ("color", "generator", "discriminator", "accuracy_real", "accuracy_fake", "held_out")
+COLUMNS = (
+    "color",
+    "palette",
+    "generator",
+    "discriminator",
+    "accuracy_real",
+    "accuracy_fake",
+    "held_out",
+)
 POINTS = 240  # of a line; more are not seen
 MARKS = 40
 
@@ -30,6 +38,7 @@ class Box:
 
 
 HELD_OUT = ("held out", "held_out", ORANGE, "--")
+PALETTE = Box("Palette loss", (("training", "palette", BLUE, "-"),))
 LOSSES = Box(
     "Losses",
     (("generator", "generator", BLUE, "-"), ("discriminator", "discriminator", ORANGE, "--")),
@@ -56,6 +65,8 @@ def boxes(recipe: Recipe, held_out: bool) -> list[Box]:
         found = [Box("Color loss", (training, HELD_OUT) if held_out else (training,))]
     else:
         found = [Box("Color loss", (training,)), *([error] if held_out else [])]
+    if objective.palette_weight:
+        found.append(PALETTE)
     if any(stage.kind == "adversarial" for stage in recipe.stages):
         found += [LOSSES, VERDICTS]
     return found

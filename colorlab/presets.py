@@ -78,31 +78,18 @@ _TINY = Recipe(
 
 _STARTER = Recipe(
     name="starter",
-    about="What the bundled weights were trained with: a pretrained encoder, no adversary.",
-    data=DataConfig(scale=(1.0, 1.5)),
-    generator=GeneratorConfig(kind="encoder-unet"),
-    objective=ObjectiveConfig(color="huber", color_weight=100.0, chroma_weight=2.0),
+    about="What the bundled weights were trained with: hints, a distribution, no adversary.",
+    data=DataConfig(scale=(1.0, 1.5), hinted=0.5),
+    generator=GeneratorConfig(kind="hint-unet"),
+    objective=ObjectiveConfig(
+        color="huber", color_weight=100.0, chroma_weight=2.0, palette_weight=1.0
+    ),
     optimization=OptimizationConfig(
         betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
     ),
-    # The second stage draws less from the small folders: with 0.4 and five times the rate it
-    # learned their photos by heart, and the held-out loss rose.
     stages=(
-        Stage("pretrain", 3000, 96, 48, 2e-3, warmup=200, balance=0.4),
-        Stage("pretrain", 900, 128, 32, 4e-4, schedule="cosine", balance=0.7),
-    ),
-)
-
-_HINTS = dataclasses.replace(
-    _STARTER,
-    name="starter-hints",
-    about="The starter with the user's hints and a distribution beside the one color.",
-    data=DataConfig(scale=(1.0, 1.5), hinted=0.5),
-    generator=GeneratorConfig(kind="hint-unet"),
-    objective=dataclasses.replace(_STARTER.objective, palette_weight=1.0),
-    stages=(
-        Stage("pretrain", 2400, 96, 32, 2e-3, warmup=200, balance=0.6),
-        Stage("pretrain", 1200, 128, 32, 1e-3, schedule="cosine", balance=0.6),
+        Stage("pretrain", 1095, 96, 32, 2e-3, warmup=200, balance=0.6),
+        Stage("pretrain", 1000, 128, 32, 1.2e-3, schedule="cosine", warmup=40, balance=0.6),
     ),
 )
 
@@ -112,7 +99,7 @@ _STARTER_ADVERSARIAL = dataclasses.replace(
     about="The starter, then a short adversarial stage: hinge loss, spectral norm.",
     discriminator=DiscriminatorConfig(base=32, norm="none", spectral=True, reduce=2),
     objective=dataclasses.replace(_STARTER.objective, adversarial="hinge", adversarial_weight=0.1),
-    stages=(*_STARTER.stages, Stage("adversarial", 300, 128, 32, 5e-5, 2e-4, balance=0.7)),
+    stages=(*_STARTER.stages, Stage("adversarial", 300, 128, 32, 5e-5, 2e-4, balance=0.6)),
 )
 
 _ALL = (
@@ -122,7 +109,6 @@ _ALL = (
     _RGB_PIX2PIX,
     _AB_NPY,
     _STARTER,
-    _HINTS,
     _STARTER_ADVERSARIAL,
     _TINY,
 )

@@ -33,6 +33,16 @@ def with_(recipe: Recipe = RECIPE, **sections: dict) -> Recipe:
     return dataclasses.replace(recipe, **parts)
 
 
+HINTED = dataclasses.replace(
+    with_(
+        generator={"kind": "hint-unet", "widths": (12, 8, 8, 4)},
+        data={"hinted": 0.5},
+        objective={"palette_weight": 1.0},
+    ),
+    stages=(Stage("pretrain", 3, 32, 2, 1e-3), Stage("adversarial", 3, 32, 2, 1e-3, 2e-3)),
+)
+
+
 def weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
 

@@ -104,6 +104,31 @@ def test_photos_seen_over_the_stages(folder: Path) -> None:
     assert [feed.photos_seen(n) for n in (0, 1, 6, 7, 11, 99)] == [0, 4, 24, 26, 34, 34]
 
 
+def test_a_glimpse_is_the_same_each_time_and_leaves_the_batches_alone(folder: Path) -> None:
+    feed = Feed(RECIPE, PhotoFolder(folder), threads=1)
+    first = feed.glimpse(30)
+    assert first.shape == (30, 3, 8, 8) and first.dtype == torch.uint8
+    before = torch.get_rng_state()
+    assert torch.equal(first, feed.glimpse(30))
+    assert torch.equal(first, Feed(RECIPE, PhotoFolder(folder), threads=3).glimpse(30))
+    assert torch.equal(torch.get_rng_state(), before)
+    got = next(iter(feed.batches(0, STAGE, 0, Accelerator(cpu=True))))
+    assert torch.equal(got, batches(folder)[0])
+    other = Feed(dataclasses.replace(RECIPE, seed=1), PhotoFolder(folder), threads=1)
+    assert not torch.equal(first, other.glimpse(30))
+
+
+def test_a_glimpse_mixes_folders_as_the_first_stage_does(folder: Path, tmp_path: Path) -> None:
+    """Eleven photos against one: with balance 0 each folder gives half."""
+    Image.new("RGB", (24, 24), "white").save(tmp_path / "white.png")
+    photos = PhotoFolder([folder, tmp_path])
+    for balance, wanted in ((0.0, 1 / 2), (1.0, 1 / 12)):
+        stage = dataclasses.replace(STAGE, balance=balance)
+        seen = Feed(dataclasses.replace(RECIPE, stages=(stage,)), photos, threads=1).glimpse(240)
+        white = (seen == 255).flatten(1).all(1).float().mean().item()
+        assert white == pytest.approx(wanted, abs=0.12)
+
+
 def test_held_out_photos_are_the_same_each_time_and_spread(folder: Path) -> None:
     feed = Feed(RECIPE, PhotoFolder(folder))
     first = feed.held_out(PhotoFolder(folder))

@@ -9,12 +9,14 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from made import RECIPE, same, weights, with_
+from made import HINTED, RECIPE, same, weights, with_
 from torch import Tensor, nn
 
-from colorlab import devices
+from colorlab import devices, palette
 from colorlab.color import rgb_to_lab
-from colorlab.game import Game
+from colorlab.game import Game, seed_of
+from colorlab.hints import simulate
+from colorlab.photos import PhotoFolder
 from colorlab.recipes import (
     Recipe,
     Stage,
@@ -163,6 +165,113 @@ def test_the_perceptual_loss_joins_and_its_encoder_learns_nothing(make, batch) -
     assert row.keys() == {"color", "perceptual"} and 0 < row["perceptual"].item() < 10
     assert any(p.grad.any() for p in game.generator.parameters())
     assert same(weights(game.perceptual), before)
+
+
+# --- hints and the palette ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def larger(photos) -> Tensor:
+    """Photos of 32 pixels, the least that a pretrained encoder takes."""
+    return torch.stack([PhotoFolder(photos, size=32)[i] for i in range(4)])
+
+
+@pytest.mark.parametrize("rebalance", [True, False])
+def test_the_step_with_hints_equals_the_one_written_out(make, larger, rebalance: bool) -> None:
+    recipe = with_(
+        HINTED,
+        objective={"rebalance": rebalance, "palette_weight": 0.5, "color_weight": 3.0},
+        optimization={"encoder_rate": 1.0},
+    )
+    game = make(recipe)
+    game.count_colors(larger)
+    net = copy.deepcopy(game.generator).train()
+    lightness, ab = game.split(larger)
+    planes = simulate(ab, 0.5, torch.Generator().manual_seed(seed_of(0, 7, 0)))
+    assert 0 < planes[:, 2].flatten(1).any(1).sum() < 4  # some photos with, some without
+    answer, logits = net(lightness, planes, both=True)
+    weights_ = palette.class_weights(net.frequencies) if rebalance else None
+    entropy = palette.cross_entropy(logits, ab, weights_)
+    color = (answer - ab).abs().mean()
+    (3 * color + 0.5 * entropy).backward()
+
+    row = game.step("pretrain", 7, larger)
+    assert row == pytest.approx({"color": color.item(), "palette": entropy.item()}, rel=1e-5)
+    for got, wanted in zip(game.generator.parameters(), net.parameters(), strict=True):
+        torch.testing.assert_close(got.grad, wanted.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_rare_colors_count_more_once_they_are_counted(make, larger) -> None:
+    rows = {}
+    for counted in (False, True):
+        game = make(HINTED)
+        if counted:
+            game.count_colors(larger)
+        rows[counted] = game.step("pretrain", 1, larger)
+    assert rows[True]["color"] == rows[False]["color"]
+    assert rows[True]["palette"] != pytest.approx(rows[False]["palette"], rel=1e-3)
+
+
+def test_colors_are_counted_on_a_quarter_of_the_size(make, larger) -> None:
+    game = make(with_(HINTED, optimization={"average": 0.9}))
+    torch.testing.assert_close(game.generator.frequencies, torch.full((261,), 1 / 261))
+    game.count_colors(larger)
+    _, ab = game.split(larger)
+    small = ab.unflatten(3, (8, 4)).unflatten(2, (8, 4)).mean((3, 5))
+    wanted = palette.encode(small).mean((0, 2, 3))
+    for network in (game.generator, game.best_generator):
+        torch.testing.assert_close(network.frequencies, wanted, rtol=1e-4, atol=1e-7)
+    game.step("pretrain", 1, larger)
+    torch.testing.assert_close(game.best_generator.frequencies, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_hints_have_the_random_numbers_of_their_step(make, larger) -> None:
+    before = torch.get_rng_state()
+    first, second = make(HINTED), make(HINTED)
+    assert first.step("pretrain", 7, larger) == second.step("pretrain", 7, larger)
+    first, second = make(HINTED), make(HINTED)
+    assert first.step("pretrain", 7, larger) != second.step("pretrain", 8, larger)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_hints_and_palette_it_trains_as_the_others_do(make, larger) -> None:
+    game = make(with_(HINTED, data={"hinted": 0.0}, objective={"palette_weight": 0.0}))
+    assert game.step("pretrain", 1, larger).keys() == {"color"}
+
+
+def test_hints_alone_are_enough_to_train_with(make, larger) -> None:
+    game = make(with_(HINTED, objective={"palette_weight": 0.0}))
+    row = game.step("pretrain", 1, larger)
+    assert row.keys() == {"color", "palette"}  # measured, though it teaches nothing
+    assert not any(p.grad.any() for p in game.generator.to_bins.parameters())
+
+
+def test_both_losses_fall_on_a_memorized_batch(make, larger) -> None:
+    stage = Stage("pretrain", 1, 32, 4, 5e-3)
+    recipe = with_(HINTED, objective={"palette_weight": 30.0})
+    game = make(dataclasses.replace(recipe, stages=(stage,)))
+    rows = [game.step("pretrain", number, larger) for number in range(1, 61)]
+    for name in ("color", "palette"):
+        assert rows[-1][name] < 0.6 * rows[0][name]
+
+
+@pytest.mark.parametrize("head", ["ab", "bins"])
+def test_a_game_with_hints_goes_on_from_its_state_bit_for_bit(make, larger, head: str) -> None:
+    recipe = with_(HINTED, generator={"head": head}, optimization={"average": 0.9})
+    whole = make(recipe)
+    whole.count_colors(larger)
+    whole.step("pretrain", 1, larger)
+    tensors, facts = whole.state()
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    other = make(recipe)  # its colors are not counted: they come with the state
+    other.load_state(tensors, facts)
+    for number in (2, 3):
+        row = whole.step("adversarial", number, larger)
+        assert row.keys() > {"palette", "generator"}
+        assert row == other.step("adversarial", number, larger)
+    assert same(whole.state()[0], other.state()[0])
+    given, truth = whole.split(larger)
+    assert whole.colorize(given).shape == truth.shape
 
 
 # --- optimizers -----------------------------------------------------------------------------------

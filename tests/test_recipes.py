@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from colorlab.encoders import EncoderUNet
+from colorlab.encoders import EncoderUNet, HintUNet
 from colorlab.presets import RECIPES
 from colorlab.recipes import (
     DataConfig,
@@ -74,7 +74,17 @@ recipes = st.builds(
 )
 
 
-@given(recipes)
+hinted = st.builds(
+    Recipe,
+    data=st.builds(DataConfig, hinted=rates),
+    generator=st.builds(
+        GeneratorConfig, kind=st.just("hint-unet"), head=st.sampled_from(["ab", "bins"])
+    ),
+    objective=st.builds(ObjectiveConfig, palette_weight=rates, rebalance=st.booleans()),
+)
+
+
+@given(recipes | hinted)
 def test_any_recipe_comes_back_from_json(recipe: Recipe) -> None:
     text = recipe.to_json()
     assert Recipe.from_json(text) == recipe
@@ -148,6 +158,17 @@ def test_wrong_types_are_refused_by_their_place(text: str, says: str) -> None:
     ("text", "says"),
     [
         (changed(generator={"kind": "vit"}), "'vit'; choose from unet, encoder-unet"),
+        (changed(generator={"kind": "vit"}), "'vit'; choose from .*encoder-unet, hint-unet"),
+        (changed(generator={"head": "rgb"}), "generator.head is 'rgb'; choose from ab, bins"),
+        (
+            changed(data={"hinted": 0.5}),
+            "data.hinted is 0.5, and needs generator.kind 'hint-unet': the others answer with no "
+            "distribution and take no hints",
+        ),
+        (
+            changed(objective={"palette_weight": 1}, generator={"kind": "encoder-unet"}),
+            "objective.palette_weight is 1.0, and needs generator.kind 'hint-unet'",
+        ),
         (changed(optimization={"precision": "fp8"}), "'fp8'; choose from auto, fp32, bf16"),
         (changed(stage={"kind": "gan"}), "'gan'; choose from pretrain, adversarial"),
         (changed(stage={"schedule": "step"}), "'step'; choose from constant, cosine"),
@@ -235,6 +256,11 @@ def test_the_generator_is_the_one_described() -> None:
     assert isinstance(net, EncoderUNet)
     assert str(net) == str(EncoderUNet((4, 3, 2, 1), pretrained=False))
 
+    config = GeneratorConfig(kind="hint-unet", widths=(4, 3, 2, 1), head="bins")
+    net = build_generator(Recipe(generator=config), pretrained=False)
+    assert isinstance(net, HintUNet) and net.head == "bins"
+    assert str(net) == str(HintUNet((4, 3, 2, 1), pretrained=False))
+
 
 @pytest.mark.parametrize("conditional", [True, False])
 def test_the_discriminator_is_the_one_described(conditional: bool) -> None:
@@ -317,6 +343,7 @@ def test_a_reward_for_diversity_needs_noise() -> None:
         Recipe(objective=ObjectiveConfig(diversity_weight=1.0))
 
 
-def test_an_encoder_unet_predicts_ab_alone() -> None:
-    with pytest.raises(ValueError, match="'encoder-unet' predicts 'ab' alone"):
-        GeneratorConfig(kind="encoder-unet", predicts="rgb")
+@pytest.mark.parametrize("kind", ["encoder-unet", "hint-unet"])
+def test_a_pretrained_one_predicts_ab_alone(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"'{kind}' predicts 'ab' alone"):
+        GeneratorConfig(kind=kind, predicts="rgb")

@@ -21,13 +21,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made import RECIPE, same, weights, with_
+import torch.nn.functional as F
+from made import HINTED, RECIPE, same, weights, with_
 from PIL import Image
 from torch import Tensor
 
 from colorlab.devices import bf16_is_fast
 from colorlab.epochs import Answer, EpochQuestion
+from colorlab.feed import Feed
 from colorlab.listeners import Event
+from colorlab.palette import frequencies
 from colorlab.photos import PhotoError, PhotoFolder
 from colorlab.recipes import (
     ObjectiveConfig,
@@ -361,6 +364,71 @@ def test_a_stopped_run_goes_on_bit_for_bit(make, photos, tmp_path, whole, step: 
     assert (done.state, done.train()) == ("finished", again.history)
 
 
+WITH_HINTS = with_(HINTED, optimization={"average": 0.9})
+
+
+@pytest.fixture(scope="module")
+def whole_with_hints(photos: Path, tmp_path_factory) -> Path:
+    """The folder of such a run that was left alone."""
+    out = tmp_path_factory.mktemp("whole")
+    Run(WITH_HINTS, photos, validation=photos, output=out, device="cpu", progress=False).train()
+    return out
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_a_run_with_hints_stops_and_goes_on_bit_for_bit(
+    make, photos, tmp_path, whole_with_hints, step: int
+) -> None:
+    out = {"validation": photos, "output": tmp_path}
+    run = make(WITH_HINTS, **out)
+    run.listeners += on_step(lambda row: row["step"] == step and run.stop())
+    run.train()
+    assert (run.state, run.step) == ("stopped", step)
+    make(WITH_HINTS, resume=True, **out).train()
+    assert final(tmp_path) == final(whole_with_hints)
+
+
+def test_the_palettes_loss_stands_in_the_history(make, tmp_path, capsys) -> None:
+    rows = make(HINTED, output=tmp_path).train()
+    assert all(0 < row["palette"] < 50 for row in rows)
+    with open(tmp_path / "history.csv", newline="", encoding="utf-8") as file:
+        written = [float(row["palette"]) for row in csv.DictReader(file)]
+    assert written == [row["palette"] for row in rows]
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_how_often_colors_occur_comes_from_the_photos_and_travels(
+    make, photos, tmp_path, monkeypatch
+) -> None:
+    run = make(HINTED, output=tmp_path)
+    found = run.game.generator.frequencies.clone()
+    _, truth = run.game.split(run.feed.glimpse())
+    wanted = frequencies(F.avg_pool2d(truth, 4))
+    torch.testing.assert_close(found, wanted)
+    assert found.max() > 5 / 261  # six photos have few colors
+    run.listeners += on_step(lambda row: row["step"] == 2 and run.stop())
+    run.train()
+    # The checkpoint's count holds, and not a new one.
+    monkeypatch.setattr(Feed, "glimpse", lambda self: torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    again = make(HINTED, output=tmp_path, resume=True)
+    assert torch.equal(again.game.generator.frequencies, found)
+    again.train()
+    loaded, recipe, _ = load_weights(tmp_path / "weights.safetensors")
+    assert recipe == HINTED and torch.equal(loaded.frequencies, found)
+
+
+def test_colors_are_counted_only_where_the_loss_asks(make, monkeypatch) -> None:
+    def refuse(self: Feed) -> None:
+        raise AssertionError("counted")
+
+    monkeypatch.setattr(Feed, "glimpse", refuse)
+    make(RECIPE)
+    make(with_(HINTED, objective={"rebalance": False}))
+    make(with_(HINTED, objective={"palette_weight": 0.0}))
+    with pytest.raises(AssertionError, match="counted"):
+        make(HINTED)
+
+
 def test_going_back_takes_a_folder_of_its_own(make, tmp_path) -> None:
     first = tmp_path / "first"
     make(output=first, checkpoint_every=1, keep=9).train()
@@ -416,10 +484,10 @@ KILLED = """
 import sys, torch
 torch.set_num_threads(1)
 sys.path.insert(0, {tests!r})
-from test_training import LONG
+from test_training import {recipe} as recipe
 from colorlab.listeners import Event
 from colorlab.training import OutOfMemory, Run, TrainingDiverged
-run = Run(LONG, {photos!r}, validation={photos!r}, output={out!r}, device="cpu", progress=False,
+run = Run(recipe, {photos!r}, validation={photos!r}, output={out!r}, device="cpu", progress=False,
           resume=True, checkpoint_every=2)
 run.listeners.append(lambda event: event.kind == "step" and print(event.step, flush=True))
 run.train()
@@ -430,7 +498,7 @@ print("ended", run.state, run.step, run.signal, flush=True)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_process_goes_on_bit_for_bit(make, photos, tmp_path, whole, number: int) -> None:
     tests = str(Path(__file__).parent)
-    code = KILLED.format(tests=tests, photos=str(photos), out=str(tmp_path))
+    code = KILLED.format(tests=tests, recipe="LONG", photos=str(photos), out=str(tmp_path))
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     while child.stdout.readline().strip() != "5":
         assert child.poll() is None
@@ -442,6 +510,22 @@ def test_a_killed_process_goes_on_bit_for_bit(make, photos, tmp_path, whole, num
     assert 4 <= again.step < 14
     again.train()
     assert final(tmp_path) == whole
+
+
+def test_a_killed_run_with_hints_goes_on_bit_for_bit(
+    make, photos, tmp_path, whole_with_hints
+) -> None:
+    tests = str(Path(__file__).parent)
+    code = KILLED.format(tests=tests, recipe="WITH_HINTS", photos=str(photos), out=str(tmp_path))
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    while child.stdout.readline().strip() != "4":
+        assert child.poll() is None
+    child.kill()
+    child.communicate(timeout=60)
+    again = make(WITH_HINTS, validation=photos, output=tmp_path, resume=True)
+    assert 3 <= again.step <= 6  # how far it came meanwhile depends on the machine
+    again.train()
+    assert final(tmp_path) == final(whole_with_hints)
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(

@@ -50,7 +50,11 @@ def tensors(written: Path) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(
     "config",
-    [RECIPE.generator, GeneratorConfig(kind="encoder-unet", widths=(4, 4, 4, 4))],
+    [
+        RECIPE.generator,
+        GeneratorConfig(kind="encoder-unet", widths=(4, 4, 4, 4)),
+        GeneratorConfig(kind="hint-unet", widths=(4, 4, 4, 4), head="bins"),
+    ],
     ids=lambda config: config.kind,
 )
 def test_float32_comes_back_exactly_with_recipe_and_notes(tmp_path: Path, config) -> None:
@@ -88,6 +92,18 @@ def test_half_is_close_and_half_the_size(tmp_path: Path) -> None:
             torch.testing.assert_close(got, wanted, rtol=2**-11, atol=1e-7)
         else:
             assert torch.equal(got, wanted)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_how_often_colors_occur_travels_with_the_weights(tmp_path: Path, half: bool) -> None:
+    recipe = dataclasses.replace(
+        RECIPE, generator=GeneratorConfig(kind="hint-unet", widths=(4, 4, 4, 4))
+    )
+    net = trained(recipe)
+    counted = torch.rand(261, generator=torch.Generator().manual_seed(0)).square()
+    net.frequencies.copy_(counted / counted.sum())
+    loaded, _, _ = load_weights(save_weights(tmp_path / "w", net, recipe, half=half))
+    assert torch.equal(loaded.frequencies, net.frequencies)
 
 
 def test_a_variance_beyond_float16_is_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Sequence
+from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,7 +210,7 @@ def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
     for i, (x, y, color) in enumerate(hints, 1):
         if isinstance(color, str):
             color = color_named(color)
-        if len(color) != 3 or not all(0 <= int(c) <= 255 for c in color):
+        if not _is_color(color):
             raise HintError(f"hint {i}: a color is three integers from 0 to 255, got {color!r}")
         if not (0 <= x < width and 0 <= y < height):
             raise HintError(
@@ -220,6 +221,14 @@ def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
         _warn_if_not_shown(i, hint, float(lightness[hint.y, hint.x]))
         checked.append(hint)
     return checked
+
+
+def _is_color(color: object) -> bool:
+    try:
+        parts = [index(part) for part in color]
+    except TypeError:  # not several, or not whole numbers
+        return False
+    return len(parts) == 3 and all(0 <= part <= 255 for part in parts)
 
 
 def _warn_if_not_shown(number: int, hint: Hint, lightness: float) -> None:

@@ -410,6 +410,10 @@ def test_hints_come_back_as_hints_however_they_are_given() -> None:
     assert checked == [*given[:1], Hint(3, 0, (120, 128, 120)), Hint(0, 1, (128, 128, 128))]
     assert all(type(hint) is Hint for hint in checked)
     assert check([], torch.zeros(1, 1)) == []
+    (one,) = check(
+        [(np.int64(0), 0, np.array([119, 119, 119], np.uint8))], torch.full((4, 5), 50.0)
+    )
+    assert one == Hint(0, 0, (119, 119, 119)) and {type(v) for v in (one.x, *one.color)} == {int}
 
 
 @pytest.mark.parametrize(("x", "y"), [(5, 0), (0, 4), (-1, 0), (0, -1), (500, 400)])
@@ -422,8 +426,10 @@ def test_a_hint_outside_the_photo_is_refused_with_the_photos_size(x: int, y: int
     )
 
 
-@pytest.mark.parametrize("color", [(1, 2), (1, 2, 256), (-1, 2, 3), (1, 2, 3, 4)])
-def test_what_is_no_color_is_refused(color: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "color", [(1, 2), (1, 2, 256), (-1, 2, 3), (1, 2, 3, 4), 5, None, ("a", 1, 2), (0.5, 1, 2)]
+)
+def test_what_is_no_color_is_refused(color: object) -> None:
     says = f"^hint 1: a color is three integers from 0 to 255, got {re.escape(repr(color))}$"
     with pytest.raises(HintError, match=says):
         check([(0, 0, color)], torch.full((4, 5), 50.0))

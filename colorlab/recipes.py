@@ -38,6 +38,10 @@ class DataConfig:
     scale: tuple[float, float] = (1.0, 1.25)
     hinted: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.hinted <= 1:
+            raise ValueError(f"data.hinted is a share of the photos, 0 to 1, got {self.hinted}")
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -196,6 +200,8 @@ class Recipe:
                 "objective.diversity_weight rewards colorings that differ with the noise, and "
                 "generator.noise_channels is 0; give the generator noise, such as 8 channels"
             )
+        if self.generator.noise_channels and self.generator.kind != "unet":
+            raise ValueError("generator.noise_channels needs generator.kind 'unet'")
         for name, value in (
             ("objective.palette_weight", self.objective.palette_weight),
             ("data.hinted", self.data.hinted),

@@ -347,3 +347,13 @@ def test_a_reward_for_diversity_needs_noise() -> None:
 def test_a_pretrained_one_predicts_ab_alone(kind: str) -> None:
     with pytest.raises(ValueError, match=f"'{kind}' predicts 'ab' alone"):
         GeneratorConfig(kind=kind, predicts="rgb")
+
+
+def test_a_share_beyond_all_photos_is_refused() -> None:
+    with pytest.raises(ValueError, match="data.hinted is a share of the photos, 0 to 1, got 5"):
+        DataConfig(hinted=5.0)
+
+
+def test_only_the_plain_unet_takes_noise() -> None:
+    with pytest.raises(ValueError, match="noise_channels needs generator.kind 'unet'"):
+        Recipe(generator=GeneratorConfig(kind="hint-unet", noise_channels=4))

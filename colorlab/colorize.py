@@ -139,10 +139,13 @@ class Colorizer:
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
         if temperature is None:
-            return lightness.cpu(), self.generator(lightness, planes).float().cpu()
-        _, logits = self.generator(lightness, planes, both=True)
-        ab = palette.annealed_mean(logits, temperature)
-        ab = F.interpolate(ab, lightness.shape[-2:], mode="bilinear", align_corners=False)
+            ab = self.generator(lightness, planes).float()
+        else:
+            _, logits = self.generator(lightness, planes, both=True)
+            ab = palette.annealed_mean(logits, temperature)
+            ab = F.interpolate(ab, lightness.shape[-2:], mode="bilinear", align_corners=False)
+        if planes is not None:
+            ab = user_hints.spread(ab, lightness, planes)
         return lightness.cpu(), ab.cpu()
 
     @torch.inference_mode()

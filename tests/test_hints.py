@@ -463,3 +463,47 @@ def test_a_color_at_its_own_lightness_is_no_cause_for_warning(color: tuple[int, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check([Hint(0, 0, color)], torch.tensor([[in_lab(color)[0]]], dtype=torch.float32))
+
+
+# --- carried to what looks alike ------------------------------------------------------------------
+
+
+def test_spread_equals_a_slow_loop_over_pixels_and_hints() -> None:
+    random = torch.Generator().manual_seed(3)
+    ab = torch.rand(1, 2, 6, 9, generator=random) * 0.4 - 0.2
+    lightness = torch.rand(1, 1, 6, 9, generator=random) * 2 - 1
+    planes = torch.zeros(1, 3, 6, 9)
+    places = [(1, 2), (4, 7)]
+    for n, (i, j) in enumerate(places):
+        planes[0, :, i, j] = torch.tensor([0.3 * (n + 1), -0.2, 1.0])
+    wanted = ab.double().clone()
+    for y in range(6):
+        for x in range(9):
+            weights, lacks = [], []
+            for i, j in places:
+                squared = ((y - i) ** 2 + (x - j) ** 2) / (0.35 * 6) ** 2
+                squared += float(lightness[0, 0, y, x] - lightness[0, 0, i, j]) ** 2 / 0.2**2
+                squared += float((ab[0, :, y, x] - ab[0, :, i, j]).square().sum()) / 0.2**2
+                weights.append(float(np.exp(-squared / 2)))
+                lacks.append((planes[0, :2, i, j] - ab[0, :, i, j]).double())
+            mean = sum(w * lack for w, lack in zip(weights, lacks, strict=True)) / sum(weights)
+            wanted[0, :, y, x] += mean * max(weights)
+    found = hints.spread(ab, lightness, planes)
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=1e-5)
+
+
+def test_spread_stops_where_lightness_changes() -> None:
+    ab = torch.zeros(1, 2, 32, 32)
+    lightness = torch.zeros(1, 1, 32, 32)
+    lightness[..., 16:] = 0.9
+    planes = torch.zeros(1, 3, 32, 32)
+    planes[0, :, 10, 12] = torch.tensor([0.4, 0.2, 1.0])
+    found = hints.spread(ab, lightness, planes)
+    torch.testing.assert_close(found[0, :, 10, 12], torch.tensor([0.4, 0.2]), rtol=0, atol=1e-5)
+    assert found[0, 0, 10, 8] > 0.35  # four pixels away on the same side
+    assert found[0, 0, 10, 16] < 1e-3  # four pixels away beyond the edge
+
+
+def test_without_hints_spread_changes_nothing() -> None:
+    ab = torch.rand(1, 2, 8, 8)
+    assert hints.spread(ab, torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8)) is ab

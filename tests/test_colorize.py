@@ -498,6 +498,22 @@ class TestStarterWeights:
         assert np.mean(errors) < np.mean(grays)
         assert 0.5 < np.mean(chroma) / np.mean(true_chroma) < 1.5
 
+    def test_a_hint_recolors_its_place_and_leaves_what_looks_different(self):
+        made = Colorizer.load(device="cpu")
+        photo = next(path for path in bundled_photos("test") if path.stem == "kingfisher")
+        gray = Image.open(photo).convert("L")
+        x, y = int(0.45 * gray.width), int(0.45 * gray.height)  # its breast
+        before, after = (
+            rgb2lab(np.asarray(made.colorize(gray, hints=hints)))[..., 1:]
+            for hints in ([], [(x, y, "#d06020")])
+        )
+        wanted = rgb2lab(np.uint8([[[0xD0, 0x60, 0x20]]]))[0, 0, 1:]
+        breast = (slice(y - 4, y + 5), slice(x - 4, x + 5))
+        missing = [np.linalg.norm(ab[breast].mean((0, 1)) - wanted) for ab in (before, after)]
+        assert missing[1] < missing[0] / 2
+        corner = (slice(0, gray.height // 4), slice(0, gray.width // 8))
+        assert np.linalg.norm(after[corner] - before[corner], axis=-1).mean() < 2
+
 
 # --- hints, temperature, suggestions --------------------------------------------------------------
 

@@ -159,15 +159,15 @@ class Colorizer:
         Raises as :meth:`colorize` does.
         """
         rgb, _ = _layers(photo)
-        here = user_hints.check([(x, y, (128, 128, 128))], _lightness(rgb))[0]
+        full = _lightness(rgb)
+        here = user_hints.check([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
         lightness, planes = self._seen(rgb, hints)
         logits = self.generator(lightness, planes, both=True)[1][0]  # (261, h/4, w/4)
         height, width = logits.shape[1:]
         row, column = here.y * height // rgb.height, here.x * width // rgb.width
-        pixel = _lightness(rgb.crop((here.x, here.y, here.x + 1, here.y + 1)))
-        return palette.top_colors(logits[:, row, column], float(pixel), count)
+        return palette.top_colors(logits[:, row, column], float(full[here.y, here.x]), count)
 
     def _seen(self, rgb: Image.Image, hints: Iterable[Hint]) -> tuple[Tensor, Tensor | None]:
         """L ``(1, 1, h, w)`` at the network's size and the planes of the hints, on the device."""

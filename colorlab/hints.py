@@ -277,5 +277,5 @@ def _warn_if_not_shown(number: int, hint: Hint, lightness: float) -> None:
     warnings.warn(
         f"hint {number}: no screen shows {wanted} at lightness {lightness:.0f}, which the photo "
         f"has at x {hint.x}, y {hint.y}; it becomes {shown}",
-        stacklevel=4,  # who colors a photo is told where, as far as it is ours
+        stacklevel=4,
     )

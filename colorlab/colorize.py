@@ -138,15 +138,8 @@ class Colorizer:
             return lightness.cpu(), self._answer(lightness, seed).cpu()
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
-        if temperature is None:
-            ab = self.generator(lightness, planes).float()
-        else:
-            _, logits = self.generator(lightness, planes, both=True)
-            ab = palette.annealed_mean(logits, temperature)
-            ab = F.interpolate(ab, lightness.shape[-2:], mode="bilinear", align_corners=False)
-        if planes is not None:
-            ab = user_hints.spread(ab, lightness, planes)
-        return lightness.cpu(), ab.cpu()
+        ab = self.generator(lightness, planes, temperature=temperature)
+        return lightness.cpu(), ab.float().cpu()
 
     @torch.inference_mode()
     def suggest(

@@ -265,11 +265,87 @@ class Attention(nn.Module):
         return x + self.out(mixed.transpose(1, 2).reshape(x.shape))
 
 
+class Carry(nn.Module):
+    """Carry each hint to what looks like its place.
+
+    A hinted place gets its color. What the network's own lacks there is added at every place x,
+    weighted by
+
+        exp(−|f(x) − f(i)|² / 2),
+
+    so that it fades where f changes. f holds the place, the lightness and the network's own color,
+    each divided by how far a hint reaches in it, and features that training finds. The idea is
+    Levin, Lischinski and Weiss's, "Colorization using Optimization" (SIGGRAPH 2004): neighbors of
+    like lightness have like colors. Here the likeness is learned, and no linear system is solved.
+
+    Args:
+        channels: of the decoder where ab is predicted.
+    """
+
+    REACH, ALIKE_L, ALIKE_AB = 0.35, 0.2, 0.2  # before training; REACH is a share of a side
+    FEATURES = 8
+    CELL = 4  # hints within so many places a side count as one
+
+    def __init__(self, channels: int):
+        super().__init__()
+        reaches = (self.REACH, self.REACH, self.ALIKE_L, self.ALIKE_AB, self.ALIKE_AB)
+        self.scale = nn.Parameter(1 / torch.tensor(reaches)[:, None, None])
+        self.features = nn.Conv2d(channels, self.FEATURES, 1)
+        # Small, so that they begin with changing little; at 0 they would have no gradient.
+        nn.init.normal_(self.features.weight, std=0.05)
+        nn.init.zeros_(self.features.bias)
+
+    def forward(self, ab: Tensor, x: Tensor, lightness: Tensor, planes: Tensor) -> Tensor:
+        """ab ``(B, 2, h, w)`` with the hints carried into it.
+
+        Args:
+            ab: the network's answer.
+            x: the decoder's features there, ``(B, C, h, w)``.
+            lightness, planes: what the network was given, at a multiple of that size.
+        """
+        with torch.autocast(ab.device.type, enabled=False):
+            ab, x = ab.float(), x.float()
+            planes = hints.pool(planes.float(), ab.shape[2:])
+            seen = self._seen(ab, x, F.adaptive_avg_pool2d(lightness.float(), ab.shape[2:]))
+            lack = planes[:, :2] - ab
+            # Of each cell, the mean over its hinted places: what they look like, what they lack.
+            sums = torch.cat([seen * planes[:, 2:], lack * planes[:, 2:], planes[:, 2:]], 1)
+            sums = F.avg_pool2d(sums, self.CELL).flatten(2)
+            hinted = (sums[:, -1] > 0).sum(1).max().clamp_min(1)  # cells, in the photo with most
+            which = sums[:, -1:].topk(int(hinted), dim=2).indices  # (B, 1, N)
+            sums = sums.gather(2, which.expand(-1, sums.shape[1], -1))
+            mask = sums[:, -1:]  # (B, 1, N), 0 where a photo has fewer
+            there, lack = (sums[:, :-1] / mask.clamp_min(1e-6)).split([seen.shape[1], 2], 1)
+            near = -_squared_distance(seen.flatten(2), there) / 2  # (B, hw, N)
+            near = near.masked_fill(mask == 0, -1e4)
+            # Hints about one place share it: together they count as much as the nearest alone.
+            share = near.softmax(2) * near.amax(2, keepdim=True).exp()
+            carried = ab + (share @ lack.mT).mT.reshape(ab.shape)
+            return torch.where(planes[:, 2:] > 0, planes[:, :2], carried)
+
+    def _seen(self, ab: Tensor, x: Tensor, lightness: Tensor) -> Tensor:
+        """f, ``(B, 5 + FEATURES, h, w)``."""
+        height, width = ab.shape[2:]
+        y, x_ = (torch.arange(n, device=ab.device) / min(height, width) for n in (height, width))
+        place = torch.stack(torch.meshgrid(y, x_, indexing="ij"))
+        place = place.expand(len(ab), -1, -1, -1)
+        given = torch.cat([place, lightness, ab.detach()], 1)
+        return torch.cat([given * self.scale, self.features(x)], 1)
+
+
+def _squared_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Columns against columns: ``(B, D, M)`` and ``(B, D, N)`` -> ``(B, M, N)``."""
+    mixed = one.mT @ other
+    lengths = one.square().sum(1)[:, :, None] + other.square().sum(1)[:, None]
+    return (lengths - 2 * mixed).clamp_min(0)
+
+
 class HintUNet(nn.Module):
     """An :class:`EncoderUNet` that takes the user's hints, and answers with a distribution too.
 
-    Hints enter three times: beside the encoder's stem, at every scale of the decoder (averaged over
-    its cells), and through :class:`Attention` at stride 16, which carries them across the photo.
+    Hints enter beside the encoder's stem and at every scale of the decoder (averaged over its
+    cells); :class:`Attention` at stride 16 takes them across the photo, and :class:`Carry` lays
+    them over the answer.
     Two heads answer: how likely each bin of :mod:`colorlab.palette` is, at stride 4, and one ab, at
     stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads together likewise.
 
@@ -281,8 +357,9 @@ class HintUNet(nn.Module):
 
     ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and the planes of
     hints ``(B, 3, H, W)`` (none when left out; see :mod:`colorlab.hints`), and gives ab
-    ``(B, 2, H, W)`` in [-1, 1]. ``both=True`` gives the regression's ab and the logits
-    ``(B, 261, H/4, W/4)``.
+    ``(B, 2, H, W)`` in [-1, 1]. A ``temperature`` makes it the annealed mean whatever the head.
+    ``both=True`` gives the logits ``(B, 261, H/4, W/4)`` too, and the regression's ab where no
+    temperature is named.
 
     Attributes:
         frequencies: how often each bin occurs in the training photos; the loss divides by it.
@@ -309,18 +386,22 @@ class HintUNet(nn.Module):
             self.ups.append(Up(bottom, skip + hints.CHANNELS, width))
             bottom = width
         self.attention = Attention(widths[0])
+        self.carry = Carry(widths[3])
         self.to_bins = nn.Conv2d(widths[2], palette.COUNT, 1)
         self.register_buffer("frequencies", torch.full((palette.COUNT,), 1 / palette.COUNT))
 
     def forward(
-        self, lightness: Tensor, planes: Tensor | None = None, both: bool = False
+        self,
+        lightness: Tensor,
+        planes: Tensor | None = None,
+        both: bool = False,
+        temperature: float | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         check_input(lightness, 1, self.stride, "a U-Net on EfficientNet-Lite0")
         if planes is None:
             planes = lightness.new_zeros(len(lightness), hints.CHANNELS, *lightness.shape[2:])
         gray = lightness_to_gray(lightness).expand(-1, 3, -1, -1)
         *skips, x = self.encoder(gray, beside=self.hint_stem(planes))
-        logits = None
         for i, (up, skip) in enumerate(zip(self.ups, reversed(skips), strict=True)):
             there = hints.pool(planes, skip.shape[2:]).to(skip.dtype)
             x = up(x, torch.cat([skip, there], 1))  # strides 16, 8, 4, 2
@@ -328,9 +409,15 @@ class HintUNet(nn.Module):
                 x = self.attention(x)
             if i == 2:
                 logits = self.to_bins(x)
-        if self.head == "bins" and not both:
-            ab, factor = palette.annealed_mean(logits), 4
+        if temperature is None and self.head == "bins" and not both:
+            temperature = palette.TEMPERATURE
+        if temperature is None:
+            ab = torch.tanh(self.to_ab(x))
         else:
-            ab, factor = torch.tanh(self.to_ab(x)), 2
-        ab = F.interpolate(ab, scale_factor=factor, mode="bilinear", align_corners=False)
+            ab = _enlarge(palette.annealed_mean(logits, temperature), 2)
+        ab = _enlarge(self.carry(ab, x, lightness, planes), 2)
         return (ab, logits) if both else ab
+
+
+def _enlarge(ab: Tensor, factor: int) -> Tensor:
+    return F.interpolate(ab, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -250,9 +250,7 @@ class Game:
             losses["perceptual"] = perceptual.detach()
         return total, losses, answer
 
-    def _answers(
-        self, given: Tensor, truth: Tensor
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def _answers(self, given: Tensor, truth: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """The generator's answer; its logits, if it has a distribution to teach; with a reward for
         diversity, what a second answer brings."""
         objective, hinted = self.recipe.objective, self.recipe.data.hinted

@@ -26,8 +26,6 @@ from colorlab.color import AB_RANGE, fit_gamut, in_gamut, lab_to_rgb, rgb_to_lab
 CHANNELS = 3
 STOP = 1 / 8  # after each hint the next one is left out with this chance
 SIDES = (1, 9)  # of a patch in pixels, shortest and longest
-# How far a hint carries, see `spread`; chosen on 23 of the bundled validation photos.
-REACH, ALIKE_L, ALIKE_AB = 0.35, 0.2, 0.2
 MOST = 64  # hints a photo: a geometric number knows no bound
 
 
@@ -111,41 +109,6 @@ def pool(planes: Tensor, size: tuple[int, int]) -> Tensor:
     mean = F.avg_pool2d(planes, factor)
     covered = mean[:, 2:]
     return torch.cat([mean[:, :2] / covered.clamp_min(1e-6), (covered > 0).to(planes)], 1)
-
-
-def spread(ab: Tensor, lightness: Tensor, planes: Tensor, reach: float = REACH) -> Tensor:
-    """Carry each hint to what looks like its place, where the network did too little with it.
-
-    A place that is hinted at gets its color exactly. What the network's color lacks there is added
-    to every pixel x, weighted by
-
-        exp(−|x − xᵢ|² / 2 reach² − (L − Lᵢ)² / 2 σ_L² − |ab − abᵢ|² / 2 σ_ab²),
-
-    so that it fades with the distance, and ends where lightness or the network's own color
-    changes: the idea of Levin, Lischinski and Weiss, "Colorization using Optimization" (SIGGRAPH
-    2004), that neighbors of like lightness have like colors, without their linear system.
-
-    Args:
-        ab: the network's answer ``(1, 2, h, w)`` in [-1, 1].
-        lightness: ``(1, 1, h, w)`` in [-1, 1].
-        planes: the hints ``(1, 3, h, w)``.
-        reach: as a share of the shorter side.
-    """
-    height, width = ab.shape[2:]
-    rows, columns = planes[0, 2].nonzero(as_tuple=True)
-    if not len(rows):
-        return ab
-    y, x = torch.meshgrid(
-        torch.arange(height, device=ab.device), torch.arange(width, device=ab.device), indexing="ij"
-    )
-    step = reach * min(height, width)
-    seen = torch.cat([y[None] / step, x[None] / step, lightness[0] / ALIKE_L, ab[0] / ALIKE_AB])
-    there = seen[:, rows, columns]  # (5, N)
-    lack = planes[0, :2, rows, columns] - ab[0, :, rows, columns]  # (2, N)
-    near = torch.exp(-torch.cdist(seen.flatten(1).T, there.T).square() / 2)  # (hw, N)
-    # A hint covers several cells; together they count once.
-    share = near / near.sum(1, keepdim=True).clamp_min(1e-6) * near.max(1, keepdim=True).values
-    return ab + (share @ lack.T).T.reshape(1, 2, height, width)
 
 
 def hints_from(photo: Image.Image, count: int, seed: int = 0, side: int = 7) -> list[Hint]:

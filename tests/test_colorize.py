@@ -80,14 +80,22 @@ class Obedient(nn.Module):
     stride = 32
     planes: Tensor | None = None
 
-    def forward(self, lightness: Tensor, planes: Tensor | None = None, both: bool = False):
+    def forward(
+        self,
+        lightness: Tensor,
+        planes: Tensor | None = None,
+        both: bool = False,
+        temperature: float | None = None,
+    ):
         self.planes = planes
-        ab = torch.zeros(1, 2, *lightness.shape[2:])
-        if planes is not None:
-            ab = ab + (planes[:, :2].sum((2, 3)) / planes[:, 2].sum())[..., None, None]
         logits = torch.full((1, palette.COUNT, *(n // 4 for n in lightness.shape[2:])), -30.0)
         logits[:, 0] = 0
         logits[:, -1, :, : logits.shape[3] // 2] = -float(np.log(3))
+        ab = torch.zeros(1, 2, *lightness.shape[2:])
+        if temperature is not None:
+            ab = F.interpolate(palette.annealed_mean(logits, temperature), scale_factor=4)
+        if planes is not None:
+            ab = ab + (planes[:, :2].sum((2, 3)) / planes[:, 2].sum())[..., None, None]
         return (ab, logits) if both else ab
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import sys
 
 import pytest
@@ -17,6 +18,7 @@ from colorlab import encoders
 from colorlab.color import normalize_lab, rgb_to_lab
 from colorlab.encoders import (
     Attention,
+    Carry,
     EfficientNetLite0,
     EncoderUNet,
     HintUNet,
@@ -281,6 +283,100 @@ def test_attention_carries_a_change_across_the_whole_map(attention: Attention) -
     assert torch.equal(moved(SameConv(6, 6, 3, 1)), near)
 
 
+# --- hints carried to what looks alike ------------------------------------------------------------
+
+
+@pytest.fixture
+def carry() -> Carry:
+    """One whose reaches are those before training, and whose features count."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = Carry(3)
+        nn.init.normal_(layer.features.weight, std=0.5)
+        nn.init.normal_(layer.features.bias)
+    return layer
+
+
+def hinted_at(places: list[tuple[int, int]], height: int, width: int) -> Tensor:
+    planes = torch.zeros(1, 3, height, width)
+    for n, (i, j) in enumerate(places):
+        planes[0, :, i, j] = torch.tensor([0.3 * (n + 1), -0.2, 1.0])
+    return planes
+
+
+@torch.no_grad()
+def test_carrying_equals_a_slow_loop_over_places_and_hints(carry: Carry) -> None:
+    ab = random(1, 2, 8, 12, seed=1) * 0.4 - 0.2
+    lightness, x = random(1, 1, 8, 12, seed=2) * 2 - 1, random(1, 3, 8, 12, seed=3)
+    places = [(1, 2), (5, 7), (6, 11)]  # each in a cell of its own
+    planes = hinted_at(places, 8, 12)
+    learned = torch.einsum("fc,bchw->bfhw", carry.features.weight[..., 0, 0], x)
+    wanted = ab.double().clone()
+    for y in range(8):
+        for x_ in range(12):
+            weights, lacks = [], []
+            for i, j in places:
+                squared = ((y - i) ** 2 + (x_ - j) ** 2) / (0.35 * 8) ** 2
+                squared += float(lightness[0, 0, y, x_] - lightness[0, 0, i, j]) ** 2 / 0.2**2
+                squared += float((ab[0, :, y, x_] - ab[0, :, i, j]).square().sum()) / 0.2**2
+                squared += float((learned[0, :, y, x_] - learned[0, :, i, j]).square().sum())
+                weights.append(math.exp(-squared / 2))
+                lacks.append((planes[0, :2, i, j] - ab[0, :, i, j]).double())
+            mean = sum(w * lack for w, lack in zip(weights, lacks, strict=True)) / sum(weights)
+            wanted[0, :, y, x_] += mean * max(weights)
+    for i, j in places:
+        wanted[0, :, i, j] = planes[0, :2, i, j]
+    found = carry(ab, x, lightness, planes)
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_hints_in_one_cell_count_as_their_mean() -> None:
+    """Twice the same hint is that hint; where the two differ, others see their mean."""
+    layer, ab, x = Carry(3), torch.zeros(1, 2, 8, 8), torch.zeros(1, 3, 8, 8)
+    flat = torch.zeros(1, 1, 8, 8)
+    two = hinted_at([(1, 1), (1, 2)], 8, 8)  # a 0.3 and 0.6
+    found = layer(ab, x, flat, two)
+    assert found[0, 0, 1, 1] == pytest.approx(0.3) and found[0, 0, 1, 2] == pytest.approx(0.6)
+    away = math.exp(-((0.5 / 8 / 0.35) ** 2 + (1 / 8 / 0.35) ** 2) / 2)  # from (1, 1.5)
+    assert found[0, 0, 2, 2] == pytest.approx(0.45 * away, abs=1e-5)
+
+
+@torch.no_grad()
+def test_carrying_stops_where_lightness_changes() -> None:
+    layer, lightness = Carry(3), torch.zeros(1, 1, 64, 64)
+    lightness[..., 32:] = 0.9
+    planes = torch.zeros(1, 3, 64, 64)
+    planes[0, :, 20:22, 24:26] = torch.tensor([0.4, 0.2, 1.0])[:, None, None]
+    found = layer(torch.zeros(1, 2, 32, 32), torch.zeros(1, 3, 32, 32), lightness, planes)
+    torch.testing.assert_close(found[0, :, 10, 12], torch.tensor([0.4, 0.2]))
+    assert found[0, 0, 10, 8] > 0.35  # four places away on the same side
+    assert found[0, 0, 10, 16] < 1e-3  # four places away beyond the edge
+
+
+@torch.no_grad()
+def test_each_photo_is_carried_as_if_alone(carry: Carry) -> None:
+    """Photos with many hints, few and none, in one batch."""
+    ab, x = random(3, 2, 8, 8, seed=1) - 0.5, random(3, 3, 8, 8, seed=2)
+    lightness = random(3, 1, 8, 8, seed=3)
+    rooms = [[(0, 0), (1, 5), (5, 2), (7, 7)], [(4, 4)], []]
+    planes = torch.cat([hinted_at(places, 8, 8) for places in rooms])
+    together = carry(ab, x, lightness, planes)
+    for i in range(3):
+        one = slice(i, i + 1)
+        alone = carry(ab[one], x[one], lightness[one], planes[one])
+        torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-5)
+    assert torch.equal(together[2], ab[2])
+
+
+def test_carrying_teaches_the_likeness(carry: Carry) -> None:
+    ab = (random(1, 2, 8, 8, seed=1) - 0.5).requires_grad_()
+    x, lightness = random(1, 3, 8, 8, seed=2).requires_grad_(), random(1, 1, 8, 8, seed=3)
+    carry(ab, x, lightness, hinted_at([(1, 1), (6, 6)], 8, 8)).square().sum().backward()
+    for taught in (carry.scale, carry.features.weight, x, ab):
+        assert taught.grad.isfinite().all() and taught.grad.any()
+
+
 # --- the U-Net that takes hints -------------------------------------------------------------------
 
 
@@ -307,7 +403,7 @@ def planes_of(height: int, width: int, batch: int = 1) -> Tensor:
 def test_a_new_one_begins_with_gray_and_two_answers() -> None:
     net = HintUNet((12, 8, 8, 4), pretrained=False)
     x = random(2, 1, 64, 96) * 2 - 1
-    ab, logits = net(x, planes_of(64, 96, 2), both=True)
+    ab, logits = net(x, both=True)
     assert ab.shape == (2, 2, 64, 96) and ab.abs().max() < 0.05
     assert logits.shape == (2, 261, 16, 24)
     assert torch.equal(net.frequencies, torch.full((261,), 1 / 261))
@@ -351,14 +447,19 @@ def test_hints_enter_beside_the_stem_and_at_every_scale(hinted: HintUNet, way: s
     for i, up in enumerate(net.ups):
         if i != way:
             up.mix[0].weight[:, -3:] = 0
-    assert (net(x, planes) - net(x)).abs().max() > 1e-5
+    nn.init.constant_(net.carry.scale, 1e3)  # what it carries stays where it is
+    far = torch.ones(64, 64, dtype=torch.bool)
+    far[36:46, 8:18] = False
+    assert (net(x, planes) - net(x)).abs()[..., far].max() > 1e-5
 
 
 @torch.no_grad()
 def test_a_hint_reaches_the_far_end_of_a_wide_photo(hinted: HintUNet) -> None:
     """256 pixels away lies beyond what the decoder's convolutions reach from the hint; the
-    encoder's are kept from it, so that attention alone can carry it."""
+    encoder's are kept from it, and the last layer carries it nowhere, so that attention alone
+    can."""
     net, x = copy.deepcopy(hinted), random(1, 1, 64, 512) * 2 - 1
+    nn.init.constant_(net.carry.scale, 100)
     nn.init.zeros_(net.hint_stem.weight)
     net.attention.out.weight.mul_(10)
     far = (net(x, planes_of(64, 512)) - net(x)).abs()[..., 256:]
@@ -382,18 +483,30 @@ def test_the_head_decides_with_which_answer_it_colors(hinted: HintUNet) -> None:
     assert torch.equal(hinted(x, planes), ab)
     other = copy.deepcopy(hinted)
     other.head = "bins"
-    enlarged = F.interpolate(annealed_mean(logits), size=(64, 64), mode="bilinear")
-    torch.testing.assert_close(other(x, planes), enlarged, rtol=1e-5, atol=1e-6)
-    assert not torch.allclose(enlarged, ab, atol=1e-2)
+    assert torch.equal(other(x, planes), hinted(x, planes, temperature=0.38))
     for one, two in zip(other(x, planes, both=True), (ab, logits), strict=True):
         assert torch.equal(one, two)  # training is the same for both
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+def test_a_temperature_asks_for_the_annealed_mean(hinted: HintUNet, temperature: float) -> None:
+    x = random(1, 1, 64, 64) * 2 - 1
+    ab, logits = hinted(x, both=True, temperature=temperature)
+    wanted = annealed_mean(logits, temperature)
+    for _ in range(2):  # from stride 4 to 2 to 1
+        wanted = F.interpolate(wanted, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(ab, wanted, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(ab, hinted(x), atol=1e-2)
+    with_one = hinted(x, planes_of(64, 64), temperature=temperature)
+    assert (with_one - ab).abs()[..., 38:42, 10:14].max() > 0.1  # hints are carried into it too
 
 
 def test_it_is_an_encoder_unet_and_what_hints_need(hinted: HintUNet) -> None:
     ours, theirs = hinted.state_dict(), EncoderUNet((12, 8, 8, 4), pretrained=False).state_dict()
     assert set(theirs) < set(ours)
     more = {name.split(".")[0] for name in set(ours) - set(theirs)}
-    assert more == {"hint_stem", "attention", "to_bins", "frequencies"}
+    assert more == {"hint_stem", "attention", "carry", "to_bins", "frequencies"}
     wider = [name for name in theirs if ours[name].shape != theirs[name].shape]
     assert wider == [f"ups.{i}.mix.0.weight" for i in range(4)]
     assert all(ours[n].shape[1] == theirs[n].shape[1] + 3 for n in wider)

@@ -237,7 +237,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from colorlab.doctor import examine, report
+    from colorlab.commands.doctor import examine, report
 
     findings = examine()
     print(report(findings))
@@ -245,7 +245,7 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _colorize(options: argparse.Namespace) -> int:
-    from colorlab.album import colorize_album, plan
+    from colorlab.commands.colorize import colorize_album, plan
 
     plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
     from colorlab import hints
@@ -288,7 +288,7 @@ def _download(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from colorlab.packed import PackedPhotos, pack
+    from colorlab.photos.packed import PackedPhotos, pack
 
     pack(
         options.folders,
@@ -306,11 +306,12 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from colorlab import launch, recipes
-    from colorlab.epochs import ask_in_terminal
-    from colorlab.listeners import TensorBoard
-    from colorlab.own_photos import audit_named, check_output, folders_of
-    from colorlab.training import Run
+    from colorlab import recipes
+    from colorlab.commands.train import audit_named, check_output, folders_of
+    from colorlab.training import processes
+    from colorlab.training.listeners import TensorBoard
+    from colorlab.training.questions import ask_in_terminal
+    from colorlab.training.run import Run
 
     recipe = recipes.get(options.recipe)
     photos, validation = _photos(options)
@@ -344,7 +345,7 @@ def _train(options: argparse.Namespace) -> int:
             ask=ask_in_terminal,
         )
         run.train()
-    launch.leave()
+    processes.leave()
     if run.is_main and run.step == recipe.steps and run.state == "stopped":
         raise OSError(
             f"the run is at its end, but {run.output} could not take its weights; make room there, "
@@ -360,8 +361,8 @@ def _train(options: argparse.Namespace) -> int:
 def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
     """Training photos and held-out ones: a wrong name is told before a run is begun."""
     from colorlab import sources
-    from colorlab.feed import data_set
-    from colorlab.own_photos import check_splits, lab_arrays, pairs
+    from colorlab.commands.train import check_splits, lab_arrays, pairs
+    from colorlab.training.feed import data_set
 
     if options.arrays:
         held_out = lab_arrays(options.validation or options.arrays, "test")
@@ -382,8 +383,8 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
 def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
     """Named sets, a tenth of their photos held out."""
     from colorlab import sources
-    from colorlab.catalog import find
-    from colorlab.photos import PhotoFolder
+    from colorlab.photos.folder import PhotoFolder
+    from colorlab.sources.catalog import find
 
     if options.validation:
         raise ValueError("--source holds out a tenth of its own photos; leave out --validation")
@@ -406,7 +407,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import HINT_COUNTS, diversity, evaluate
-    from colorlab.photos import PhotoFolder
+    from colorlab.photos.folder import PhotoFolder
     from colorlab.scores import row
 
     if options.folder:
@@ -434,8 +435,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    from colorlab.audit import audit, split_folders
-    from colorlab.audit_targets import check_list, check_sheet, telling
+    from colorlab.audit.search import audit, split_folders
+    from colorlab.commands.audit import check_list, check_sheet, telling
 
     listed = None if options.exclude is True else options.exclude
     folders = [folder for _, folder, _ in split_folders(options.folders)]
@@ -454,7 +455,7 @@ def _audit(options: argparse.Namespace) -> int:
         for path in written if isinstance(written, list) else [written]:
             print(f"list of photos to leave out: {path}")
     if options.sheet is not None:
-        from colorlab.album import write_photo
+        from colorlab.commands.colorize import write_photo
 
         sheet = report.sheet()
         with telling(options.sheet):
@@ -466,7 +467,7 @@ def _audit(options: argparse.Namespace) -> int:
 def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count: int = 16) -> None:
     """Photos spread evenly over ``paths``, neither the best nor the worst picked."""
     from colorlab.metrics import gray_of
-    from colorlab.photos import open_photo
+    from colorlab.photos.files import open_photo
     from colorlab.show import photo_grid
 
     count = min(count, len(paths))

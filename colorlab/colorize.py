@@ -30,9 +30,9 @@ from colorlab.color import (
 from colorlab.devices import best_device
 from colorlab.hints import Hint
 from colorlab.palette import Suggestion
-from colorlab.photo_files import open_layers, upright_layers
-from colorlab.recipes import Recipe
-from colorlab.sources import starter_weights
+from colorlab.photos.files import open_layers, upright_layers
+from colorlab.recipes.recipe import Recipe
+from colorlab.sources.named import starter_weights
 from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from colorlab.color import chroma, denormalize_lab, rgb_to_lab
 from colorlab.frechet import features_and_labels, frechet_distance
 from colorlab.intervals import bootstrap, jackknife
-from colorlab.photos import open_photo
+from colorlab.photos.files import open_photo
 from colorlab.scores import Scores, hinted_name
 from colorlab.show import to_gray
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from colorlab.atomic import write_whole
-from colorlab.recipes import Recipe, build_generator
+from colorlab.recipes.recipe import Recipe, build_generator
 
 FORMAT = "colorlab-generator-1"
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from colorlab.checks import Exercise, exercises, judge
+from colorlab.course.checks import exercises, judge
+from colorlab.course.checks.exercise import Exercise
 
 Wrong = Mapping[str, Mapping[Callable, str]]  # exercise -> wrong answer -> words of its hint
 

@@ -18,7 +18,7 @@ from leak_guard import (  # noqa: F401 - hooks, which pytest finds here by their
 )
 from PIL import Image
 
-from colorlab.photos import PhotoFolder
+from colorlab.photos.folder import PhotoFolder
 
 torch.set_num_threads(1)
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor, nn
 
-from colorlab.photo_set import PhotoSet
-from colorlab.photos import photo_loader
-from colorlab.recipes import (
+from colorlab.photos.base import PhotoSet
+from colorlab.photos.batches import photo_loader
+from colorlab.recipes.recipe import (
     DiscriminatorConfig,
     GeneratorConfig,
     OptimizationConfig,

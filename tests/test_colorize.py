@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from colorlab import colorize, palette
 from colorlab.colorize import Colorizer, guided_coefficients, network_size
 from colorlab.hints import Hint, HintError
-from colorlab.photos import PhotoError
-from colorlab.recipes import GeneratorConfig, Recipe, Stage, build_generator
-from colorlab.sources import bundled_photos, starter_weights
+from colorlab.photos.files import PhotoError
+from colorlab.recipes.recipe import GeneratorConfig, Recipe, Stage, build_generator
+from colorlab.sources.named import bundled_photos, starter_weights
 from colorlab.unet import UNet
 from colorlab.weights import WeightsError, load_weights, save_weights
 

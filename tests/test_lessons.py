@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorlab.checks import exercises, judge
+from colorlab.course.checks import exercises, judge
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef

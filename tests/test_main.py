@@ -19,13 +19,13 @@ from PIL import Image
 
 from colorlab import __main__ as command_line
 from colorlab.__main__ import _tell, main
-from colorlab.arrays import write_lab_arrays
-from colorlab.feed import fingerprint
-from colorlab.packed import PackedPhotos
-from colorlab.photos import PhotoFolder
-from colorlab.presets import RECIPES
-from colorlab.recipes import GeneratorConfig, Recipe, Stage
-from colorlab.training import Run
+from colorlab.photos.arrays import write_lab_arrays
+from colorlab.photos.folder import PhotoFolder
+from colorlab.photos.packed import PackedPhotos
+from colorlab.recipes.presets import RECIPES
+from colorlab.recipes.recipe import GeneratorConfig, Recipe, Stage
+from colorlab.training.feed import fingerprint
+from colorlab.training.run import Run
 from colorlab.unet import UNet
 from colorlab.weights import load_weights, save_weights
 
@@ -550,7 +550,7 @@ def test_evaluate_on_nothing(here, capsys):
 
 @pytest.mark.parametrize(("ok", "status"), [(True, 0), (False, 1)])
 def test_doctor_tells_by_its_status(capsys, monkeypatch, ok, status):
-    from colorlab import doctor
+    from colorlab.commands import doctor
 
     finding = doctor.Finding("weather", ok, "it rains", "" if ok else "take an umbrella")
     monkeypatch.setattr(doctor, "examine", lambda: [finding])

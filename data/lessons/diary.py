@@ -18,10 +18,10 @@ from pathlib import Path
 import torch
 
 from colorlab import recipes
-from colorlab.diary import SHOWN, Recorder, held_out
-from colorlab.listeners import Event
-from colorlab.sources import data_dir
-from colorlab.training import Run
+from colorlab.course.museum.diary import SHOWN, Recorder, held_out
+from colorlab.sources.named import data_dir
+from colorlab.training.listeners import Event
+from colorlab.training.run import Run
 
 SIZE = 64
 

@@ -17,9 +17,9 @@ import torch
 
 from colorlab import recipes
 from colorlab.color import AB_RANGE, chroma, normalize_lab, rgb_to_lab
-from colorlab.photos import PhotoFolder
-from colorlab.sources import data_dir
-from colorlab.training import Run
+from colorlab.photos.folder import PhotoFolder
+from colorlab.sources.named import data_dir
+from colorlab.training.run import Run
 from colorlab.unet import colors_of
 
 WEIGHTS = (0, 1, 3, 10, 30, 100, 300, 1000)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from colorlab import museum
-from colorlab.diary import Diary
-from colorlab.symptoms import Figures
+from colorlab.course.museum import exhibits
+from colorlab.course.museum.diary import Diary
+from colorlab.course.museum.symptoms import Figures
 
 
 def told(name: str, figures: Figures) -> str:
@@ -27,26 +27,26 @@ def told(name: str, figures: Figures) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(museum.RUNS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(exhibits.RUNS)}")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_suffix(""))
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
 
-    for name in options.names or museum.RUNS:
-        diary = museum.record(name)
-        if diary.steps[-1] != museum.STEPS:
+    for name in options.names or exhibits.RUNS:
+        diary = exhibits.record(name)
+        if diary.steps[-1] != exhibits.STEPS:
             raise SystemExit(f"{name} was stopped after {diary.steps[-1]} steps; nothing written")
         path = diary.save(options.output / f"{name}.npz")
         seconds, size = diary.notes["seconds"], path.stat().st_size / 1000
         print(f"{told(name, Figures.of(diary))}; {seconds} s, {size:.0f} kB", flush=True)
 
-    paths = {name: options.output / f"{name}.npz" for name in museum.RUNS}
+    paths = {name: options.output / f"{name}.npz" for name in exhibits.RUNS}
     if not all(path.is_file() for path in paths.values()):
         return
     figures = {name: Figures.of(Diary.load(path)) for name, path in paths.items()}
-    for name, piece in museum.PIECES.items():
+    for name, piece in exhibits.PIECES.items():
         both = figures[name], figures[piece.beside]
-        looks = [one.name for one in museum.PIECES.values() if one.shows(*both)]
+        looks = [one.name for one in exhibits.PIECES.values() if one.shows(*both)]
         print(f"{name} looks like {' and '.join(looks) or 'nothing'}")
 
 

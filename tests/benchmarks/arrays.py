@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import torch
 
-from colorlab.arrays import LabArrays
+from colorlab.photos.arrays import LabArrays
 
 SIDE, PER_FILE, REAL = 224, 10_000, 8
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import torch
 
 from colorlab import recipes
-from colorlab.listeners import Event
-from colorlab.training import Run
-from colorlab.widgets.board import Board
+from colorlab.course.widgets.board.board import Board
+from colorlab.training.listeners import Event
+from colorlab.training.run import Run
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data" / "photos"
 

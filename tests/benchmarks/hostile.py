@@ -21,7 +21,7 @@ from pathlib import Path
 
 CHILD = """
 import json, sys, time
-from colorlab.archives import Archive, ArchiveError
+from colorlab.sources.archives import Archive, ArchiveError
 before, began, end = peak(), time.perf_counter(), "unpacked"
 try:
     with Archive(sys.argv[1]) as archive:
@@ -92,7 +92,7 @@ def report(what: str, path: Path, folder: Path) -> None:
 
 
 def in_place(folder: Path, count: int) -> None:
-    from colorlab.set_folders import complete, write_manifest
+    from colorlab.sources.set_folders import complete, write_manifest
 
     root = folder / "set"
     root.mkdir()

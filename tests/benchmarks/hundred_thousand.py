@@ -24,9 +24,10 @@ import psutil
 import torch
 from PIL import Image
 
-from colorlab.audit import audit
-from colorlab.every_core import cores
-from colorlab.photos import PhotoFolder, photo_loader
+from colorlab.audit.every_core import cores
+from colorlab.audit.search import audit
+from colorlab.photos.batches import photo_loader
+from colorlab.photos.folder import PhotoFolder
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data/photos"
 PER_FOLDER = 1000

@@ -26,7 +26,7 @@ CHANGES = {12: {"color_weight": 20.0}, 30: {"generator_rate": 5e-4, "discriminat
 def train(output: str, change: bool) -> None:
     """The process that gets killed: begins the run, or goes on with it."""
     from colorlab import recipes
-    from colorlab.training import Run
+    from colorlab.training.run import Run
 
     tiny = recipes.get("tiny")
     recipe = dataclasses.replace(

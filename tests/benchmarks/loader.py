@@ -23,8 +23,8 @@ from skimage.color import rgb2lab
 from torch.utils.data import DataLoader, Dataset
 
 from colorlab.color import rgb_to_lab
-from colorlab.photo_batches import ahead
-from colorlab.photos import PhotoFolder, photo_loader
+from colorlab.photos.batches import ahead, photo_loader
+from colorlab.photos.folder import PhotoFolder
 
 BUNDLED = Path(__file__).resolve().parents[2] / "data/photos"
 SIZE, RESIZED, BATCH = 256, 286, 16

@@ -47,8 +47,9 @@ def work(what: str, folder: str, target: str, threads: int) -> dict[str, float]:
     import torch
     import webdataset  # noqa: F401 - what is imported counts as the memory before
 
-    from colorlab.packed import PackedPhotos, pack
-    from colorlab.photos import PhotoFolder, photo_loader
+    from colorlab.photos.batches import photo_loader
+    from colorlab.photos.folder import PhotoFolder
+    from colorlab.photos.packed import PackedPhotos, pack
 
     torch.set_num_threads(1)
     before, start, used = memory("VmRSS"), time.perf_counter(), time.process_time()

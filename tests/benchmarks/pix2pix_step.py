@@ -21,10 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorlab import recipes
 from colorlab.devices import best_device, hardware_name
-from colorlab.game import Game
-from colorlab.recipes import build_discriminator, build_generator
-from colorlab.roofline import ceilings
-from colorlab.stopwatch import take_turns
+from colorlab.recipes.recipe import build_discriminator, build_generator
+from colorlab.speed.roofline import ceilings
+from colorlab.speed.stopwatch import take_turns
+from colorlab.training.step import Game
 
 
 def plain_loop(recipe: recipes.Recipe, device: torch.device) -> Callable[[Tensor, Tensor], float]:

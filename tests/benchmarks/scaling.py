@@ -18,10 +18,10 @@ import time
 import torch
 
 from colorlab import recipes
-from colorlab.recipes import Recipe
-from colorlab.scaling import Measured, StepTimes, Wire
-from colorlab.scaling_times import CLOCKS, measure_steps, measure_wire
-from colorlab.sources import data_dir
+from colorlab.recipes.recipe import Recipe
+from colorlab.sources.named import data_dir
+from colorlab.speed.scaling import Measured, StepTimes, Wire
+from colorlab.speed.scaling_times import CLOCKS, measure_steps, measure_wire
 
 BATCHES = {"lab-pix2pix": 2}  # others keep their own; these take a fifth of the rounds
 

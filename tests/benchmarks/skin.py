@@ -22,7 +22,7 @@ from colorlab.color import rgb_to_lab
 from colorlab.colorize import Colorizer
 from colorlab.intervals import bootstrap
 from colorlab.metrics import gray_of
-from colorlab.photos import open_photo
+from colorlab.photos.files import open_photo
 
 GROUPS = ("White", "Black", "Asian", "Indian", "others")
 

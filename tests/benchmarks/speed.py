@@ -17,10 +17,10 @@ import torch
 
 from colorlab import recipes
 from colorlab.devices import best_device
-from colorlab.ladder import check_quiet, measure_ladder, measure_parts
-from colorlab.roofline import ceilings
-from colorlab.sources import data_dir
-from colorlab.speed_table import save_table
+from colorlab.sources.named import data_dir
+from colorlab.speed.ladder import check_quiet, measure_ladder, measure_parts
+from colorlab.speed.roofline import ceilings
+from colorlab.speed.table import save_table
 
 
 def main() -> None:

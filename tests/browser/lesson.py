@@ -37,8 +37,8 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 def places(notebook: dict[str, Any]) -> list[Place]:
     """The widgets of an executed notebook.
 
-    A picture stands beside each of ours (see `colorlab.widgets`), and so tells them from tqdm's
-    progress bars, which are widgets as well.
+    A picture stands beside each of ours (see `colorlab.course.widgets`), and so tells them from
+    tqdm's progress bars, which are widgets as well.
     """
     found = []
     for number, cell in enumerate(notebook["cells"]):

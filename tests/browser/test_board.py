@@ -27,9 +27,9 @@ CELLS = (
 import json
 from dataclasses import replace
 from colorlab import recipes
-from colorlab.recipes import DiscriminatorConfig, GeneratorConfig, Stage
-from colorlab.training import Run
-from colorlab.widgets.board import Board
+from colorlab.recipes.recipe import DiscriminatorConfig, GeneratorConfig, Stage
+from colorlab.training.run import Run
+from colorlab.course.widgets.board.board import Board
 
 recipe = replace(
     recipes.get("tiny"),

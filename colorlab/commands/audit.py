@@ -1,0 +1,98 @@
+"""The files that `colorlab audit` is to write, checked before the photos are looked at.
+
+An audit of a large set takes an hour, and nobody wants to learn after it that the name was wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from colorlab.photos.exclusions import FILE_NAME, quoted, read_list
+from colorlab.photos.files import SUFFIXES, list_photos
+
+SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
+    """Raise ValueError where a contact sheet of the photos in `folders` may not be written to.
+
+    A sheet inside of one of the folders would be one of its photos from then on.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SHEET_SUFFIXES:
+        raise ValueError(
+            f"{path}: a contact sheet is a picture; name a file that ends in "
+            f"{', '.join(SHEET_SUFFIXES)}"
+        )
+    _check_writable(path)
+    for folder in folders:
+        if folder.resolve() in path.resolve().parents:
+            raise ValueError(
+                f"{path} lies in {folder}, and the sheet would count as one of its photos; name a "
+                "file outside"
+            )
+        # A photo may be a link to a file outside.
+        if path.exists() and folder.is_dir():
+            links = (folder / n for n in list_photos(folder) if (folder / n).is_symlink())
+            if any(link.exists() and link.samefile(path) for link in links):
+                raise ValueError(f"{path} is one of the photos in {folder}; name another file")
+
+
+def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> None:
+    """Raise ValueError where the list of photos to leave out may not be written to.
+
+    path: None: to the list of its own in each folder.
+    """
+    if path is None:
+        for own in (folder / FILE_NAME for folder in folders if folder.is_dir()):
+            _check_writable(own)
+            if os.path.lexists(own):
+                read_list(own)
+        return
+    path = Path(path)
+    if len(folders) > 1:
+        raise ValueError(
+            f"{path} would be one list for {len(folders)} folders, and names stand relative to "
+            "one; name no file, and each folder gets its own list"
+        )
+    if path.suffix.lower() in SUFFIXES:
+        raise ValueError(f"{path}: a list is no photo; name a text file, such as {FILE_NAME}")
+    _check_writable(path)
+    if os.path.lexists(path):
+        for name in read_list(path).entries:
+            if os.path.splitext(name)[1].lower() not in SUFFIXES:
+                raise ValueError(
+                    f"{path} is not a list of photos to leave out: {quoted(name[:40])} is no name "
+                    "of a photo; name another file"
+                )
+
+
+@contextlib.contextmanager
+def telling(what: str) -> Iterator[None]:
+    """What goes wrong when the block writes is told in one line: what, why, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{what} could not be written ({error.strerror or error}); make room or name another "
+            "place"
+        ) from error
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it, or one elsewhere")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device; name another file")
+    folder = path.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ValueError(f"{path} can't be written, {folder} is not a folder; name another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{path} can't be written, you may not write into {folder}; name a file elsewhere"
+        )

@@ -1,0 +1,150 @@
+"""Many photos colored in one go: files and whole folders in, colored copies out.
+
+Nothing is ever overwritten unless told, and one bad file does not stop the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from colorlab.atomic import write_whole
+from colorlab.colorize import Colorizer
+from colorlab.hints import Hint
+from colorlab.photos.files import SUFFIXES, PhotoError, list_photos
+
+# Written as the file came, where Pillow can write it without an argument about what is lost.
+KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo; ``problem`` is None where ``target`` was written."""
+
+    source: Path
+    target: Path
+    problem: str | None = None
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
+) -> list[tuple[Path, Path]]:
+    """Pairs (photo, where its colored copy goes).
+
+    One file goes to ``output`` itself if that is named like a photo, else into the folder
+    ``output``; a folder's photos go below ``output`` as they lay below the folder. Copies keep the
+    format of their photo, or become PNG where it can't be written (GIF).
+
+    Raises:
+        FileNotFoundError: an input that is not there.
+        PhotoError: a folder without a photo.
+        ValueError: two photos that would be written to the same file, several photos or a folder
+            and an ``output`` that names a file, or an ``output`` that can't be a folder.
+    """
+    out = Path(output)
+    names_a_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
+    if names_a_file and out.suffix.lower() not in KEPT_SUFFIXES:
+        raise ValueError(
+            f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(KEPT_SUFFIXES))}"
+        )
+    if out.is_file() and not names_a_file:
+        raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
+    pairs: list[tuple[Path, Path]] = []
+    for given in map(Path, inputs):
+        if given.is_dir():
+            if names_a_file:
+                raise ValueError(f"{given} is a folder and {out} one file; name a folder for it")
+            names = list_photos(given)
+            if given.resolve() in out.resolve().parents:
+                # Copies from an earlier run may lie inside the folder: leave them out.
+                names = [n for n in names if out.resolve() not in (given / n).resolve().parents]
+            if not names:
+                raise PhotoError(f"there is no photo in {given} besides those in {out}")
+            pairs += [(given / name, out / _writable(Path(name))) for name in names]
+        elif given.exists():
+            pairs.append((given, out if names_a_file else out / _writable(Path(given.name))))
+        else:
+            raise FileNotFoundError(f"there is no file or folder {given}")
+    if names_a_file and len(pairs) > 1:
+        raise ValueError(f"{len(pairs)} photos can't all go to the one file {out}; name a folder")
+    taken: dict[Path, Path] = {}
+    for source, target in pairs:
+        if target in taken:
+            raise ValueError(
+                f"{taken[target]} and {source} would both be written to {target}; color them in "
+                f"separate runs, to separate folders"
+            )
+        taken[target] = source
+    return pairs
+
+
+def colorize_album(
+    colorizer: Colorizer,
+    inputs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    saturation: float = 1.0,
+    seed: int = 0,
+    hints: Sequence[Hint] = (),
+    temperature: float | None = None,
+) -> Iterator[Outcome]:
+    """Color photo after photo; yields each one's outcome as it is reached.
+
+    Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
+    photos, since their places belong to one.
+    """
+    pairs = plan(inputs, output)
+    if hints and len(pairs) > 1:
+        raise ValueError(
+            f"hints are places in one photo, and {len(pairs)} photos are named; color that one by "
+            f"itself"
+        )
+    how = {"hints": hints, "temperature": temperature}
+    for source, target in pairs:
+        try:
+            if target.exists() and target.resolve() == source.resolve():
+                raise PhotoError(f"{target} is the photo itself; choose another output")
+            if target.exists() and not overwrite:
+                raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
+            write_photo(colorizer.colorize(source, saturation, seed, **how), target)
+        except PhotoError as error:
+            yield Outcome(source, target, str(error))
+        except OSError as error:  # from writing; one from reading is a PhotoError by now
+            yield Outcome(source, target, f"{target}: {error.strerror or error}")
+        except MemoryError:
+            yield Outcome(source, target, f"{source}: too large for this machine's memory")
+        else:
+            yield Outcome(source, target)
+
+
+def write_photo(image: Image.Image, target: Path) -> None:
+    """Write a picture beside its name and rename it, so that no half-written file is left.
+
+    Raises:
+        PhotoError: the format can't hold the picture's alpha, or that many rows or columns.
+        OSError: the disk is full, the folder can't be written.
+    """
+    suffix = target.suffix.lower()
+    if image.mode == "RGBA" and suffix in NO_ALPHA:
+        raise PhotoError(f"{target}: {suffix} can't hold transparency; write it as .png or .webp")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Encoded in memory, written by Python: Pillow's own writing to a file takes a JPEG cut short by
+    # a full disk for a whole one.
+    encoded = BytesIO()
+    options = {"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}
+    try:
+        image.save(encoded, Image.registered_extensions()[suffix], **options)
+    except ValueError as error:
+        raise PhotoError(f"{target}: {error}") from error
+    write_whole(target, [encoded.getbuffer()])
+
+
+def _writable(name: Path) -> Path:
+    return name if name.suffix.lower() in KEPT_SUFFIXES else name.with_suffix(".png")

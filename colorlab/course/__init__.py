@@ -1,0 +1,1 @@
+"""What belongs to the lessons alone: their exercises, quizzes, widgets, recorded runs and map."""

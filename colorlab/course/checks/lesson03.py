@@ -1,0 +1,817 @@
+"""The testers of lesson 03: the blocks of a U-Net, its walk, its size, a step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from colorlab.course.checks.exercise import (
+    Exercise,
+    Hint,
+    NotYet,
+    call,
+    layers_of,
+    match,
+    own_random,
+    spied_sgd,
+    want_module,
+    want_number,
+    want_tensor,
+)
+
+# --- 3.1 and 3.2: the blocks ---------------------------------------------------------------------
+
+
+def _only(layers: Sequence[Any], kind: type, name: str) -> Any:
+    found = [layer for layer in layers if isinstance(layer, kind)]
+    if len(found) != 1:
+        raise NotYet(
+            f"The block holds {len(found)} layers of the kind {name}; it should be one.",
+            f"Layers that are there: {', '.join(type(layer).__name__ for layer in layers)}.",
+        )
+    return found[0]
+
+
+def _check_geometry(conv: Any, inputs: int, outputs: int) -> Hint | None:
+    """Channels, kernel, stride, padding and bias of a block's convolution."""
+    name = type(conv).__name__
+    if (conv.in_channels, conv.out_channels) == (outputs, inputs):
+        return Hint(
+            "Inputs and outputs have changed places.", f"{name} wants (inputs, outputs, ...)."
+        )
+    if (conv.in_channels, conv.out_channels) != (inputs, outputs):
+        return Hint(
+            f"The convolution goes from {conv.in_channels} to {conv.out_channels} channels; asked "
+            f"for were {inputs} to {outputs}.",
+            "Use the function's two arguments, no fixed numbers.",
+        )
+    if conv.stride != (2, 2):
+        return Hint(
+            f"The stride is {conv.stride[0]}, so the size does not change by a factor of 2.",
+            "stride=2.",
+        )
+    if conv.kernel_size != (4, 4):
+        return Hint(
+            f"The kernel is {conv.kernel_size[0]} pixels wide.",
+            "Take 4: a kernel that the stride divides covers all pixels equally often.",
+        )
+    if conv.padding != (1, 1):
+        return Hint(
+            f"With padding={conv.padding[0]} the size is off: not half, not double.",
+            "padding=1 gives exactly half on the way down, and exactly twice on the way up.",
+        )
+    return None
+
+
+def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | None:
+    """The norm's channels, and the shape that comes out."""
+    import torch
+    from torch import nn
+
+    for layer in layers_of(block):
+        if isinstance(layer, nn.BatchNorm2d) and layer.num_features != outputs:
+            return Hint(
+                f"The norm is made for {layer.num_features} channels, and {outputs} come to it.",
+                "It stands behind the convolution: nn.BatchNorm2d(outputs).",
+            )
+    conv = next(m for m in layers_of(block) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
+    plain = conv.groups == 1 and conv.padding_mode == "zeros"
+    if not plain or any(getattr(m, "affine", True) is False for m in layers_of(block)):
+        return Hint(
+            "A layer has an option that was not asked for (groups, padding_mode, affine).",
+            "Leave everything but kernel, stride, padding and bias as it is.",
+        )
+    with torch.no_grad():
+        x = torch.randn(2, inputs, 16, 16)
+        given = x.clone()
+        answer = block(given)
+        found = tuple(answer.shape)
+    if not torch.equal(given, x):
+        return Hint(
+            "The block writes into its input, which a skip still needs.", "Without inplace=True."
+        )
+    side = int(16 * factor)
+    if found == (2, outputs, side, side):
+        with torch.no_grad():
+            if not torch.allclose(answer, nn.Sequential(*layers_of(block))(x), atol=1e-4):
+                return Hint(
+                    "The layers are right, but the block does not send x through all of them.",
+                    "nn.Sequential(*layers) does, one after the other.",
+                )
+    if found != (2, outputs, side, side):
+        return Hint(
+            f"A map of 16 × 16 became {found[2]} × {found[3]}; it should be {side} × {side}.",
+            "kernel 4, stride=2, padding=1, bias=False, all else as it is. Give them by name: the "
+            "two kinds of convolution order their other arguments differently.",
+        )
+    return None
+
+
+def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Hint | None:
+    kinds = [next((kind for kind in wanted if isinstance(layer, kind)), None) for layer in layers]
+    if kinds != list(wanted):
+        names = ", ".join(type(layer).__name__ for layer in layers)
+        return Hint(
+            f"The layers stand in this order: {names}.",
+            "First the activation, then the convolution, then the norm: "
+            f"{', '.join(kind.__name__ for kind in wanted)}.",
+        )
+    return None
+
+
+@own_random
+def _test_down(down: Any) -> Hint | None:
+    from torch import nn
+
+    for norm in (True, False):
+        block = want_module(call(down, 6, 10, norm))
+        layers = layers_of(block)
+        norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+        conv = _only(layers, nn.Conv2d, "Conv2d")
+        hint = _check_geometry(conv, 6, 10)
+        if hint is not None:
+            return hint
+        if conv.bias is not None:
+            return Hint(
+                "The convolution has a bias. A norm behind it would take it off again; pix2pix has "
+                "none without a norm either.",
+                "bias=False, always.",
+            )
+        if norm and not norms:
+            return Hint("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
+        if not norm and norms:
+            return Hint(
+                "With norm=False there is a BatchNorm2d all the same.",
+                "The innermost block has none: `if norm: layers.append(...)`.",
+            )
+        if any(type(layer) is nn.ReLU for layer in layers):
+            return Hint(
+                "On the way down the activation is a LeakyReLU, not a ReLU.",
+                "nn.LeakyReLU(0.2): a fifth of what is negative passes, and so does its gradient.",
+            )
+        leaky = _only(layers, nn.LeakyReLU, "LeakyReLU")
+        if leaky.negative_slope != 0.2:
+            return Hint(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
+        wanted = (nn.LeakyReLU, nn.Conv2d, *((nn.BatchNorm2d,) if norm else ()))
+        hint = _check_order(layers, wanted) or _check_run(block, 6, 10, 0.5)
+        if hint is not None:
+            return hint
+    return None
+
+
+@own_random
+def _test_up(up: Any) -> Hint | None:
+    from torch import nn
+
+    block = want_module(call(up, 10, 6))
+    layers = layers_of(block)
+    if any(isinstance(layer, nn.Upsample) for layer in layers):
+        return Hint(
+            "Enlarging and then convolving is the other way to double a map.",
+            "It works too, and the library has it; here it should be one nn.ConvTranspose2d.",
+        )
+    if any(isinstance(layer, nn.Conv2d) for layer in layers):
+        return Hint(
+            "A Conv2d of stride 2 halves the map once more.",
+            "The way up needs its counterpart: nn.ConvTranspose2d.",
+        )
+    conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
+    hint = _check_geometry(conv, 10, 6)
+    if hint is not None:
+        return hint
+    if conv.bias is not None:
+        return Hint("The convolution has a bias.", "bias=False, since a norm follows.")
+    if not any(isinstance(layer, nn.BatchNorm2d) for layer in layers):
+        return Hint("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
+    if any(isinstance(layer, nn.LeakyReLU) for layer in layers):
+        return Hint("On the way up the activation is a plain ReLU.", "nn.ReLU().")
+    hint = _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
+    return hint or _check_run(block, 10, 6, 2.0)
+
+
+# --- 3.3: the walk -------------------------------------------------------------------------------
+
+_CHANNELS = (2, 3, 4)
+
+
+def _blocks() -> tuple[list[Any], list[Any]]:
+    """Three down and three up blocks that take any number of channels and mix them in a way that
+    shows which channel came at which place."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, outputs: int, seed: int, grows: bool) -> None:
+            super().__init__()
+            random = torch.Generator().manual_seed(seed)
+            self.weight = nn.Parameter(torch.rand(outputs, 32, generator=random))
+            self.grows = grows
+
+        def forward(self, x: Any) -> Any:
+            if self.grows:
+                x = nn.functional.interpolate(x, scale_factor=2)
+            else:
+                x = nn.functional.avg_pool2d(x, 2)
+            return torch.einsum("oc,bchw->bohw", self.weight[:, : x.shape[1]], x)
+
+    downs = [Block(outputs, 10 + i, False) for i, outputs in enumerate(_CHANNELS)]
+    ups = [Block(outputs, 20 + i, True) for i, outputs in enumerate((3, 2, 2))]
+    return downs, ups
+
+
+def _walked(downs: Any, ups: Any, x: Any, join: Any) -> Any:
+    skips = []
+    for down in downs:
+        x = down(x)
+        skips.append(x)
+    x = ups[0](skips.pop())
+    for up in ups[1:]:
+        x = up(join(x, skips.pop()))
+    return x
+
+
+@own_random
+def _test_walk(walk: Any) -> Hint | None:
+    import torch
+
+    downs, ups = _blocks()
+    x = torch.rand(2, 1, 16, 16)
+    try:
+        result = call(walk, list(downs), list(ups), x.clone(), pure=True)
+    except RuntimeError as error:
+        if "Sizes of tensors must match" in str(error):
+            return Hint(
+                "A skip meets a map of another size.",
+                "On the way down, is x replaced by what each block gives? On the way up, the last "
+                "skip that was put in is the first to come out: skips.pop().",
+            )
+        raise
+    except IndexError:
+        return Hint(
+            "Your code counts on more blocks than there are.",
+            "Loop over the lists as they come: the check's network has three levels.",
+        )
+    if isinstance(result, torch.Tensor) and result.dim() == 4 and len(result) != 2:
+        return Hint(
+            f"Two photos went in, {len(result)} came out: they are joined along the batch.",
+            "Channels are dimension 1: torch.cat([x, skip], 1).",
+        )
+    result = want_tensor(result, what="the network's answer")
+
+    def cat(one: Any, other: Any) -> Any:
+        return torch.cat([one, other], 1)
+
+    right = _walked(downs, ups, x, cat)
+    with torch.no_grad():
+        encoded = downs[2](downs[1](downs[0](x)))
+        twice = _twice(downs, ups, x)
+    mistakes = (
+        (
+            _walked(downs, ups, x, lambda one, other: one),
+            Hint(
+                "No skip is used: each up block gets only what the one before it gave.",
+                "Join them first: torch.cat([x, skips.pop()], 1).",
+            ),
+        ),
+        (
+            _walked(downs, ups, x, lambda one, other: cat(other, one)),
+            Hint(
+                "The two halves have changed places: the skip stands first.",
+                "torch.cat([x, skip], 1). Trained weights only fit one of the two orders, and it "
+                "is this one in the library.",
+            ),
+        ),
+        (
+            _walked(downs, ups, x, lambda one, other: one + other),
+            Hint(
+                "The skips are added.",
+                "A U-Net lays them beside each other as more channels: torch.cat([x, skip], 1).",
+            ),
+        ),
+        (
+            twice,
+            Hint(
+                "The innermost map goes in twice: as x and as its own skip.",
+                "Take it off the list before the first up block: ups[0](skips.pop()).",
+            ),
+        ),
+        (
+            _walked(downs, ups, x, lambda one, other: cat(one, one)),
+            Hint("Each map is joined with itself.", "Its partner comes from skips.pop()."),
+        ),
+        (encoded, Hint("That is the way down alone.", "The up blocks have not been walked yet.")),
+    )
+    otherwise = Hint(
+        f"The answer's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
+        "Print the shape after each block. Each up block but the first gets "
+        "torch.cat([x, skips.pop()], 1).",
+    )
+    hint = match(result, right, mistakes, otherwise)
+    if hint is not None:
+        return hint
+    first = downs[0].weight
+    (wanted,) = torch.autograd.grad(right.sum(), first)
+    found = None
+    if result.requires_grad:
+        (found,) = torch.autograd.grad(result.sum(), first, allow_unused=True)
+    if found is None or not torch.allclose(found, wanted, rtol=1e-3):
+        return Hint(
+            "The numbers are right, but the gradient does not flow back along all ways.",
+            "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
+        )
+    shorter = downs[:2], [ups[1], ups[2]]
+    other = want_tensor(call(walk, *shorter, x.clone()), what="the answer of a shallower network")
+    if other.shape != x.shape[:1] + (2, 16, 16) or not torch.allclose(
+        other, _walked(*shorter, x, cat), rtol=1e-3
+    ):
+        return Hint(
+            "With three levels it is right, with two it is not.",
+            "Loop over the lists, however long they are.",
+        )
+    return None
+
+
+def _twice(downs: Any, ups: Any, x: Any) -> Any:
+    import torch
+
+    skips = []
+    for down in downs:
+        x = down(x)
+        skips.append(x)
+    for up in ups:
+        x = up(torch.cat([x, skips.pop()], 1))
+    return x
+
+
+# --- 3.5: parameters -----------------------------------------------------------------------------
+
+
+def _count(*size: int, **mistake: Any) -> int:
+    return sum(_rows(*size, **mistake))
+
+
+def _rows(
+    levels: int, base: int, cap: int, *, doubled: str = "right", bias: bool = False,
+    norms: str = "right", last_bias: bool = True, kernel: int = 16, capped: bool = True,
+) -> list[int]:  # fmt: skip
+    """Parameters of each block, downs and then ups; the options make well-known mistakes."""
+    channels = [base * 2**i for i in range(levels)]
+    if capped:
+        channels = [min(c, cap) for c in channels]
+    rows, inputs = [], 1
+    each = {"none": 0, "one": 1}.get(norms, 2)  # numbers a channel of a norm
+    for level, outputs in enumerate(channels):
+        row = inputs * outputs * kernel + (outputs if bias else 0)
+        inner = level < levels - 1 or norms in ("all", "innermost")
+        if inner and (level > 0 or norms in ("all", "first")):
+            row += each * outputs
+        rows.append(row)
+        inputs = outputs
+    for level in reversed(range(levels)):
+        once = doubled == "never" or (level == levels - 1 and doubled == "right")
+        inputs = channels[level] * (1 if once else 2)
+        outputs = channels[level - 1] if level else 2
+        row = inputs * outputs * kernel
+        row += outputs if (bias and level) or (last_bias and not level) else 0
+        if level or norms == "all":
+            row += each * outputs
+        rows.append(row)
+    return rows
+
+
+def _listed(rows: Sequence[int]) -> str:
+    half = len(rows) // 2
+    return "; ".join(", ".join(f"{row:,}" for row in part) for part in (rows[:half], rows[half:]))
+
+
+def _test_parameters(parameters: Any) -> Hint | None:
+    for levels, base, cap in ((4, 8, 32), (8, 64, 512), (3, 64, 512)):
+        size = (levels, base, cap)
+        number = want_number(call(parameters, *size), "the number of parameters")
+        right = _count(*size)
+        mistakes = (
+            (
+                _count(*size, doubled="always"),
+                Hint(
+                    "The innermost up block gets twice the channels too.",
+                    "Nothing lies beside it: it gets the innermost map alone.",
+                ),
+            ),
+            (
+                _count(*size, norms="innermost"),
+                Hint("The innermost down block has a norm.", "It has none: norm=False there."),
+            ),
+            (
+                _count(*size, norms="first"),
+                Hint("The first down block has a norm.", "It is a bare convolution."),
+            ),
+            (
+                _count(*size, norms="one"),
+                Hint("One number a channel for each norm.", "A scale and a shift: two."),
+            ),
+            (
+                _count(*size, doubled="never"),
+                Hint(
+                    "The skips are not counted.",
+                    "Every up block but the innermost gets twice the channels in.",
+                ),
+            ),
+            (
+                _count(*size, bias=True),
+                Hint(
+                    "You have counted a bias in every convolution.",
+                    "Only the outermost up block has one; the others are followed by a norm or "
+                    "have none to be equal to pix2pix.",
+                ),
+            ),
+            (
+                _count(*size, norms="none"),
+                Hint(
+                    "The norms are missing.",
+                    "Each holds two numbers a channel, a scale and a shift.",
+                ),
+            ),
+            (
+                _count(*size, norms="all"),
+                Hint(
+                    "You have counted a norm in every block.",
+                    "The outermost and the innermost down block have none, nor has the last up "
+                    "block.",
+                ),
+            ),
+            (
+                _count(*size, last_bias=False),
+                Hint(
+                    f"Off by {int(right - number)}: the outermost up block's bias is missing.",
+                    "It has one number for each of its two channels.",
+                ),
+            ),
+            (
+                _count(*size, kernel=9),
+                Hint("You have counted kernels of 3 × 3.", "A kernel of 4 × 4 has 16 numbers."),
+            ),
+            (
+                _count(*size, kernel=4),
+                Hint("You have counted 4 numbers a kernel.", "A kernel of 4 × 4 has 16 numbers."),
+            ),
+            (
+                _count(*size, capped=False),
+                Hint(
+                    "The channels grow without end.", "Never above cap: min(base * 2**level, cap)."
+                ),
+            ),
+        )
+        otherwise = Hint(
+            f"For levels={levels}, base={base}, cap={cap} you count {number:,.0f}; it should be "
+            f"{right:,}.",
+            f"Compare row by row: downs and ups have {_listed(_rows(*size))}.",
+        )
+        hint = match(number, right, mistakes, otherwise, tolerance=0.5)
+        # `match` allows a share of 1e-4, which is too much for a count
+        if hint is None and round(number) != right:
+            hint = next((h for wrong, h in mistakes if round(number) == wrong), otherwise)
+        if hint is not None:
+            return hint
+    return None
+
+
+# --- 3.6: a step of training ---------------------------------------------------------------------
+
+
+@own_random
+def _test_step(train_step: Any) -> Hint | None:
+    import torch
+    from torch import nn
+
+    net = nn.Conv2d(1, 2, 1)
+    optimizer, order = spied_sgd(net, 0.5)
+    twin, steps_right = nn.Conv2d(1, 2, 1), []
+    batches = [(torch.rand(2, 1, 4, 4), torch.rand(2, 2, 4, 4)) for _ in range(2)]
+    before = {name: value.detach().clone() for name, value in net.named_parameters()}
+    losses = []
+    for L, ab in batches:
+        with torch.no_grad():
+            answer = net(L)
+            losses.append(
+                [float((answer - ab).abs().mean()), float(((answer - ab) ** 2).mean()),
+                 float((answer - ab).abs().sum())]
+            )  # fmt: skip
+        twin.load_state_dict(net.state_dict())  # net itself would call the hook
+        (slope,) = torch.autograd.grad((twin(L) - ab).abs().mean(), twin.weight)
+        wanted = (twin.weight - 0.5 * slope).detach()
+        returned = call(train_step, net, optimizer, L, ab)
+        steps_right.append(torch.allclose(net.weight, wanted, atol=1e-6))
+        with torch.no_grad():
+            later = float((net(L) - ab).abs().mean())
+        if isinstance(returned, torch.Tensor) and returned.requires_grad:
+            return Hint(
+                "You return a tensor that holds on to the whole graph: a list of them fills the "
+                "memory.",
+                "Return the number: loss.item().",
+            )
+        number = want_number(returned, "the loss")
+        l1, l2, total = losses[-1]
+        hint = match(
+            number,
+            l1,
+            (
+                (l2, Hint("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
+                (total, Hint("That is the sum over all pixels.", "L1 is the mean.")),
+                (
+                    later,
+                    Hint(
+                        "That is the loss after the step.",
+                        "Return the one that the step was taken for: it is computed already.",
+                    ),
+                ),
+            ),
+            Hint(
+                f"The loss should be {l1:.4f} here; yours is {number:.4f}.",
+                "(net(L) - ab).abs().mean()",
+            ),
+            1e-5,
+        )
+        if hint is not None:
+            return hint
+    if "backward" not in order:
+        return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+    moved = any(not torch.equal(value, before[name]) for name, value in net.named_parameters())
+    if "step" not in order and moved:
+        return Hint(
+            "The weights move, but not by the optimizer that came in.",
+            "A new one for each step forgets what Adam has gathered: use the argument.",
+        )
+    if "step" not in order:
+        return Hint("The gradient is there, and the weights stay as they are.", "optimizer.step().")
+    if steps_right == [True, False]:
+        return Hint(
+            "The second step also goes along the first one's gradient: gradients add up.",
+            "optimizer.zero_grad() before backward.",
+        )
+    if order.index("step") < order.index("backward") and not steps_right[0]:
+        return Hint("The step is taken before the gradient is there.", "backward, then step.")
+    first = order[order.index("backward") : order.index("step")]
+    if "zero" in first and not steps_right[0]:
+        return Hint(
+            "The gradient is thrown away between backward and step.",
+            "zero_grad stands before backward, or behind the step.",
+        )
+    if not all(steps_right):
+        return Hint(
+            "The loss is right, but the step is not the one down this loss.",
+            "One backward() of the loss that you return, and one step.",
+        )
+    if not net.training:
+        return Hint("The network is left in eval mode.", "Leave its mode to whoever calls you.")
+    return None
+
+
+# --- 3.4: the planted bug ------------------------------------------------------------------------
+
+
+@own_random
+def _test_output(output_block: Any) -> Hint | None:
+    import torch
+    from torch import nn
+
+    block = want_module(call(output_block, 6))
+    layers = layers_of(block)
+    conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
+    if conv.kernel_size != (4, 4):
+        return Hint("The convolution has changed.", "It was right: kernel 4, stride 2, padding 1.")
+    x = 8 * torch.randn(2, 6, 4, 4)
+    with torch.no_grad():
+        result = want_tensor(block(x), what="the block's answer")
+        if tuple(result.shape) != (2, 2, 8, 8):
+            return Hint(
+                f"A map of 4 × 4 with 6 channels became {tuple(result.shape)}.",
+                "Two channels, a and b, of twice the size: (2, 2, 8, 8) here.",
+            )
+        raw = conv(torch.relu(x))
+        mistakes = (
+            (
+                torch.relu(raw),
+                Hint(
+                    "The bug is still in: nothing below 0 comes out.",
+                    "a < 0 is green and b < 0 is blue. Which activation reaches from -1 to 1?",
+                ),
+            ),
+            (
+                torch.sigmoid(raw),
+                Hint(
+                    "A sigmoid ends at 0 too: still no green and no blue.",
+                    "ab / 110 lies in -1..1: nn.Tanh().",
+                ),
+            ),
+            (
+                raw,
+                Hint(
+                    f"Without a bound the answers reach {float(raw.abs().max()):.1f}; ab / 110 "
+                    "ends at 1.",
+                    "nn.Tanh() keeps them inside.",
+                ),
+            ),
+            (
+                torch.tanh(conv(x)),
+                Hint("The ReLU before the convolution is gone.", "It was not the bug: leave it."),
+            ),
+            (
+                torch.relu(torch.tanh(raw)),
+                Hint(
+                    "The ReLU beside the Tanh still cuts off what is negative.",
+                    "Put Tanh in its place.",
+                ),
+            ),
+        )
+        bounded = bool(result.min() < -0.5 and result.abs().max() <= 1)
+        if bounded and not any(isinstance(layer, nn.Tanh) for layer in layers):
+            return Hint(
+                "It reaches from -1 to 1, with another function than the library's.",
+                "Take nn.Tanh(), so that the two can be compared.",
+            )
+        otherwise = Hint(
+            f"The block's layers are {', '.join(type(layer).__name__ for layer in layers)}.",
+            "ReLU, ConvTranspose2d, and one activation that reaches from -1 to 1.",
+        )
+        hint = match(result, torch.tanh(raw), mistakes, otherwise)
+    if hint is None and conv.bias is None:
+        return Hint(
+            "The last convolution has lost its bias.",
+            "No norm follows here that would bring one: leave bias as it is.",
+        )
+    return hint
+
+
+# --- 3.7: the best guess -------------------------------------------------------------------------
+
+
+def _test_expected(expected_loss: Any) -> Hint | None:
+    colors = np.array([[60.0, 45.0], [15.0, -50.0], [-55.0, 50.0]])
+    shares = np.array([0.5, 0.3, 0.2])
+    answer = np.array([30.0, -5.0])
+    away = np.abs(colors - answer)
+    for power in (1, 2):
+        result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power, pure=True)
+        if isinstance(result, np.ndarray) and result.shape == (3,):
+            return Hint(
+                "That is one number a color.",
+                "Weigh each with its share and add them up: (shares * each).sum().",
+            )
+        if isinstance(result, np.ndarray) and result.shape == (2,):
+            return Hint(
+                "That is one number for a and one for b.", "Add up over the last axis, a and b."
+            )
+        number = want_number(result, "the expected loss")
+        each = (away**power).sum(axis=1)
+        signed = ((colors - answer) ** power).sum(axis=1)
+        mistakes = (
+            (
+                float(each.mean()),
+                Hint(
+                    "All colors count alike.",
+                    "Each counts with its share: (shares * each).sum().",
+                ),
+            ),
+            (
+                float((shares * signed).sum()),
+                Hint(
+                    "Distances to either side cancel each other.",
+                    "Take the absolute value before the power.",
+                ),
+            ),
+            (
+                float((shares * away.sum(axis=1)).sum()),
+                Hint("The power is not used.", "np.abs(...) ** power."),
+            ),
+            (
+                float((shares * (away**2).sum(axis=1)).sum()),
+                Hint("That is L2 whatever the power is.", "np.abs(...) ** power."),
+            ),
+            (
+                float((shares * np.sqrt((away**2).sum(axis=1))).sum()),
+                Hint(
+                    "That is the length of the arrow between the colors.",
+                    "L1 and L2 add up over a and b, without a root.",
+                ),
+            ),
+            (
+                float((np.abs(shares @ colors - answer) ** power).sum()),
+                Hint(
+                    "You average the colors first, and then look how far the answer is from that.",
+                    "First the cost of each color, then the mean of the costs.",
+                ),
+            ),
+            (
+                float((shares * each).mean()),
+                Hint(
+                    "Weighed, and then divided by the number of colors as well.",
+                    "The shares add up to 1 already: .sum().",
+                ),
+            ),
+            (
+                float((shares[:, None] * away**power).mean()),
+                Hint("You took the mean over colors again.", "The shares already are the weights."),
+            ),
+        )
+        otherwise = Hint(
+            f"For power {power} the expected loss should be "
+            f"{float((shares * each).sum()):.2f} in this check; yours is {number:.2f}.",
+            "First the distances |color - answer| ** power, added up over a and b; then weighed.",
+        )
+        hint = match(number, float((shares * each).sum()), mistakes, otherwise)
+        if hint is not None:
+            return hint
+    two = want_number(call(expected_loss, answer, colors[:2], np.array([0.5, 0.5]), 1), "the loss")
+    if abs(two - away[:2].sum() / 2) > 1e-6:
+        return Hint("With three colors it is right, with two it is not.", "Use all that come in.")
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="3.1",
+        title="The down block",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return nn.Sequential(...) of a LeakyReLU, a convolution that halves the map, and a "
+            "BatchNorm2d where norm is True. A first step: "
+            "`layers = [nn.LeakyReLU(0.2), nn.Conv2d(inputs, outputs, 4, stride=2, ...)]`."
+        ),
+        test=_test_down,
+        solved="Half the size, more channels.",
+    ),
+    Exercise(
+        name="3.2",
+        title="The up block",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return nn.Sequential(...) of a ReLU, a transposed convolution that doubles the map, "
+            "and a BatchNorm2d. A first step: look up nn.ConvTranspose2d; it takes the same "
+            "arguments as nn.Conv2d."
+        ),
+        test=_test_up,
+        solved="It undoes the down block's sizes, and not its numbers.",
+    ),
+    Exercise(
+        name="3.3",
+        title="Walk the U",
+        difficulty=3,
+        minutes=15,
+        start=(
+            "Send x through the downs and keep what each gives in a list; then through the ups. "
+            "A first step: the loop over downs, with `skips.append(x)` in it."
+        ),
+        test=_test_walk,
+        solved="Two lists and two loops: that is the whole forward pass.",
+    ),
+    Exercise(
+        name="3.4",
+        title="The planted bug",
+        difficulty=2,
+        minutes=5,
+        start="Copy the block with the bug, and change the one layer that is wrong.",
+        test=_test_output,
+        solved="An output that can't reach the target is a bug that no error message finds.",
+    ),
+    Exercise(
+        name="3.5",
+        title="Count the parameters",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Add up inputs * outputs * 16 over all convolutions, 2 * channels over all norms, and "
+            "the one bias. A first step: `channels = [min(base * 2**i, cap) for i in "
+            "range(levels)]`."
+        ),
+        test=_test_parameters,
+        solved="54,409,858 for pix2pix's own: now you know where each of them sits.",
+    ),
+    Exercise(
+        name="3.6",
+        title="One step of training",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Compute the L1 loss, its gradient, take a step, and return the loss as a number. A "
+            "first step: `loss = (net(L) - ab).abs().mean()`."
+        ),
+        test=_test_step,
+        solved="The same four lines train every network of this course.",
+    ),
+    Exercise(
+        name="3.7",
+        title="What a guess costs",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Return the loss that the answer has on average, where each color comes with its "
+            "share. A first step: `away = np.abs(colors - answer) ** power`."
+        ),
+        test=_test_expected,
+        solved="Now try all answers and see which one is cheapest.",
+    ),
+)

@@ -1,0 +1,639 @@
+"""The testers of lesson 05: a game of two numbers, three families of losses, a bug in G's step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from colorlab.course.checks.exercise import (
+    Exercise,
+    Hint,
+    NotYet,
+    call,
+    describe,
+    load_optimizers,
+    match,
+    own_random,
+    want_number,
+)
+
+
+def _two(value: Any, names: tuple[str, str]) -> tuple[float, float]:
+    """Two numbers, or the hint that says how to return them."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", ()) == (2,):
+        value = value.tolist()
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise NotYet(
+            f"Two numbers were expected, {names[0]} and {names[1]}; it is {describe(value)}.",
+            f"return {names[0]}, {names[1]}",
+        )
+    return want_number(value[0], names[0]), want_number(value[1], names[1])
+
+
+# --- 5.1: the game -------------------------------------------------------------------------------
+
+
+def _sigmoid(z: float) -> float:
+    return 1 / (1 + math.exp(-z))
+
+
+def _test_game(game_step: Any) -> Hint | None:
+    for theta, psi, rate in ((1.0, 0.4, 0.1), (-0.7, 1.3, 0.5)):
+        found = _two(call(game_step, theta, psi, rate), ("theta", "psi"))
+        g = _sigmoid(-psi * theta) * psi  # minus the generator's slope
+        d = _sigmoid(psi * theta) * theta  # the discriminator's slope
+        new, first = psi - rate * d, theta + rate * g
+        mistakes = (
+            (
+                (theta + rate * _sigmoid(-new * theta) * new, new),
+                Hint(
+                    "The generator already answers to the discriminator's new psi.",
+                    "Both move at once here: compute both slopes first, then both steps.",
+                ),
+            ),
+            (
+                (theta + rate * g, psi - rate * _sigmoid(psi * first) * first),
+                Hint(
+                    "The discriminator already answers to the generator's new theta.",
+                    "Both move at once here: compute both slopes first, then both steps.",
+                ),
+            ),
+            (
+                (theta - rate * g, psi - rate * d),
+                Hint(
+                    "The generator walks the wrong way: it makes its loss larger.",
+                    "Its loss is softplus(-psi * theta), whose slope in theta is "
+                    "-sigmoid(-psi * theta) * psi; a step goes against the slope.",
+                ),
+            ),
+            (
+                (theta + rate * g, psi + rate * d),
+                Hint(
+                    "The discriminator walks the wrong way: it makes its loss larger.",
+                    "Its loss is softplus(psi * theta), whose slope in psi is "
+                    "sigmoid(psi * theta) * theta; a step goes against the slope.",
+                ),
+            ),
+            (
+                (theta + rate * psi, psi - rate * theta),
+                Hint(
+                    "The sigmoids are missing.",
+                    "The slope of softplus(z) is sigmoid(z), times the slope of z.",
+                ),
+            ),
+            (
+                (theta + rate * _sigmoid(psi * theta) * psi, psi - rate * d),
+                Hint(
+                    "The generator's sigmoid is that of another loss.",
+                    "Its loss here is softplus(-psi * theta): sigmoid of -psi * theta.",
+                ),
+            ),
+            (
+                (theta + rate * _sigmoid(-psi * theta), psi - rate * _sigmoid(psi * theta)),
+                Hint(
+                    "The chain rule's second factor is missing.",
+                    "The slope of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
+                ),
+            ),
+            (
+                (theta + g, psi - d),
+                Hint("The rate is not used.", "Each step is rate times the slope."),
+            ),
+            (
+                (g, d),
+                Hint("Those are the slopes.", "Return where both players stand after the step."),
+            ),
+            (
+                (psi - rate * d, theta + rate * g),
+                Hint("The two have changed places.", "return theta, psi"),
+            ),
+        )
+        right = (theta + rate * g, psi - rate * d)
+        otherwise = Hint(
+            f"From theta {theta}, psi {psi} with rate {rate} the players go to "
+            f"{right[0]:.4f}, {right[1]:.4f}; yours to {found[0]:.4f}, {found[1]:.4f}.",
+            "Write the two slopes on two lines, each with its sigmoid, and print them.",
+        )
+        hint = match(found, right, mistakes, otherwise, 1e-6)
+        if hint is not None:
+            return hint
+    return None
+
+
+# --- 5.2: the generator's loss -------------------------------------------------------------------
+
+
+@own_random
+def _test_non_saturating(non_saturating: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+
+    logits = torch.tensor([[-3.0, -0.5], [0.2, 4.0]]).reshape(1, 1, 2, 2)
+    result = call(non_saturating, logits.clone())
+    if isinstance(result, torch.Tensor) and result.shape == logits.shape:
+        return Hint("That is one loss a logit.", "A loss is one number: .mean() over all of them.")
+    number = want_number(result, "the loss")
+    mistakes = (
+        (
+            float(F.softplus(logits).mean()),
+            Hint(
+                "That is what the discriminator pays for fakes: -log(1 - sigmoid).",
+                "The generator wants to be taken for real: -log sigmoid(logits).",
+            ),
+        ),
+        (
+            float(-F.softplus(logits).mean()),
+            Hint(
+                "That is the saturating loss, log(1 - sigmoid).",
+                "Asked for is -log sigmoid(logits): same aim, another slope.",
+            ),
+        ),
+        (
+            float(-F.softplus(-logits).mean()),
+            Hint("The sign is wrong: this one is to be made large.", "-log sigmoid(logits)."),
+        ),
+        (
+            float(F.softplus(-logits).sum()),
+            Hint("That is the sum over all logits.", "Take the mean."),
+        ),
+        (
+            float(F.softplus(-torch.sigmoid(logits)).mean()),
+            Hint("The sigmoid is taken twice.", "softplus(-logits) holds it already."),
+        ),
+    )
+    otherwise = Hint(
+        f"For the check's logits it should be {float(F.softplus(-logits).mean()):.4f}; yours is "
+        f"{number:.4f}.",
+        "-log sigmoid(x) is softplus(-x).",
+    )
+    hint = match(number, float(F.softplus(-logits).mean()), mistakes, otherwise, 1e-5)
+    if hint is not None:
+        return hint
+    far = torch.tensor([-300.0, 300.0], requires_grad=True)
+    loss = call(non_saturating, far)
+    if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+        return Hint(
+            "The value is right, but no gradient can flow back to the logits.",
+            "Return the tensor, without .item(), .detach() or NumPy.",
+        )
+    loss.backward()
+    if not bool(torch.isfinite(loss)) or not bool(torch.isfinite(far.grad).all()):
+        return Hint(
+            f"For logits of -300 and 300 it gives {loss.item()}, or a gradient that is nan.",
+            "exp(300) overflows in float32, and a sigmoid that is 0 has an infinite logarithm. "
+            "F.softplus(-logits) is the same function without that trouble.",
+        )
+    if loss.item() < 140:
+        return Hint(
+            f"For logits of -300 and 300 it gives {loss.item():.1f}; it should be 150.",
+            "A small number added inside the log, or a clamp, cuts the loss off, and its gradient "
+            "with it. F.softplus(-logits) needs neither.",
+        )
+    return None
+
+
+# --- 5.3 and 5.4: least squares and hinge --------------------------------------------------------
+
+
+def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None:
+    """Both losses of a family on a batch; `right` and `mistakes` are made from (real, fake)."""
+    import torch
+
+    real = 2 * torch.randn(2, 1, 4, 4) + 1
+    fake = 2 * torch.randn(2, 1, 4, 4) - 0.5
+    given = real.clone().requires_grad_(), fake.clone().requires_grad_()
+    returned = call(family, *given)
+    found = _two(returned, ("for_D", "for_G"))
+    wanted = right(real, fake)
+    otherwise = Hint(
+        f"For the check's logits {name} should be {wanted[0]:.4f} for D and {wanted[1]:.4f} for G; "
+        f"yours are {found[0]:.4f} and {found[1]:.4f}.",
+        "Compute each of the three parts on a line of its own: D on real, D on fake, G on fake.",
+    )
+    if match(found, wanted[::-1], [], otherwise, 1e-5) is None:
+        return Hint("The two losses have changed places.", "return for_D, for_G")
+    # a mistake in D's loss is told before one in G's: so each is compared by itself
+    for position, who in enumerate("DG"):
+        hint = match(
+            found[position],
+            wanted[position],
+            [(value, hint) for value, hint in mistakes(real, fake)[who]],
+            otherwise,
+            1e-5,
+        )
+        if hint is not None:
+            return hint
+    cut = Hint(
+        "The values are right, but no gradient can flow back, or not to all that it should.",
+        "Return tensors, without .item(), .detach() or NumPy.",
+    )
+    for loss, needed in zip(returned, (given, given[1:]), strict=True):
+        if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
+            return cut
+        slopes = torch.autograd.grad(loss, needed, allow_unused=True, retain_graph=True)
+        if any(slope is None for slope in slopes):
+            return cut
+    return None
+
+
+@own_random
+def _test_lsgan(lsgan: Any) -> Hint | None:
+    def right(real: Any, fake: Any) -> tuple[float, float]:
+        on_d = ((real - 1) ** 2).mean() + (fake**2).mean()
+        return float(on_d / 2), float(((fake - 1) ** 2).mean())
+
+    def mistakes(real: Any, fake: Any) -> dict[str, list]:
+        import torch
+
+        on_real, on_fake = ((real - 1) ** 2).mean(), (fake**2).mean()
+        p, q = torch.sigmoid(real), torch.sigmoid(fake)
+        return {
+            "D": [
+                (
+                    float(on_real + on_fake),
+                    Hint("D's loss is twice too large.", "Half the sum of its two parts."),
+                ),
+                (
+                    float((real**2).mean() + ((fake - 1) ** 2).mean()) / 2,
+                    Hint("The targets have changed places.", "1 for real photos, 0 for fakes."),
+                ),
+                (
+                    float(((real - 1) ** 2).mean() + ((fake + 1) ** 2).mean()) / 2,
+                    Hint(
+                        "Your targets are 1 and -1.",
+                        "The paper allows that too; here they are 1 and 0.",
+                    ),
+                ),
+                (
+                    float(((p - 1) ** 2).mean() + (q**2).mean()) / 2,
+                    Hint(
+                        "There is a sigmoid in it.",
+                        "Least squares wants the bare numbers: a sigmoid would flatten what the "
+                        "square keeps steep.",
+                    ),
+                ),
+                (
+                    float((real - 1).abs().mean() + fake.abs().mean()) / 2,
+                    Hint("That is the absolute difference.", "Least squares: ** 2."),
+                ),
+                (float(on_real) / 2, Hint("D's loss on fakes is missing.", "fake ** 2")),
+                (
+                    float(on_real + on_fake / 2),
+                    Hint("Only the second part is halved.", "Brackets: (a + b) / 2."),
+                ),
+            ],
+            "G": [
+                (
+                    float((fake**2).mean()),
+                    Hint("G aims at 0 and so wants to be recognized.", "Its target is 1."),
+                ),
+                (
+                    float(((fake - 1) ** 2).mean() / 2),
+                    Hint(
+                        "G's loss is halved too.",
+                        "In the paper it is; here only D's is, as pix2pix halves it.",
+                    ),
+                ),
+                (
+                    float(-(fake**2).mean()),
+                    Hint(
+                        "G pushes its logits away from 0, in either direction.", "(fake - 1) ** 2"
+                    ),
+                ),
+            ],
+        }
+
+    return _pair_test(lsgan, "least squares", right, mistakes)
+
+
+@own_random
+def _test_hinge(hinge: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+
+    def right(real: Any, fake: Any) -> tuple[float, float]:
+        return float(F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2, float(-fake.mean())
+
+    def mistakes(real: Any, fake: Any) -> dict[str, list]:
+        on_real, on_fake = F.relu(1 - real).mean(), F.relu(1 + fake).mean()
+        return {
+            "D": [
+                (
+                    float(on_real + on_fake),
+                    Hint("D's loss is twice too large.", "Half the sum of its two parts."),
+                ),
+                (
+                    float(
+                        F.relu(1 - torch.sigmoid(real)).mean()
+                        + F.relu(1 + torch.sigmoid(fake)).mean()
+                    )
+                    / 2,
+                    Hint(
+                        "There is a sigmoid in it.",
+                        "The hinge wants bare logits: behind a sigmoid none is below -1.",
+                    ),
+                ),
+                (
+                    float(F.relu(1 + real).mean() + F.relu(1 - fake).mean()) / 2,
+                    Hint(
+                        "The signs have changed places: D is rewarded for being wrong.",
+                        "relu(1 - real) and relu(1 + fake).",
+                    ),
+                ),
+                (
+                    float((1 - real).mean() + (1 + fake).mean()) / 2,
+                    Hint(
+                        "The hinge itself is missing.",
+                        "Behind 1 and -1 nothing is left to gain: F.relu(...).",
+                    ),
+                ),
+                (
+                    float(F.relu(-real).mean() + F.relu(fake).mean()) / 2,
+                    Hint("The margin is missing.", "D wants real logits above 1, not above 0."),
+                ),
+                (
+                    float(F.relu(1 - real).mean() + F.relu(1 - fake).mean()) / 2,
+                    Hint("Both are pushed above 1.", "Fakes are to fall below -1: relu(1 + fake)."),
+                ),
+                (
+                    float(F.relu((1 - real).mean()) + F.relu((1 + fake).mean())) / 2,
+                    Hint(
+                        "The mean is taken before the relu.",
+                        "Each logit has its own hinge: relu first, then the mean.",
+                    ),
+                ),
+            ],
+            "G": [
+                (
+                    float(F.relu(1 - fake).mean()),
+                    Hint(
+                        "G has a hinge too.",
+                        "It has none: G gains from every bit of a larger logit. -fake.mean()",
+                    ),
+                ),
+                (
+                    float(-fake.mean() / 2),
+                    Hint("G's loss is halved too.", "Only D's is: -fake.mean()"),
+                ),
+                (
+                    float(fake.mean()),
+                    Hint("G's sign is wrong: it wants to be recognized.", "-fake.mean()"),
+                ),
+                (
+                    float(F.relu(-fake).mean()),
+                    Hint(
+                        "G's loss is cut off at 0.",
+                        "It goes on below: -fake.mean(), without a relu.",
+                    ),
+                ),
+            ],
+        }
+
+    return _pair_test(hinge, "hinge", right, mistakes)
+
+
+# --- 5.5: all of G's loss ------------------------------------------------------------------------
+
+
+@own_random
+def _test_generator(generator_loss: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+
+    for weight in (100.0, 7.0):
+        logits = 2 * torch.randn(2, 1, 3, 3)
+        ours, truth = torch.tanh(torch.randn(2, 2, 8, 8)), torch.tanh(torch.randn(2, 2, 8, 8))
+        leaves = logits.clone().requires_grad_(), ours.clone().requires_grad_()
+        returned = call(generator_loss, leaves[0], leaves[1], truth, weight)
+        number = want_number(returned, "the loss")
+        fool, wrong = float(F.softplus(-logits).mean()), float(F.softplus(logits).mean())
+        l1, l2 = float((ours - truth).abs().mean()), float(((ours - truth) ** 2).mean())
+        mistakes = (
+            (
+                weight * fool + l1,
+                Hint("The weight stands at the wrong term.", "adversarial + weight * L1"),
+            ),
+            (
+                weight * (fool + l1),
+                Hint("The weight counts for both.", "adversarial + weight * L1"),
+            ),
+            (fool + l1, Hint("The weight is not used.", "adversarial + weight * L1")),
+            (fool + weight * l2, Hint("That is L2.", "L1 is the mean absolute difference.")),
+            (
+                wrong + weight * l1,
+                Hint(
+                    "The generator wants its fakes to be called fake.",
+                    "Its label is 1: -log sigmoid(logits), as in 5.2.",
+                ),
+            ),
+            (
+                fool + weight * float((ours - truth).abs().sum()),
+                Hint("L1 is summed over all pixels.", "Take the mean."),
+            ),
+            (
+                fool + weight * 2 * l1,
+                Hint("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
+            ),
+            (
+                weight * l1 - fool,
+                Hint("The adversarial term has a minus.", "Both are to be made small: a plus."),
+            ),
+            (weight * l1, Hint("The adversarial term is missing.", "adversarial + weight * L1")),
+            (
+                fool + 100 * l1,
+                Hint("100 stands there as a fixed number.", "Use the argument: weight."),
+            ),
+        )
+        otherwise = Hint(
+            f"In this check the adversarial term is {fool:.4f} and L1 {l1:.4f}; with weight "
+            f"{weight:g} the sum is {fool + weight * l1:.4f}, yours {number:.4f}.",
+            "Print the two terms, each for itself.",
+        )
+        hint = match(number, fool + weight * l1, mistakes, otherwise, 1e-4)
+        if hint is not None:
+            return hint
+        if not isinstance(returned, torch.Tensor) or not returned.requires_grad:
+            return Hint("The value is right, but no gradient can flow back.", "Return the tensor.")
+        returned.backward()
+        if any(leaf.grad is None for leaf in leaves):
+            return Hint(
+                "One of the two terms is cut off from the gradient.",
+                "No .detach(), .item() or .data in the generator's loss.",
+            )
+    far = call(generator_loss, torch.tensor([-300.0]), truth, truth, 1.0)
+    if not math.isfinite(float(far)):
+        return Hint("For a logit of -300 it is not finite.", "Use non_saturating from 5.2.")
+    return None
+
+
+# --- 5.6: the planted bug ------------------------------------------------------------------------
+
+
+@own_random
+def _test_step(generator_step: Any) -> Hint | None:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    def networks() -> tuple[Any, Any]:
+        torch.manual_seed(5)
+        return nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(3, 1, 3)
+
+    load_optimizers()
+    L, truth, weight, rate = torch.rand(2, 1, 6, 6), torch.rand(2, 2, 6, 6), 3.0, 0.25
+
+    def moved(loss_of: Any) -> Any:
+        """G's weights after one step along a loss made of (logits, ours)."""
+        G, D = networks()
+        ours = G(L)
+        loss = loss_of(D, ours)
+        (slope,) = torch.autograd.grad(loss, [G.weight])
+        return (G.weight - rate * slope).detach()
+
+    def look(D: Any, ours: Any) -> Any:
+        return D(torch.cat([L, ours], 1))
+
+    def l1(ours: Any) -> Any:
+        return weight * (ours - truth).abs().mean()
+
+    right = moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours))
+    G, D = networks()
+    start, judge = G.weight.detach().clone(), D.weight.detach().clone()
+    optimizer = torch.optim.SGD(G.parameters(), lr=rate)
+    call(generator_step, G, D, optimizer, L, truth, weight)
+    after = G.weight.detach().clone()
+    if not torch.equal(D.weight, judge):
+        return Hint(
+            "The discriminator has moved too.",
+            "Only the generator takes a step here: optimizer.step() of G's optimizer.",
+        )
+    if torch.equal(G.weight, start):
+        return Hint("The generator has not moved.", "zero_grad, backward, step.")
+    if not all(parameter.requires_grad for parameter in D.parameters()):
+        return Hint(
+            "D is left unable to learn: its parameters want no gradient any more.",
+            "D stays as it is, in this respect too.",
+        )
+    if not (D.training and G.training):
+        return Hint(
+            "A network is left in eval mode.", "Leave their modes to whoever calls the step."
+        )
+    mistakes = (
+        (
+            moved(lambda D, ours: l1(ours)),
+            Hint(
+                "The bug is still in: G moves along L1 alone, as if there were no D.",
+                "Which of the two terms sends a gradient through D back into G, and what cuts it "
+                "off?",
+            ),
+        ),
+        (
+            moved(lambda D, ours: F.softplus(-look(D, ours)).mean()),
+            Hint(
+                "Now L1 moves nothing: it is gone, or detached.",
+                "It was right as it stood.",
+            ),
+        ),
+        (
+            moved(lambda D, ours: F.softplus(look(D, ours)).mean() + l1(ours)),
+            Hint("G now tries to be recognized.", "The label was right: ones."),
+        ),
+        (
+            moved(lambda D, ours: -F.softplus(look(D, ours)).mean() + l1(ours)),
+            Hint("That is the saturating loss.", "The loss was right: -log sigmoid(logits)."),
+        ),
+        (
+            moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours) / weight),
+            Hint("The weight of L1 is gone.", "It was right as it stood."),
+        ),
+    )
+    otherwise = Hint(
+        "The generator moves, but not along the sum of both terms.",
+        "Change one thing in the function with the bug, not more.",
+    )
+    hint = match(after, right, mistakes, otherwise, 1e-6)
+    if hint is not None:
+        return hint
+    ours = G(L)
+    (slope,) = torch.autograd.grad(F.softplus(-look(D, ours)).mean() + l1(ours), [G.weight])
+    second = (after - rate * slope).detach()
+    call(generator_step, G, D, optimizer, L, truth, weight)
+    if not torch.allclose(G.weight, second, atol=1e-6):
+        return Hint(
+            "The first step is right; the second one goes along the first one's gradient too.",
+            "optimizer.zero_grad() before backward, as it stood.",
+        )
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="5.1",
+        title="A game of two numbers",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Compute both slopes at the old place, then both steps, and return the new theta and "
+            "psi. A first step: the discriminator's slope is `sigmoid(psi * theta) * theta`."
+        ),
+        test=_test_game,
+        solved="Now let the two play, and see where they end.",
+    ),
+    Exercise(
+        name="5.2",
+        title="The loss that does not saturate",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return the mean of -log sigmoid(logits), for logits of any size. A first step: "
+            "F.softplus(x) is log(1 + exp(x)), computed without overflow."
+        ),
+        test=_test_non_saturating,
+        solved="Steep where the generator is bad, flat where it is good.",
+    ),
+    Exercise(
+        name="5.3",
+        title="Least squares",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Return D's loss and G's loss as two tensors. A first step: D's part on real photos "
+            "is `((real - 1) ** 2).mean()`."
+        ),
+        test=_test_lsgan,
+        solved="Too sure is wrong as well: a logit of 5 for a real photo costs 16.",
+    ),
+    Exercise(
+        name="5.4",
+        title="Hinge",
+        difficulty=2,
+        minutes=5,
+        start=(
+            "Return D's loss and G's loss as two tensors. A first step: D's part on real photos "
+            "is `F.relu(1 - real).mean()`."
+        ),
+        test=_test_hinge,
+        solved="D stops pushing where it is sure enough; G never stops.",
+    ),
+    Exercise(
+        name="5.5",
+        title="All of the generator's loss",
+        difficulty=1,
+        minutes=5,
+        start=(
+            "Add the adversarial loss of 5.2 and weight times L1. A first step: "
+            "`(ours - truth).abs().mean()`."
+        ),
+        test=_test_generator,
+        solved="pix2pix in one line.",
+    ),
+    Exercise(
+        name="5.6",
+        title="The planted bug",
+        difficulty=2,
+        minutes=5,
+        start="Copy the step with the bug, and repair it.",
+        test=_test_step,
+        solved="No error, a falling loss, nice numbers: and yet D had no say in it.",
+    ),
+)

@@ -1,0 +1,227 @@
+"""Folders of photos packed into a few large files, for sets that memory can't hold.
+
+    OUT/photos-00000.tar    the photos, one after the other, each as the file that it was
+    OUT/photos-00001.tar    a shard: 256 MB of photos, or what `pack` was told
+    OUT/colorlab-pack.npz   the index: where each photo lies, and its checksum
+
+A hundred thousand files take long to list and to copy, and to open one by one on a network drive;
+a dozen large ones do not. `tar -xf` gives the folder back, and `webdataset` reads the shards.
+
+Read by its index, a photo at a time and in any order, a packed set is a `PhotoSet` like any other:
+the seed alone decides the order, whatever the number of threads and processes, and a run that is
+resumed goes on exactly. What else there is does not give that:
+
+- webdataset's own pipeline streams the shards: its order follows from the number of workers and
+  from a buffer, and going on in the middle means reading anew what came before. Its module for
+  indexed access, `wids`, left the package with version 1.0; it maps whole shards into memory.
+- torch ships stream readers as well (torch.utils.data.datapipes, none of them for tar). What it
+  can map (`torch.load` with mmap=True) or split (torch.distributed.checkpoint) are tensors, so
+  pixels, ten times the bytes of a JPEG.
+
+There is no order that keeps to one shard for a while: an SSD reads several times as many photos in
+random order as a processor decodes meanwhile, and a slow or far disk is best copied from first.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from PIL import Image
+
+from colorlab.atomic import whole_folder
+from colorlab.photos.base import PhotoSet, folder_weights
+from colorlab.photos.cuts import Cut, Threads
+from colorlab.photos.exclusions import FILE_NAME
+from colorlab.photos.files import PhotoError, StoredPhoto, read_photo
+from colorlab.photos.folder import PhotoFolder
+from colorlab.photos.shards import INDEX, Index, ShardWriter, read_bytes
+
+_AT_ONCE = 16  # photos in memory while packing
+_NAMED_IN_WARNING = 20
+_QUALITY = 95
+
+
+def is_packed(folder: str | os.PathLike[str]) -> bool:
+    """Whether it is a folder that `pack` made."""
+    return Path(folder, INDEX).is_file()
+
+
+class PackedPhotos(PhotoSet):
+    """The photos of a folder that `pack` made, as uint8 tensors (3, H, W), RGB, 0..255.
+
+    Packed without `size`, each equals the folder's photo bit for bit. Opening reads the index and
+    the shards' sizes; an epoch costs no more memory than its batches.
+
+    size, augment, scale, keep, threads: see `PhotoSet`.
+
+    `.names` and `.folder_of` are those of the `PhotoFolder` that was packed, so `.split` deals
+    every photo into the same part, and a run that began on the folder can go on with the pack.
+    `.shards`: the tar files. `.reduced_to`: the `size` that `pack` was given, or None. `.skipped`:
+    name in the pack -> why the photo was left out.
+
+    Raises FileNotFoundError for a folder, index or shard that is not there; `ShardError`, a
+    ValueError, for an index or shard that is damaged or cut short, and, when a photo is asked for,
+    for one whose bytes have changed; ValueError for arguments that contradict each other.
+    """
+
+    holds: ClassVar[str] = "rgb"
+    per_photo: ClassVar[tuple[str, ...]] = ("names", "folder_of", "_numbers")
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        size: int | None = None,
+        augment: bool = False,
+        scale: tuple[float, float] = (1.0, 1.0),
+        keep: int = 0,
+        threads: int = 1,
+    ) -> None:
+        super().__init__(size, augment, scale, keep, threads)
+        self.target = Path(target)
+        index = Index.read(self.target)
+        self.shards = [self.target / name for name in index.shards]
+        self._members, self._places = index.members, index.places
+        self.names: list[str] = index.facts["names"] or index.members
+        self.folder_of: list[int] = index.facts["folder_of"]
+        self.reduced_to: int | None = index.facts["reduced_to"]
+        self.skipped: dict[str, str] = index.facts["skipped"]
+        self._numbers: Sequence[int] = range(len(self.names))
+
+    def _picture(self, index: int) -> torch.Tensor:
+        number = self._numbers[index]
+        place, member = self._places[number], self._members[number]
+        shard = self.shards[place["shard"]]
+        photo = StoredPhoto(f"{shard}/{member}", read_bytes(shard, member, place))
+        return self._cut.picture(*read_photo(photo, self._cut.short))
+
+    def weights(self, balance: float = 1.0) -> torch.Tensor:
+        """As `PhotoFolder.weights`, by the folders that were packed."""
+        return folder_weights(self.folder_of, balance)
+
+
+def pack(
+    folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    size: int | None = None,
+    shard_bytes: int = 256 * 2**20,
+    progress: bool = False,
+) -> Path:
+    """Pack the photos of one or more folders into a new folder `target`, for `PackedPhotos`.
+
+    It appears when all is written and synced. On an error or an interrupt nothing is left; what a
+    SIGKILL leaves has another name, and the next call removes it.
+
+    Every photo is decoded once (JPEGs at 1/8 size). One that can't be is left out with a warning
+    that names it, so the pack holds what `PhotoFolder(folders, bad="skip")` does. A file that can't
+    even be read, as on a drive that is gone, stops the packing.
+
+    Several folders stand in the tar files as 0-NAME, 1-NAME and so on.
+
+    size: None: the bytes of each file as they are. s: a photo whose short side is longer becomes a
+        picture of short side s (of one longer than 4 : 1, its middle 4 : 1), upright, in sRGB; a
+        JPEG a JPEG of quality 95, its color at full resolution, anything else a PNG. Take the
+        recipe's image size times the highest u of its scale, as less has to be enlarged again.
+    shard_bytes: so many bytes of photos a shard at most, unless a single photo has more.
+    progress: show a bar.
+
+    Raises FileExistsError where `target` exists, `PhotoError` where no photo can be decoded,
+    OSError for a file that can't be read and a disk that is full, ValueError for arguments out of
+    range, and what `PhotoFolder` raises.
+    """
+    from tqdm.auto import tqdm
+
+    if shard_bytes < 1:
+        raise ValueError(f"shard_bytes={shard_bytes}: a shard must hold at least 1 byte.")
+    cut = None if size is None else Cut(size, augment=True, scale=(1.0, 1.0))
+    photos = PhotoFolder(folders)
+    tops = [f"{n}-{folder.resolve().name}/" for n, folder in enumerate(photos.folders)]
+    names: list[str] = []
+    folder_of: list[int] = []
+    skipped: dict[str, str] = {}
+    try:
+        with whole_folder(target) as folder:
+            with ShardWriter(folder, shard_bytes) as shards:
+                packed = tqdm(_packed(photos, cut), "pack", total=len(photos), disable=not progress)
+                for name, number, file in zip(photos.names, photos.folder_of, packed, strict=True):
+                    member = tops[number] + name if len(tops) > 1 else name
+                    if isinstance(file, PhotoError):
+                        skipped[member] = str(file)
+                    else:
+                        shards.add(member + file.suffix, file.data)
+                        names.append(name)
+                        folder_of.append(number)
+            if not names:
+                why = next(iter(skipped.values()))
+                raise PhotoError(f"None of the {len(photos)} photos can be read; {why}")
+            shards.index.facts = {
+                "names": None if names == shards.index.members else names,
+                "folder_of": folder_of,
+                "reduced_to": size,
+                "skipped": skipped,
+            }
+            shards.index.write(folder)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OSError(
+            f"{target} was not packed, and nothing is left of it: {error}. Make room on the disk, "
+            "or mend what is named here, and pack again."
+        ) from error
+    if skipped:
+        more = len(skipped) - _NAMED_IN_WARNING
+        lines = list(skipped.values())[:_NAMED_IN_WARNING]
+        lines += [f"... and {more} more, see PackedPhotos(...).skipped"] if more > 0 else []
+        text = "\n  ".join([f"{len(skipped)} unreadable photo(s) left out:", *lines])
+        warnings.warn(text, stacklevel=2)
+    return Path(target)
+
+
+class _File(NamedTuple):
+    """What is packed of a photo."""
+
+    data: bytes
+    suffix: str  # to be added to the name, where the name has that of another format
+
+
+def _packed(photos: PhotoFolder, cut: Cut | None) -> Iterator[_File | PhotoError]:
+    """Of each photo what is packed, or why it can't be decoded; a few are made ahead."""
+    threads = Threads(min(8, os.cpu_count() or 1))
+    for first in range(0, len(photos), _AT_ONCE):
+        some = photos.paths[first : first + _AT_ONCE]
+        yield from threads.map(lambda path: _file(path, cut), some)
+
+
+def _file(path: Path, cut: Cut | None) -> _File | PhotoError:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to read a pipe is to wait for ever
+            raise OSError("it is no regular file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise OSError(
+            f"{path} can't be read ({error.strerror or error}); remove that file or broken link, "
+            f"mend its permissions, or put its name on {FILE_NAME}"
+        ) from error
+    try:
+        image, filled = read_photo(StoredPhoto(str(path), data), 1 if cut is None else cut.short)
+    except PhotoError as error:
+        return error
+    if cut is None or min(filled[2] - filled[0], filled[3] - filled[1]) <= cut.short:
+        return _File(data, "")
+    picture = Image.fromarray(cut.picture(image, filled).numpy())
+    reduced = io.BytesIO()
+    if data.startswith(b"\xff\xd8"):  # as every JPEG begins (ITU-T T.81, section B.1.1.3)
+        picture.save(reduced, "JPEG", quality=_QUALITY, subsampling=0)
+        fitting = (".jpg", ".jpeg", ".jpe", ".jfif")
+    else:
+        picture.save(reduced, "PNG")
+        fitting = (".png",)
+    return _File(reduced.getvalue(), "" if path.suffix.lower() in fitting else fitting[0])

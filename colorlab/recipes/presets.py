@@ -1,0 +1,117 @@
+"""The recipes that have a name: five reference systems, what the bundled weights were trained with,
+and a small one to try things out. :func:`colorlab.recipes.get` finds them."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+
+from colorlab.recipes.recipe import (
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    ObjectiveConfig,
+    OptimizationConfig,
+    Recipe,
+    Stage,
+)
+
+# --- five systems that the course reproduces ------------------------------------------------------
+
+_UNET_PERCEPTUAL = Recipe(
+    name="unet-perceptual",
+    about="U-Net and PatchGAN; adversarial, L1 and perceptual loss together.",
+    objective=ObjectiveConfig(perceptual_weight=10.0),
+    stages=(Stage("adversarial", 40_000, 256, 16),),
+)
+
+# Its D loss is the plain sum of the two halves, as in Goodfellow et al. (2014), equation 1.
+_LAB_PIX2PIX = Recipe(
+    name="lab-pix2pix",
+    about="pix2pix in Lab: conditional PatchGAN, BCE (summed) + 100 L1.",
+    objective=ObjectiveConfig(halved=False),
+    stages=(Stage("adversarial", 100_000, 256, 16),),
+)
+
+# Isola et al. (CVPR 2017, section 3.1) found that a generator learns to ignore such noise. Ours did
+# not, within 2,000 steps on the bundled photos at 64 pixels; but the reward for diversity brought
+# the colorings of a photo from 14 to 24 Lab units apart, at the same error.
+_NOISE_UNET = Recipe(
+    name="noise-unet",
+    about="A U-Net with a random input z: many colorings of one photo.",
+    generator=GeneratorConfig(levels=7, dropout=0.0, noise_channels=8),
+    objective=ObjectiveConfig(diversity_weight=1.0),
+    stages=(Stage("adversarial", 20_000, 128, 16),),
+)
+
+_RGB_PIX2PIX = Recipe(
+    name="rgb-pix2pix",
+    about="pix2pix from gray to RGB at 256 pixels: 8 levels, 70-pixel PatchGAN, BCE + 100 L1.",
+    # Enlarged to 286 and cut to 256, as pix2pix does (section 6.2).
+    data=DataConfig(scale=(286 / 256, 286 / 256)),
+    generator=GeneratorConfig(predicts="rgb"),
+    objective=ObjectiveConfig(halved=False),
+    stages=(Stage("adversarial", 40_000, 256, 16),),
+)
+
+_AB_NPY = Recipe(
+    name="ab-npy",
+    about="L and ab arrays of 224 pixels; a discriminator that sees ab alone, one verdict a photo.",
+    data=DataConfig(scale=(1.0, 1.0)),
+    generator=GeneratorConfig(levels=5, dropout=0.0),
+    discriminator=DiscriminatorConfig(conditional=False, head="image"),
+    objective=ObjectiveConfig(halved=False),
+    optimization=OptimizationConfig(ask_each_epoch=True),
+    stages=(Stage("adversarial", 125_000, 224, 16),),  # 100 epochs of 20,000 photos
+)
+
+# --- others ---------------------------------------------------------------------------------------
+
+_TINY = Recipe(
+    name="tiny",
+    about="A small pix2pix at 64 pixels: minutes on a laptop, for trying things out.",
+    generator=GeneratorConfig(levels=5, base=32, cap=256),
+    discriminator=DiscriminatorConfig(base=32, layers=2),
+    objective=ObjectiveConfig(color_weight=50.0),
+    stages=(Stage("pretrain", 300, 64, 16), Stage("adversarial", 300, 64, 16)),
+)
+
+_STARTER = Recipe(
+    name="starter",
+    about="What the bundled weights were trained with: hints, a distribution, no adversary.",
+    data=DataConfig(scale=(1.0, 1.5), hinted=0.5),
+    generator=GeneratorConfig(kind="hint-unet"),
+    objective=ObjectiveConfig(
+        color="huber", color_weight=100.0, chroma_weight=2.0, palette_weight=1.0
+    ),
+    optimization=OptimizationConfig(
+        betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
+    ),
+    stages=(
+        Stage("pretrain", 1095, 96, 32, 2e-3, warmup=200, balance=0.6),
+        Stage("pretrain", 1000, 128, 32, 1.2e-3, schedule="cosine", warmup=40, balance=0.6),
+    ),
+)
+
+_STARTER_ADVERSARIAL = dataclasses.replace(
+    _STARTER,
+    name="starter-adversarial",
+    about="The starter, then a short adversarial stage: hinge loss, spectral norm.",
+    discriminator=DiscriminatorConfig(base=32, norm="none", spectral=True, reduce=2),
+    objective=dataclasses.replace(_STARTER.objective, adversarial="hinge", adversarial_weight=0.1),
+    stages=(*_STARTER.stages, Stage("adversarial", 300, 128, 32, 5e-5, 2e-4, balance=0.6)),
+)
+
+_ALL = (
+    _UNET_PERCEPTUAL,
+    _LAB_PIX2PIX,
+    _NOISE_UNET,
+    _RGB_PIX2PIX,
+    _AB_NPY,
+    _STARTER,
+    _STARTER_ADVERSARIAL,
+    _TINY,
+)
+RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
+    {recipe.name: recipe for recipe in _ALL}
+)

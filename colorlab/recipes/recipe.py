@@ -1,0 +1,370 @@
+"""Every choice of a training run in one frozen object that goes through JSON unchanged.
+
+A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
+stand in :mod:`colorlab.recipes.presets`; ``get("starter")`` finds one by its name, and
+``dataclasses.replace`` makes another from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+COLOR_CHANNELS = {"ab": 2, "rgb": 3}
+
+
+def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise ValueError(f"{name} is {value!r}; choose from {', '.join(valid)}")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How photos are cut.
+
+    Attributes:
+        scale: the short side is brought to crop × u, u uniform in this range, before the crop.
+        hinted: share of the photos that are shown with simulated hints, for a generator that
+            takes some.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.25)
+    hinted: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hinted <= 1:
+            raise ValueError(f"data.hinted is a share of the photos, 0 to 1, got {self.hinted}")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
+    describe), ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``) or
+    ``"hint-unet"`` (:class:`colorlab.encoders.HintUNet`, with ``widths`` and ``head``).
+
+    ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
+    :mod:`colorlab.training.inputs`.
+    """
+
+    kind: str = "unet"
+    predicts: str = "ab"
+    levels: int = 8
+    base: int = 64
+    cap: int = 512
+    norm: str = "batch"
+    dropout: float = 0.5
+    noise_channels: int = 0
+    upsampling: str = "transposed"
+    widths: tuple[int, ...] = (256, 160, 96, 48)
+    head: str = "ab"
+
+    def __post_init__(self) -> None:
+        _one_of("generator.kind", self.kind, ("unet", "encoder-unet", "hint-unet"))
+        _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
+        _one_of("generator.head", self.head, ("ab", "bins"))
+        if self.kind != "unet" and self.predicts != "ab":
+            raise ValueError(f"generator.kind {self.kind!r} predicts 'ab' alone")
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
+    colors alone if not.
+
+    ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
+    predicts ab at half size, 2 makes it judge colors and not sharpness, at a quarter of the cost.
+    """
+
+    conditional: bool = True
+    base: int = 64
+    layers: int = 3
+    norm: str = "batch"
+    spectral: bool = False
+    head: str = "patch"
+    reduce: int = 1
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
+    perceptual + diversity_weight · diversity + palette_weight · palette. See
+    :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
+    generators with noise, and doubles their work. Palette is the cross-entropy of
+    :mod:`colorlab.palette`, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
+
+    adversarial: str = "bce"
+    halved: bool = True
+    adversarial_weight: float = 1.0
+    color: str = "l1"
+    color_weight: float = 100.0
+    chroma_weight: float = 0.0
+    perceptual_weight: float = 0.0
+    diversity_weight: float = 0.0
+    palette_weight: float = 0.0
+    rebalance: bool = True
+
+
+@dataclass(frozen=True)
+class OptimizationConfig:
+    """AdamW (Adam where ``weight_decay`` is 0).
+
+    Attributes:
+        encoder_rate: the pretrained encoder learns at this share of the generator's rate.
+        average: decay of the running average of the generator's weights, which is what gets
+            saved; 0 saves the weights themselves.
+        precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``, ``"fp16"``
+            (with a gradient scaler; GPUs alone).
+        sync_batch_norm: with several GPUs, normalize over the batches of all of them; otherwise
+            each process normalizes over its own share.
+        ask_each_epoch: after each epoch ask whether to save and whether to change the rates.
+    """
+
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    encoder_rate: float = 1.0
+    average: float = 0.0
+    precision: str = "auto"
+    sync_batch_norm: bool = False
+    ask_each_epoch: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("optimization.precision", self.precision, ("auto", "fp32", "bf16", "fp16"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training with one objective and one picture size.
+
+    Attributes:
+        kind: ``"pretrain"``: the color (and perceptual) loss alone; ``"adversarial"``: all.
+        steps: generator updates.
+        image_size: side of the crops in pixels.
+        balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
+            alike, 0 every folder.
+        schedule: ``"constant"`` or ``"cosine"`` (down to zero), after ``warmup`` linear steps.
+    """
+
+    kind: str = "adversarial"
+    steps: int = 1000
+    image_size: int = 256
+    batch_size: int = 16
+    generator_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    schedule: str = "constant"
+    warmup: int = 0
+    balance: float = 1.0
+
+    def __post_init__(self) -> None:
+        _one_of("stage.kind", self.kind, ("pretrain", "adversarial"))
+        _one_of("stage.schedule", self.schedule, ("constant", "cosine"))
+        for name in ("steps", "image_size", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"stage.{name} must be at least 1, got {getattr(self, name)}")
+
+    def schedule_at(self, index: int) -> float:
+        """The share of the learning rates at the stage's step ``index`` (0 is the first)."""
+        if index < self.warmup:
+            return (index + 1) / self.warmup
+        if self.schedule == "constant":
+            return 1.0
+        progress = (index - self.warmup) / max(self.steps - self.warmup, 1)
+        return (1 + math.cos(math.pi * progress)) / 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a run goes, but for the photos and the machine."""
+
+    name: str = "custom"
+    about: str = ""
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
+    stages: tuple[Stage, ...] = (Stage(),)
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("a recipe needs at least one stage")
+        if self.objective.diversity_weight and not self.generator.noise_channels:
+            raise ValueError(
+                "objective.diversity_weight rewards colorings that differ with the noise, and "
+                "generator.noise_channels is 0; give the generator noise, such as 8 channels"
+            )
+        if self.generator.noise_channels and self.generator.kind != "unet":
+            raise ValueError("generator.noise_channels needs generator.kind 'unet'")
+        for name, value in (
+            ("objective.palette_weight", self.objective.palette_weight),
+            ("data.hinted", self.data.hinted),
+        ):
+            if value and self.generator.kind != "hint-unet":
+                raise ValueError(
+                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others answer "
+                    f"with no distribution and take no hints"
+                )
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def with_steps(self, steps: int) -> Recipe:
+        """The same recipe, its stages shortened or stretched to ``steps`` in all."""
+        if steps < len(self.stages):
+            raise ValueError(
+                f"recipe {self.name!r} has {len(self.stages)} stages and needs at least one step "
+                f"for each, got {steps}"
+            )
+        total, done, before, stages = self.steps, 0, 0, []
+        for i, stage in enumerate(self.stages):
+            before += stage.steps
+            left = len(self.stages) - i - 1
+            until = min(max(round(steps * before / total), done + 1), steps - left)
+            stages.append(dataclasses.replace(stage, steps=until - done))
+            done = until
+        return dataclasses.replace(self, stages=tuple(stages))
+
+    def with_size(self, size: int) -> Recipe:
+        """The same recipe on crops of ``size`` pixels, its U-Net with as many levels as such a
+        crop can be halved, if that is fewer."""
+        halvings = (size & -size).bit_length() - 1  # how often 2 divides it
+        stages = tuple(dataclasses.replace(stage, image_size=size) for stage in self.stages)
+        generator = dataclasses.replace(
+            self.generator, levels=max(min(self.generator.levels, halvings), 2)
+        )
+        return dataclasses.replace(self, generator=generator, stages=stages)
+
+    def with_batch(self, batch_size: int) -> Recipe:
+        """The same recipe with ``batch_size`` photos a step in each stage."""
+        stages = tuple(dataclasses.replace(s, batch_size=batch_size) for s in self.stages)
+        return dataclasses.replace(self, stages=stages)
+
+    def to_json(self) -> str:
+        """Every field as indented JSON; defaults too, so that later ones change nothing."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe that ``to_json`` wrote.
+
+        Raises:
+            ValueError: not JSON, an unknown key (the valid ones are listed), a wrong type or
+                value.
+        """
+        try:
+            values = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:  # the second: nested too deep
+            raise ValueError(f"this recipe is not valid JSON: {error}") from error
+        return _build(cls, values, "recipe")
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """``value``, as JSON gives it, as the type ``kind``."""
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} should be an object with keys, got {value!r}")
+        hints = typing.get_type_hints(kind)
+        unknown = sorted(set(value) - set(hints))
+        if unknown:
+            raise ValueError(
+                f"{where} has no {', '.join(map(repr, unknown))}; valid keys: {', '.join(hints)}"
+            )
+        return kind(**{k: _build(hints[k], v, f"{where}.{k}") for k, v in value.items()})
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where} should be a list, got {value!r}")
+        inner = typing.get_args(kind)
+        if inner[-1] is Ellipsis:
+            inner = inner[:1] * len(value)
+        if len(inner) != len(value):
+            raise ValueError(f"{where} should hold {len(inner)} values, got {value!r}")
+        return tuple(
+            _build(one, v, f"{where}[{i}]")
+            for i, (one, v) in enumerate(zip(inner, value, strict=True))
+        )
+    fits = (int, float) if kind is float else kind
+    if not isinstance(value, fits) or (kind is not bool and isinstance(value, bool)):
+        raise ValueError(f"{where} should be {kind.__name__}, got {value!r}")
+    return kind(value)
+
+
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """Every field in which two recipes differ, a line each: ``seed: 0 → 1``."""
+
+    def flat(value: Any, name: str) -> dict[str, Any]:
+        if isinstance(value, dict):
+            inner = {f"{name}.{key}" if name else key: v for key, v in value.items()}
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            inner = {f"{name}[{i}]": v for i, v in enumerate(value)}
+        else:
+            return {name: value}
+        return {k: v for key, v0 in inner.items() for k, v in flat(v0, key).items()}
+
+    ours, theirs = (flat(dataclasses.asdict(recipe), "") for recipe in (one, other))
+    absent = "nothing"
+    return [
+        f"{name}: {ours.get(name, absent)} → {theirs.get(name, absent)}"
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name, absent) != theirs.get(name, absent)
+    ]
+
+
+def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
+    """The recipe's generator. ``pretrained=False`` where weights are loaded next."""
+    from colorlab.encoders import EncoderUNet, HintUNet
+    from colorlab.unet import UNet
+
+    config = recipe.generator
+    if config.kind == "hint-unet":
+        return HintUNet(config.widths, config.head, pretrained=pretrained)
+    if config.kind == "encoder-unet":
+        return EncoderUNet(config.widths, pretrained=pretrained)
+    names = ("levels", "base", "cap", "norm", "dropout", "noise_channels", "upsampling")
+    return UNet(
+        **{name: getattr(config, name) for name in names},
+        out_channels=COLOR_CHANNELS[config.predicts],
+    )
+
+
+def build_discriminator(recipe: Recipe) -> nn.Module:
+    """The recipe's discriminator; its input channels follow from ``conditional``."""
+    from colorlab.patchgan import PatchGAN
+
+    config = recipe.discriminator
+    return PatchGAN(
+        in_channels=COLOR_CHANNELS[recipe.generator.predicts] + config.conditional,
+        base=config.base,
+        layers=config.layers,
+        norm=config.norm,
+        spectral=config.spectral,
+        head=config.head,
+    )
+
+
+def get(name: str) -> Recipe:
+    """The preset of that name, or the recipe in a JSON file of that path.
+
+    Raises:
+        ValueError: no such preset (the valid ones are listed) and no such file.
+    """
+    from colorlab.recipes.presets import RECIPES
+
+    if name in RECIPES:
+        return RECIPES[name]
+    if name.endswith(".json"):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"there is no recipe file {path}")
+        return Recipe.from_json(path.read_text(encoding="utf-8"))
+    raise ValueError(
+        f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
+    )

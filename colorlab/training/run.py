@@ -1,0 +1,547 @@
+"""A training run that can be watched, paused, changed, killed and resumed.
+
+It trains in a thread of its own, so that a notebook stays alive beside it. What one step is stands
+in :mod:`colorlab.training.step`, where its photos come from in :mod:`colorlab.training.feed`, what
+it leaves on the disk in :mod:`colorlab.training.run_folder`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorlab.devices import is_out_of_memory
+from colorlab.recipes.recipe import Recipe, Stage
+from colorlab.training.background import Background
+from colorlab.training.changes import Change, ChangeLog, checked
+from colorlab.training.feed import Feed, data_set, fingerprint
+from colorlab.training.inputs import gray_answer
+from colorlab.training.listeners import BalanceWatch, CsvHistory, Event, Listener, ProgressBar
+from colorlab.training.questions import Answer, EpochQuestion
+from colorlab.training.run_folder import Found, RunFolder
+from colorlab.training.step import Game
+from colorlab.weights import save_weights
+
+
+class TrainingDiverged(FloatingPointError):
+    """A loss or a weight became NaN or infinite."""
+
+
+class OutOfMemory(MemoryError):
+    """A batch was too large for the device; the message names one that fits."""
+
+
+class Run(Background):
+    """Trains the networks of a recipe.
+
+    Args:
+        recipe: what to train and how.
+        photos: a folder of training photos, several, or a data set (such as
+            :class:`colorlab.photos.LabArrays` or :class:`colorlab.photos.PairedFolder`).
+        validation: photos that the networks never learn from, given likewise, for the sample grids
+            and the held-out loss; neither is made when it is left out.
+        output: folder for ``history.csv``, ``changes.jsonl``, ``samples/``, ``checkpoints/``,
+            ``weights.safetensors`` and a ``weights-stage-N.safetensors`` at each stage's end;
+            nothing is written when it is left out.
+        resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
+            begins where there is none; a path goes on from that checkpoint; ``False`` begins.
+        start: a weights file to start the generator from; else the recipe's own start.
+        device, compile: see :class:`colorlab.training.Game`.
+        threads: threads that read photos beside the training.
+        keep_photos: keep decoded photos in memory, as many as fit.
+        sample_every: steps between sample grids.
+        checkpoint_every: steps between checkpoints; when it is left out, one is written every
+            ``checkpoint_minutes``. Each stage ends with one too.
+        keep: how many checkpoints to keep, beside the best one.
+        mirror: a second folder for checkpoints, such as one on Google Drive; it may fail.
+        progress: show a bar.
+        listeners: called with every :class:`colorlab.training.listeners.Event`.
+        ask: answers the question after each epoch, where the recipe has it asked; without it, each
+            epoch is saved and no rate changed.
+
+    Attributes:
+        step: steps taken.
+        history: a dict a step: ``step``, ``stage``, then every loss as a float.
+        state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
+            ``"finished"`` or ``"failed"``; see :class:`colorlab.training.background.Background`,
+            also for ``error``, ``signal``, and the methods that it brings.
+        game: the networks, losses and optimizers.
+
+    Raises:
+        FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
+        OSError: ``output`` can't be written.
+        ValueError: the checkpoint is of another recipe; the message lists the differences.
+        colorlab.training.checkpoints.CheckpointError: there are checkpoints, and none is whole.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        photos: Any,
+        *,
+        validation: Any = None,
+        output: str | os.PathLike[str] | None = None,
+        resume: bool | str | os.PathLike[str] = False,
+        start: str | os.PathLike[str] | None = None,
+        device: torch.device | str | None = None,
+        compile: str = "auto",  # noqa: A002 - torch's own word
+        threads: int = 2,
+        keep_photos: bool = True,
+        sample_every: int = 500,
+        checkpoint_every: int | None = None,
+        checkpoint_minutes: float = 5.0,
+        keep: int = 3,
+        mirror: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        listeners: Sequence[Listener] = (),
+        ask: Callable[[EpochQuestion], Answer] | None = None,
+    ):
+        super().__init__()
+        self.recipe = recipe
+        self.photos = data_set(photos)
+        self.output = None if output is None else Path(output)
+        self.sample_every = int(checked("sample_every", sample_every))
+        self.checkpoint_every, self.checkpoint_minutes = checkpoint_every, checkpoint_minutes
+        self.ask = ask
+        self.step = 0
+        self.history: list[dict] = []
+        self._seconds: list[float] = []  # of each row of the history, since the run began
+        self._last_checkpoint = (time.monotonic(), 0)  # when, at which step
+        self._is_saved = True
+        self._rates: dict[str, float] = {}
+        self._score: float | None = None
+        self.feed = Feed(recipe, self.photos, threads, keep_photos)
+        self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
+        self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
+
+        self.game = Game(
+            recipe, holds=self.photos.holds, device=device, start=start, compile=compile
+        )
+        if recipe.objective.palette_weight and recipe.objective.rebalance:
+            self.game.count_colors(self.feed.glimpse())
+        self.processes = self.game.accelerator.num_processes
+        self.is_main = self.game.accelerator.is_main_process
+        self.folder: RunFolder | None = None
+        self.changes = ChangeLog()
+        if self.output is not None:
+            self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self._warn)
+            found = self.folder.find(resume, recipe)
+            if self.is_main:
+                self.folder.check_writable()
+            self.changes = ChangeLog(self.output / "changes.jsonl", anew=resume is False)
+            if found is not None:
+                self._go_back_to(found)
+        elif resume:
+            raise ValueError("resume needs the output folder of the run to go on with")
+
+    # --- what the learner does ---------------------------------------------------------------
+
+    def train(self) -> list[dict]:
+        """Train to the end and return the history. Ctrl-C and SIGTERM stop after the step under
+        way and save; :attr:`signal` is then set."""
+        with self._signals():
+            self.start()
+            self.wait()
+        return self.history
+
+    def pause(self) -> None:
+        self._alone("pause")
+        super().pause()
+
+    def save(self) -> Path | None:
+        """Write a checkpoint and the weights now (after the step under way); the checkpoint's
+        path, or None where it could not be written (a warning says why).
+
+        Raises:
+            RuntimeError: the run has no output folder, or has failed.
+        """
+        if self.folder is None:
+            raise RuntimeError("this run has no output folder; give it one: Run(…, output=…)")
+        if self.state == "failed":
+            raise RuntimeError("this run has failed; its last good checkpoint is kept")
+        return self._request(self._save)
+
+    def set(self, **settings: float) -> None:
+        """Change settings from the next step on: ``color_weight`` (the λ of L1),
+        ``generator_rate`` and ``discriminator_rate`` (until the stage ends), ``sample_every``.
+
+        Raises:
+            ValueError: no such setting, or a value that it can't have.
+            RuntimeError: the run goes over several processes.
+        """
+        self._alone("set")
+        values = {name: checked(name, value) for name, value in settings.items()}
+
+        def act() -> None:
+            for name, value in values.items():
+                self._record(Change(self.step + 1, name, value))
+
+        self._request(act)
+
+    @property
+    def best_generator(self) -> torch.nn.Module:
+        """The generator to color with; see :class:`colorlab.training.Game`."""
+        return self.game.best_generator
+
+    def __repr__(self) -> str:
+        return f"<Run {self.recipe.name}: {self.state}, step {self.step} of {self.recipe.steps}>"
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _job(self) -> str:
+        with self._history_file():
+            self._train()
+            if self._last_checkpoint[1] != self.step or not self.step:  # stopped within a stage
+                self._save()
+            if self.folder is not None and self.is_main:
+                self.folder.close()
+        # What is not on the disk is not finished: once there is room, save() can be tried again.
+        return "finished" if self.step == self.recipe.steps and self._is_saved else "stopped"
+
+    def _train(self) -> None:
+        watch = BalanceWatch()
+        before = 0
+        for number, stage in enumerate(self.recipe.stages):
+            end = before + stage.steps
+            if self.step < end:
+                self._begin_stage(before)
+                batches = self.feed.batches(
+                    number, stage, self.step - before, self.game.accelerator
+                )
+                try:
+                    self._train_stage(number, before, batches, watch)
+                finally:
+                    batches.close()
+                if self.step < end:
+                    return
+                self._end_stage(number)
+            before = end
+
+    def _train_stage(
+        self, number: int, before: int, batches: Iterator[Tensor], watch: BalanceWatch
+    ) -> None:
+        stage = self.recipe.stages[number]
+        while self.step < before + stage.steps:
+            self._between_steps()
+            if self._stops_here():
+                return
+            began = time.monotonic()
+            for change in self.changes.at(self.step + 1):  # known already in a run that is resumed
+                self._apply(change)
+            share = stage.schedule_at(self.step - before)
+            self.game.set_rates(
+                share * self._rates.get("generator_rate", stage.generator_rate),
+                share * self._rates.get("discriminator_rate", stage.discriminator_rate),
+            )
+            row = {"step": self.step + 1, "stage": number, **self._step(stage, next(batches))}
+            self.step += 1
+            pictures = self._sample(row)
+            self.history.append(row)
+            self._seconds.append(self.seconds + time.monotonic() - began)
+            self._tell("step", **row)
+            if pictures is not None:
+                self._tell_sample(row["held_out"], pictures)
+            if message := watch(row):
+                self._warn(message)
+            self._end_epoch(stage)
+            if self.step < before + stage.steps:  # the end of a stage has its own
+                self._save_in_turn()
+
+    def _step(self, stage: Stage, batch: Tensor) -> dict[str, float]:
+        try:
+            losses = self.game.step(stage.kind, self.step + 1, batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold the batch's activations
+            problem = str(error).splitlines()[0]
+        else:
+            for name, value in losses.items():
+                if not math.isfinite(value):
+                    raise TrainingDiverged(self._diverged(f"the {name} loss became {value}"))
+            return losses
+        raise OutOfMemory(self._too_large(stage, batch, problem))
+
+    def _stops_here(self) -> bool:
+        """Whether the run stops before the next step.
+
+        Several processes agree on it: a signal may reach one alone, or each at another moment, and
+        a process that took the next step without the others would wait for them in vain.
+        """
+        if self.processes == 1:
+            return self._stop_wanted
+        stop = torch.tensor([float(self._stop_wanted)], device=self.game.device)
+        return self.game.accelerator.reduce(stop, "sum").item() > 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return self._seconds[-1] if self._seconds else 0.0
+
+    # --- settings ----------------------------------------------------------------------------
+
+    def _record(self, change: Change) -> None:
+        if self.is_main:
+            try:
+                self.changes.add(change)
+            except OSError as error:
+                self._warn(
+                    f"the change of {change.name} could not be written down ({error}); a run that "
+                    f"is resumed won't know it unless a checkpoint was written since"
+                )
+        self._apply(change)
+        self._tell("change", name=change.name, value=change.value)
+
+    def _apply(self, change: Change) -> None:
+        if change.name == "color_weight":
+            self.game.color_weight = change.value
+        elif change.name == "sample_every":
+            self.sample_every = int(change.value)
+        elif change.name != "epoch":
+            self._rates[change.name] = change.value
+
+    def _begin_stage(self, before: int) -> None:
+        """Its own rates hold again, but for changes since it began (in a run that is resumed)."""
+        self._rates = {}
+        for change in self.changes.changes:
+            if before < change.step <= self.step:
+                self._apply(change)
+
+    def _end_epoch(self, stage: Stage) -> None:
+        """After the last batch of an epoch: say so, and ask, where the recipe wants it."""
+        photos = len(self.photos)
+        seen = self.feed.photos_seen(self.step)
+        epoch = seen // photos
+        if epoch == (seen - stage.batch_size) // photos:
+            return
+        steps = min(math.ceil(photos / stage.batch_size), len(self.history))
+        rows = self.history[-steps:]
+        names = [name for name in rows[-1] if name not in ("step", "stage", "held_out")]
+        means = {n: sum(row.get(n, math.nan) for row in rows) / steps for n in names}
+        self._tell("epoch", epoch=epoch, **means)
+        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
+            return
+        optimizers = (self.game.optimizer_g, self.game.optimizer_d)
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._answer_wanted))
+        for name in ("generator_rate", "discriminator_rate"):
+            if (value := getattr(answer, name)) is not None:
+                self._record(Change(self.step + 1, name, checked(name, value)))
+        self._record(Change(self.step + 1, "epoch", epoch))
+        if answer.save:
+            self._save()
+
+    def _ask(self, question: EpochQuestion) -> Answer:
+        """On the first process; the others hear what it was told."""
+        answer = Answer()
+        if self.ask is not None and self.is_main:
+            self._enter("asking")
+            answer = self.ask(question)
+            self._enter("running")
+        if self.processes > 1:
+            from accelerate.utils import broadcast_object_list
+
+            answer = broadcast_object_list([answer])[0]
+        return answer
+
+    def _answer_wanted(self) -> bool:
+        """Called again and again while the question waits for its answer."""
+        self._serve()
+        return not self._stop_wanted
+
+    def _sample(self, row: dict) -> list[Tensor] | None:
+        """Color the held-out photos, when it is time; the loss goes into ``row``."""
+        last = self.step == self.recipe.steps
+        if self._held_out is None or not (self.step % self.sample_every == 0 or last):
+            return None
+        if not self.is_main:
+            return None
+        given, truth = self.game.split(self._held_out)
+        answer = self.game.colorize(given, self.recipe.seed)
+        row["held_out"] = self._score = F.l1_loss(answer, truth).item()
+        gray = gray_answer(given, self.recipe.generator.predicts)
+        return [self.game.picture(given, colors) for colors in (gray, answer, truth)]
+
+    # --- what is written ---------------------------------------------------------------------
+
+    def _save_in_turn(self) -> None:
+        last, step = self._last_checkpoint
+        if self.checkpoint_every is None:
+            due = time.monotonic() - last > 60 * self.checkpoint_minutes
+        else:
+            due = self.step % self.checkpoint_every == 0
+        if due and step != self.step:
+            self._save()
+
+    def _save(self) -> Path | None:
+        """The checkpoint and the weights. A disk that fails is a warning: the run goes on."""
+        if self.folder is None or not self.is_main:
+            return None
+        self._last_checkpoint = (time.monotonic(), self.step)
+        tensors, facts = self.game.state()
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise TrainingDiverged(self._diverged(f"{name} holds NaN or infinity"))
+        facts |= {
+            "step": self.step,
+            "recipe": self.recipe.to_json(),
+            "photos": fingerprint(self.photos),
+            "precision": self.game.precision,
+            "changes": [vars(change) for change in self.changes.changes],
+            "score": self._score,
+        }
+        # The weights first: a run that is killed in between writes them again when it is resumed.
+        self._save_weights("weights.safetensors")
+        path = self.folder.save(facts, tensors, self.history, self._seconds)
+        self._is_saved = path is not None
+        if path is not None:
+            self._tell("checkpoint", path=path)
+        return path
+
+    def _save_weights(self, name: str) -> None:
+        try:
+            notes = {"steps_trained": str(self.step)}
+            path = save_weights(self.output / name, self.best_generator, self.recipe, notes=notes)
+            self.folder.mirror_file(path)
+        except OSError as error:
+            self._warn(f"{name} could not be written ({error}); the run goes on")
+
+    def _end_stage(self, number: int) -> None:
+        if self.folder is not None and self.is_main:
+            self._save_weights(f"weights-stage-{number}.safetensors")
+            self._save()
+
+    def _go_back_to(self, found: Found) -> None:
+        """Continue where the checkpoint was written."""
+        self.game.load_state(found.tensors, found.facts)
+        self.step = found.facts["step"]
+        self.history, self._seconds = found.history, found.seconds
+        self._score = found.facts["score"]
+        self._last_checkpoint = (time.monotonic(), self.step)
+        self.changes.merge([Change(**change) for change in found.facts["changes"]])
+        for change in self.changes.changes:
+            if change.step <= self.step:
+                self._apply(change)
+        for what, now in (
+            ("photos", fingerprint(self.photos)),
+            ("precision", self.game.precision),
+        ):
+            if found.facts[what] != now:
+                self._warn(
+                    f"the {what} were {found.facts[what]} when {found.path.name} was written and "
+                    f"are {now} now: the run goes on, but not as it would have gone"
+                )
+        self.state = "finished" if self.step == self.recipe.steps else "stopped"
+
+    @contextmanager
+    def _history_file(self) -> Iterator[None]:
+        if self.output is None or not self.is_main:
+            yield
+            return
+        rows = list(zip(self.history, self._seconds, strict=True))
+        try:
+            history = CsvHistory(self.output / "history.csv", rows)
+        except OSError as error:
+            self._warn(f"history.csv could not be written ({error}); the run goes on")
+            history = None
+        if history is None:
+            yield
+            return
+        self.listeners.append(history)
+        try:
+            yield
+        finally:
+            if history in self.listeners:
+                self.listeners.remove(history)
+            history.close()
+
+    # --- what is told ------------------------------------------------------------------------
+
+    def _tell(self, kind: str, **data: Any) -> None:
+        if not self.is_main:
+            return
+        event = Event(kind, self.step, self.seconds, data)
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001 - a broken display must not cost the run
+                self.listeners.remove(listener)
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                self._warn(
+                    f"the listener {listener!r} failed and is asked no more: "
+                    f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+                )
+
+    def _tell_sample(self, held_out: float, pictures: list[Tensor]) -> None:
+        path = None
+        if self.output is not None:
+            path = self.output / "samples" / f"step-{self.step:06d}.png"
+            try:
+                _write_grid(pictures, path)
+            except OSError as error:
+                self._warn(f"{path} could not be written ({error}); the run goes on")
+        self._tell("sample", held_out=held_out, pictures=pictures, path=path)
+
+    def _warn(self, message: str) -> None:
+        if not any(getattr(listener, "shows_warnings", False) for listener in self.listeners):
+            print(f"warning at step {self.step}: {message}", file=sys.stderr)
+        self._tell("warning", message=message)
+
+    @property
+    def _is_shown(self) -> bool:
+        """Whether a listener shows failures too, as a board does and a bar does not."""
+        return any(getattr(listener, "shows_failures", False) for listener in self.listeners)
+
+    def _state_changed(self) -> None:
+        self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
+
+    # --- what goes wrong ---------------------------------------------------------------------
+
+    def _diverged(self, what: str) -> str:
+        kept = None if self.folder is None else self.folder.newest_path()
+        return (
+            f"{what} at step {self.step + 1}. Usual causes: a learning rate that is too high, a "
+            f"loss with too much weight, fp16 without its scaler, or photos that are broken. "
+            + (f"The last good checkpoint is kept: {kept}." if kept else "Nothing was kept.")
+        )
+
+    def _too_large(self, stage: Stage, batch: Tensor, problem: str) -> str:
+        """Tries smaller batches, so that the advice is true. The networks are lost by it, which
+        they were anyway: a step broke off in the middle."""
+        begin = (
+            f"memory on {self.game.device} did not suffice for a batch of {stage.batch_size} at "
+            f"{stage.image_size} pixels, at step {self.step + 1} ({problem})."
+        )
+        size = len(batch) // 2
+        while self.processes == 1 and size:
+            self.game.forget_gradients()
+            try:
+                self.game.step(stage.kind, self.step + 1, batch[:size])
+                return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
+            except Exception:  # noqa: BLE001 - whatever the reason, this one doesn't do
+                size //= 2
+        return f"{begin} Take smaller batches, smaller pictures, or smaller networks."
+
+    def _alone(self, what: str) -> None:
+        if self.processes > 1:
+            raise RuntimeError(f"{what}: a run over several processes can only be stopped")
+
+
+def _write_grid(pictures: Sequence[Tensor], path: Path) -> None:
+    from PIL import Image
+
+    from colorlab.show import tiled
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(tiled(pictures)).save(path)

@@ -1,12 +1,14 @@
-"""The files that `colorlab audit` is to write, checked before the photos are looked at.
+"""``colorlab audit``: the files that it is to write, checked before the photos are looked at.
 
 An audit of a large set takes an hour, and nobody wants to learn after it that the name was wrong.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +16,70 @@ from colorlab.photos.exclusions import FILE_NAME, quoted, read_list
 from colorlab.photos.files import SUFFIXES, list_photos
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Looks for photos that are corrupt, truncated, tiny, gray, toned, or "
+        "near-duplicates within and across splits. Nothing is written unless asked for. Exit "
+        "status: 0 nothing found, 1 something found, 2 could not start."
+    )
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="folders of photos; of a single one, train, val and test in it are splits",
+    )
+    parser.add_argument(
+        "--sheet", metavar="FILE", help="also draw a contact sheet of what was found"
+    )
+    parser.add_argument(
+        "--exclude",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="write the list of photos to leave out, which training honors (default: exclude.txt "
+        "in each folder)",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="look at photos too that you left out by hand"
+    )
+    parser.add_argument("--processes", type=int, metavar="N", help="default: one a core")
+    parser.add_argument("--tiny", type=int, metavar="PIXELS", help="shortest side (default: 64)")
+    parser.add_argument("--gray", type=float, metavar="CHROMA", help="lowest mean (default: 4)")
+    parser.add_argument("--sepia", type=float, metavar="SHARE", help="0 to 1 (default: 0.13)")
+    parser.add_argument(
+        "--distance", type=int, metavar="BITS", help="of copies (default: 10 of 64)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from colorlab.audit.search import audit, split_folders
+
+    listed = None if options.exclude is True else options.exclude
+    folders = [folder for _, folder, _ in split_folders(options.folders)]
+    if options.sheet is not None:
+        check_sheet(options.sheet, folders)
+    if options.exclude is not None:
+        check_list(listed, folders)
+    names = ("processes", "tiny", "gray", "sepia", "distance")
+    chosen = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    shown = sys.stderr.isatty()
+    report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
+    print(report)
+    if options.exclude is not None:
+        with telling(listed or "a list of photos to leave out"):
+            written = report.exclude(listed)
+        for path in written if isinstance(written, list) else [written]:
+            print(f"list of photos to leave out: {path}")
+    if options.sheet is not None:
+        from colorlab.commands.colorize import write_photo
+
+        sheet = report.sheet()
+        with telling(options.sheet):
+            write_photo(sheet, Path(options.sheet))
+        print(f"contact sheet: {options.sheet}")
+    return 1 if report.findings else 0
 
 
 def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:

@@ -1,26 +1,90 @@
-"""Many photos colored in one go: files and whole folders in, colored copies out.
+"""``colorlab colorize``: many photos colored in one go: files and whole folders in, colored copies
+out.
 
 Nothing is ever overwritten unless told, and one bad file does not stop the rest.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from colorlab.atomic import write_whole
-from colorlab.colorize import Colorizer
-from colorlab.hints import Hint
+from colorlab.commands.options import add_weights, device
 from colorlab.photos.files import SUFFIXES, PhotoError, list_photos
+
+if TYPE_CHECKING:
+    from colorlab.colorize import Colorizer
+    from colorlab.hints import Hint
 
 # Written as the file came, where Pillow can write it without an argument about what is lost.
 KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="photos or folders of photos")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="a folder; for one photo also a file"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser.add_argument("--saturation", type=float, default=1.0, help="1 is as predicted")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another coloring, for weights trained with noise"
+    )
+    parser.add_argument(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,COLOR",
+        help="this color here, such as 420,310,#a02020; may be given again and again",
+    )
+    parser.add_argument("--hints", metavar="FILE", help="the same from a JSON file")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="from 0 (the likeliest colors) to 1 (the mean of all likely ones)",
+    )
+    add_weights(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
+    from colorlab import hints
+    from colorlab.colorize import Colorizer
+
+    wanted = hints.read(options.hints) if options.hints else []
+    wanted += map(hints.parse, options.hint)
+
+    colorizer = Colorizer.load(options.weights, device(options.device))
+    done = failed = 0
+    for outcome in colorize_album(
+        colorizer,
+        options.inputs,
+        options.output,
+        overwrite=options.overwrite,
+        saturation=options.saturation,
+        seed=options.seed,
+        hints=wanted,
+        temperature=options.temperature,
+    ):
+        if outcome.problem is None:
+            done += 1
+            print(f"{outcome.source} -> {outcome.target}")
+        else:
+            failed += 1
+            print(f"not colored: {outcome.problem}", file=sys.stderr)
+    print(f"{done} colored, {failed} not")
+    return 1 if failed else 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Is this machine ready for the course? One finding for each thing it needs, and what to do.
+"""``colorlab doctor``: is this machine ready for the course? One finding for each thing it needs,
+and what to do.
 
 Nothing here may crash: a missing or broken package is what a learner comes to the doctor with. So
 every check imports what it needs by itself, and whatever it raises becomes a finding.
@@ -6,6 +7,7 @@ every check imports what it needs by itself, and whatever it raises becomes a fi
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import os
 import platform
@@ -24,6 +26,16 @@ REINSTALL = (
     "use the course's own environment (make lab, or .venv/bin/colorlab doctor); "
     "if it fails there too: make clean setup"
 )
+
+
+def add_options(_: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(_: argparse.Namespace) -> int:
+    findings = examine()
+    print(report(findings))
+    return 0 if all(finding.ok for finding in findings) else 1
 
 
 @dataclass(frozen=True)
@@ -188,7 +200,7 @@ def _version(name: str) -> str | None:
 
 def _data() -> str:
     from colorlab.photos.files import PhotoError
-    from colorlab.sources.named import SPLITS, DataMissing, bundled_photos, data_dir
+    from colorlab.sources.bundled import SPLITS, DataMissing, bundled_photos, data_dir
 
     try:
         counts = [f"{len(bundled_photos(split))} {split}" for split in SPLITS]
@@ -202,7 +214,7 @@ def _data() -> str:
 def _weights() -> str:
     from safetensors import SafetensorError, safe_open
 
-    from colorlab.sources.named import DataMissing, starter_weights
+    from colorlab.sources.bundled import DataMissing, starter_weights
 
     try:
         path = starter_weights()

@@ -1,30 +1,178 @@
-"""What `colorlab train` asks of the user's own photos before, and tells when one can't be read."""
+"""``colorlab train``: what it asks of the user's own photos before, the run, and how it ended."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from colorlab.audit.search import SPLITS
-from colorlab.photos.arrays import LabArrays
+from colorlab.commands.options import device, positive
 from colorlab.photos.exclusions import FILE_NAME
 from colorlab.photos.files import PhotoError, is_passing, read_photo
-from colorlab.photos.pairs import PairedFolder
+
+if TYPE_CHECKING:
+    from colorlab.photos.arrays import LabArrays
+    from colorlab.photos.pairs import PairedFolder
 
 _TRAIN = 20_000
 _LOOKED_AT = 16
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", required=True, help="a preset's name, or a .json file")
+    photos = parser.add_mutually_exclusive_group()
+    photos.add_argument(
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="folders of photos, or one that was packed (default: the bundled ones)",
+    )
+    photos.add_argument(
+        "--pairs", nargs=2, metavar=("GRAY", "COLOR"), help="two folders, matched by name"
+    )
+    photos.add_argument(
+        "--arrays",
+        metavar="DIR",
+        help="l/gray_scale.npy and ab/ab*.npy; the first 20,000 train, or nine tenths of fewer",
+    )
+    photos.add_argument(
+        "--source", nargs="+", metavar="NAME", help="named sets, see colorlab download --list"
+    )
+    parser.add_argument(
+        "--validation", metavar="DIR", help="photos never learned from (default: bundled)"
+    )
+    parser.add_argument("--output", "-o", metavar="DIR", help="default: runs/RECIPE")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --output")
+    parser.add_argument(
+        "--from", dest="start", metavar="FILE", help="weights to start the generator from"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="so many steps in all, not the recipe's")
+    length.add_argument("--epochs", type=positive, help="so many times all photos")
+    parser.add_argument("--image-size", type=positive, metavar="N", help="pixels, not the recipe's")
+    parser.add_argument(
+        "--batch-size", type=positive, metavar="N", help="of all processes together"
+    )
+    parser.add_argument("--threads", type=positive, default=2, help="that read photos")
+    parser.add_argument("--sample-every", type=positive, default=250, metavar="STEPS")
+    parser.add_argument(
+        "--checkpoint-every", type=positive, metavar="STEPS", help="default: every 5 minutes"
+    )
+    parser.add_argument("--keep", type=positive, default=3, help="checkpoints to keep (default: 3)")
+    parser.add_argument("--mirror", metavar="DIR", help="a second place for checkpoints; may fail")
+    parser.add_argument("--compile", choices=("auto", "on", "off"), default="auto")
+    parser.add_argument("--tensorboard", metavar="DIR", help="also write there for TensorBoard")
+    parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
+
+
+def run(options: argparse.Namespace) -> int:
+    from colorlab import recipes
+    from colorlab.training import processes
+    from colorlab.training.listeners import TensorBoard
+    from colorlab.training.questions import ask_in_terminal
+    from colorlab.training.run import Run
+
+    recipe = recipes.get(options.recipe)
+    photos, validation = _photos(options)
+    if options.image_size:
+        recipe = recipe.with_size(options.image_size)
+    if options.batch_size:
+        recipe = recipe.with_batch(options.batch_size)
+    if options.epochs:
+        batch = max(stage.batch_size for stage in recipe.stages)
+        recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
+    elif options.steps is not None:
+        recipe = recipe.with_steps(options.steps)
+    output = options.output or Path("runs") / recipe.name
+    check_output(output, folders := folders_of(photos, validation))
+    with audit_named(folders):
+        run = Run(
+            recipe,
+            photos,
+            validation=validation,
+            output=output,
+            resume=options.resume,
+            start=options.start,
+            device=device(options.device),
+            compile=options.compile,
+            threads=options.threads,
+            sample_every=options.sample_every,
+            checkpoint_every=options.checkpoint_every,
+            keep=options.keep,
+            mirror=options.mirror,
+            listeners=[TensorBoard(options.tensorboard)] if options.tensorboard else [],
+            ask=ask_in_terminal,
+        )
+        run.train()
+    processes.leave()
+    if run.is_main and run.step == recipe.steps and run.state == "stopped":
+        raise OSError(
+            f"the run is at its end, but {run.output} could not take its weights; make room there, "
+            f"and the same command with --resume goes on from the last checkpoint"
+        )
+    if run.is_main and run.state == "stopped":
+        print(f"stopped after step {run.step}; the same command with --resume goes on from there")
+    elif run.is_main:
+        print(f"weights, checkpoints, samples and history are in {run.output}")
+    return 0 if run.signal is None else 128 + run.signal
+
+
+def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Training photos and held-out ones: a wrong name is told before a run is begun."""
+    from colorlab import sources
+    from colorlab.training.feed import data_set
+
+    if options.arrays:
+        held_out = lab_arrays(options.validation or options.arrays, "test")
+        return lab_arrays(options.arrays, "train"), held_out
+    if options.pairs:
+        if options.validation:
+            raise ValueError("--pairs holds out a tenth of its own photos; leave out --validation")
+        parts = pairs(*options.pairs).split({"train": 0.9, "val": 0.1})
+        return parts["train"], parts["val"]
+    if options.source and options.source != ["bundled"]:
+        return _sources(options)
+    folder = sources.data_dir() / "photos"
+    check_splits(options.data or [])
+    photos = data_set(options.data or folder / "train")
+    return photos, data_set(options.validation or folder / "val")
+
+
+def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Named sets, a tenth of their photos held out."""
+    from colorlab import sources
+    from colorlab.photos.folder import PhotoFolder
+    from colorlab.sources.catalog import find
+
+    if options.validation:
+        raise ValueError("--source holds out a tenth of its own photos; leave out --validation")
+    names = list(dict.fromkeys(options.source))
+    others = [name for name in names if find(name).layout != "photos"]
+    if others and len(names) > 1:
+        raise ValueError(
+            f"{others[0]} holds {find(others[0]).layout} and can't be mixed with other sets; "
+            "give --source that one alone"
+        )
+    if others:
+        photos = sources.get(names[0])
+    else:
+        photos = PhotoFolder([sources.fetch(name) for name in names])
+    parts = photos.split({"train": 0.9, "val": 0.1})
+    return parts["train"], parts["val"]
+
+
 def lab_arrays(folder: str | os.PathLike[str], part: str) -> LabArrays:
     """Of the arrays in `folder` the first 20,000 photos to train on, as `LabArrays` has them, or
     nine tenths where they are fewer: the rest is the part "test"."""
+    from colorlab.photos.arrays import LabArrays
+
     total = len(LabArrays(folder, part="all"))
     return LabArrays(folder, part=part, train=min(_TRAIN, max(1, total * 9 // 10)))
 
@@ -50,6 +198,8 @@ def check_output(output: str | os.PathLike[str], folders: list[Path]) -> None:
 
 def check_splits(folders: Sequence[str]) -> None:
     """Say so where one folder is given that holds a training part beside others."""
+    from colorlab.audit.search import SPLITS
+
     for folder in map(Path, folders):
         others = [part for part in SPLITS if part != "train" and (folder / part).is_dir()]
         if others and (folder / "train").is_dir():
@@ -67,6 +217,8 @@ def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> Paired
     Raises ValueError where up to 16 photos, spread over the set, show that the two are swapped;
     and what `PairedFolder` raises.
     """
+    from colorlab.photos.pairs import PairedFolder
+
     found = PairedFolder(gray, color)
     count = min(_LOOKED_AT, len(found))
     some = [found.pairs[i * len(found) // count] for i in range(count)]

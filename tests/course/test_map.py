@@ -16,8 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from colorlab.course.map import LESSONS, Lesson, course_map
 from colorlab.recipes.presets import RECIPES
+from colorlab.sources.bundled import VARIABLE, DataMissing, data_dir
 from colorlab.sources.catalog import SOURCES
-from colorlab.sources.named import VARIABLE, DataMissing, data_dir
 
 matplotlib.use("agg")
 
@@ -241,7 +241,7 @@ def test_readme_commands_are_understood():
     every = {"doctor", "colorize", "download", "audit", "pack", "train", "evaluate"}
     assert used == every
     for words in ours:
-        options = _parser().parse_args(words)  # exits on an option that isn't there
+        options = _parser(words).parse_args(words)  # exits on an option that isn't there
         if words[0] == "train" and not options.recipe.endswith(".json"):
             assert options.recipe in RECIPES
         for name in (options.source or ()) if words[0] == "train" else ():

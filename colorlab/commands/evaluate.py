@@ -1,0 +1,72 @@
+"""``colorlab evaluate``: scores of weights on color photos, and a picture of some."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorlab.commands.options import add_weights, device
+
+if TYPE_CHECKING:
+    from colorlab.colorize import Colorizer
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="default: the bundled test photos")
+    parser.add_argument(
+        "--grid", metavar="FILE", help="also draw 16 of the photos: gray input, ours, truth"
+    )
+    parser.add_argument("--csv", metavar="FILE", help="also write the figures of each photo")
+    parser.add_argument(
+        "--hints",
+        action="store_true",
+        help="also color with 1, 5, 10 and 50 true colors given, for weights trained with hints",
+    )
+    add_weights(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from colorlab import sources
+    from colorlab.colorize import Colorizer
+    from colorlab.metrics import HINT_COUNTS, diversity, evaluate
+    from colorlab.photos.folder import PhotoFolder
+    from colorlab.scores import row
+
+    if options.folder:
+        paths = list(PhotoFolder(options.folder).paths)
+    else:
+        paths = sources.bundled_photos("test")
+    colorizer = Colorizer.load(options.weights, device(options.device))
+    if options.hints and not getattr(colorizer, "takes_hints", False):
+        raise ValueError(
+            "these weights were trained without hints; leave --hints out, or name weights of a "
+            "recipe that learns to take hints with --weights"
+        )
+    if options.csv:  # a folder that can't be made is told before the minutes of work
+        Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
+    hints = HINT_COUNTS if options.hints else ()
+    scores = evaluate(colorizer.colorize, paths, progress=True, hints=hints)
+    print(scores)
+    if colorizer.recipe.generator.noise_channels:
+        print(row("colorings apart, Lab units", f"{diversity(colorizer, paths):.1f}"))
+    if options.csv:
+        scores.write_csv(options.csv)
+    if options.grid:
+        _draw_grid(colorizer, paths, Path(options.grid))
+    return 0
+
+
+def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count: int = 16) -> None:
+    """Photos spread evenly over ``paths``, neither the best nor the worst picked."""
+    from colorlab.metrics import gray_of
+    from colorlab.photos.files import open_photo
+    from colorlab.show import photo_grid
+
+    count = min(count, len(paths))
+    truths = [open_photo(paths[i * len(paths) // count]) for i in range(count)]
+    grays = [gray_of(truth) for truth in truths]
+    rows = [(g, colorizer.colorize(g), t) for g, t in zip(grays, truths, strict=True)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    photo_grid(rows, across=2, width=11).savefig(target, dpi=90)

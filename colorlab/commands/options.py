@@ -1,0 +1,33 @@
+"""What several commands ask for."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def device(name: str | None) -> str | None:
+    """``name``, tried: torch itself answers a device it doesn't have with all kinds of errors."""
+    if name is not None:
+        import torch
+
+        try:
+            torch.zeros(1, device=name).cpu()
+        except (RuntimeError, AssertionError) as error:
+            why = str(error).splitlines()[0]
+            raise ValueError(
+                f"device {name!r} can't be used here ({why}); leave --device out, or use cpu"
+            ) from error
+    return name
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", metavar="FILE", help="default: the starter weights")
+    parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")

@@ -195,6 +195,29 @@ def chroma(ab: Tensor) -> Tensor:
     return torch.linalg.vector_norm(_checked(ab, "ab", 2), dim=-3)
 
 
+def lab8_to_lab(lab8: Tensor) -> Tensor:
+    """OpenCV's 8-bit Lab, uint8 (..., 3, H, W) -> float32 L 0..100, a and b -128..127 (CIE units).
+
+    Raises TypeError for another dtype, ValueError for another number of channels.
+    """
+    if lab8.dtype != torch.uint8:
+        raise TypeError(f"lab8 must be uint8 (8-bit Lab), but its dtype is {lab8.dtype}.")
+    L, a, b = _lab_channels(lab8.float())
+    return torch.stack([L * (100 / 255), a - 128, b - 128], dim=-3)
+
+
+def lab_to_lab8(lab: Tensor) -> Tensor:
+    """Lab in CIE units, float (..., 3, H, W) -> OpenCV's 8-bit Lab, rounded, clamped to 0..255.
+
+    All colors of sRGB fit. Raises TypeError for another dtype, ValueError for other channels.
+    """
+    if not lab.is_floating_point():
+        raise TypeError(f"lab must be float (CIE units), but its dtype is {lab.dtype}.")
+    L, a, b = _lab_channels(lab)
+    scaled = torch.stack([L * (255 / 100), a + 128, b + 128], dim=-3)
+    return scaled.round().clamp(0, 255).to(torch.uint8)
+
+
 # Four curves, one pattern: a power from the knee up, a straight line below. `high` is the value
 # above the knee and the knee below it, so the power keeps a finite slope there, and the line's term
 # is zero above. (`torch.where` on two branches would do too, but on a CPU it is the slowest step.)
@@ -329,3 +352,9 @@ def _require_unit_range(rgb: Tensor) -> None:
     raise ValueError(
         f"Float RGB must lie in [0, 1], but the values go from {low:.4g} to {high:.4g}. {advice}"
     )
+
+
+def _lab_channels(image: Tensor) -> tuple[Tensor, ...]:
+    if image.ndim < 3 or image.shape[-3] != 3:
+        raise ValueError(f"Lab must have shape (..., 3, H, W), but it is {tuple(image.shape)}.")
+    return image.unbind(-3)

@@ -32,7 +32,7 @@ from colorlab.hints import Hint
 from colorlab.palette import Suggestion
 from colorlab.photos.files import open_layers, upright_layers
 from colorlab.recipes.recipe import Recipe
-from colorlab.sources.named import starter_weights
+from colorlab.sources.bundled import starter_weights
 from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from colorlab.atomic import write_whole
-from colorlab.recipes.recipe import Recipe, build_generator
+from colorlab.recipes.build import build_generator
+from colorlab.recipes.recipe import Recipe
 
 FORMAT = "colorlab-generator-1"
 

@@ -9,8 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from colorlab.color import rgb_to_lab
-from colorlab.photos.arrays import lab_to_lab8
+from colorlab.color import lab_to_lab8, rgb_to_lab
 
 
 def _pixels(seed: int, side: int) -> np.ndarray:

@@ -21,8 +21,9 @@ from colorlab import colorize, palette
 from colorlab.colorize import Colorizer, guided_coefficients, network_size
 from colorlab.hints import Hint, HintError
 from colorlab.photos.files import PhotoError
-from colorlab.recipes.recipe import GeneratorConfig, Recipe, Stage, build_generator
-from colorlab.sources.named import bundled_photos, starter_weights
+from colorlab.recipes.build import build_generator
+from colorlab.recipes.recipe import GeneratorConfig, Recipe, Stage
+from colorlab.sources.bundled import bundled_photos, starter_weights
 from colorlab.unet import UNet
 from colorlab.weights import WeightsError, load_weights, save_weights
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from colorlab import atomic
-from colorlab.recipes.recipe import GeneratorConfig, Recipe, build_generator
+from colorlab.recipes.build import build_generator
+from colorlab.recipes.recipe import GeneratorConfig, Recipe
 from colorlab.weights import FORMAT, WeightsError, load_weights, save_weights
 
 RECIPE = Recipe(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorlab.course.thumbnails import DRAWINGS, FAINT, HEIGHT, INK, PAPER, WIDTH
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from colorlab.photos.files import open_photo
 from colorlab.show import BLUE, GREEN, ORANGE, to_gray, to_uint8
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

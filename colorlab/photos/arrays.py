@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorlab.color import rgb_to_lab
+from colorlab.color import lab_to_lab8, rgb_to_lab
 from colorlab.photos.base import PhotoSet
 from colorlab.photos.cuts import Cut
 
@@ -37,35 +37,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-def lab8_to_lab(lab8: Tensor) -> Tensor:
-    """OpenCV's 8-bit Lab, uint8 (..., 3, H, W) -> float32 L 0..100, a and b -128..127 (CIE units).
-
-    Raises TypeError for another dtype, ValueError for another number of channels.
-    """
-    if lab8.dtype != torch.uint8:
-        raise TypeError(f"lab8 must be uint8 (8-bit Lab), but its dtype is {lab8.dtype}.")
-    L, a, b = _channels(lab8.float())
-    return torch.stack([L * (100 / 255), a - 128, b - 128], dim=-3)
-
-
-def lab_to_lab8(lab: Tensor) -> Tensor:
-    """Lab in CIE units, float (..., 3, H, W) -> OpenCV's 8-bit Lab, rounded, clamped to 0..255.
-
-    All colors of sRGB fit. Raises TypeError for another dtype, ValueError for other channels.
-    """
-    if not lab.is_floating_point():
-        raise TypeError(f"lab must be float (CIE units), but its dtype is {lab.dtype}.")
-    L, a, b = _channels(lab)
-    scaled = torch.stack([L * (255 / 100), a + 128, b + 128], dim=-3)
-    return scaled.round().clamp(0, 255).to(torch.uint8)
-
-
-def _channels(image: Tensor) -> tuple[Tensor, ...]:
-    if image.ndim < 3 or image.shape[-3] != 3:
-        raise ValueError(f"Lab must have shape (..., 3, H, W), but it is {tuple(image.shape)}.")
-    return image.unbind(-3)
 
 
 class _Stack(NamedTuple):

@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from colorlab.photos.shards import INDEX
-
+INDEX = "colorlab-pack.npz"  # in a folder of packed photos, see `colorlab.photos.packed`
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 ORIENTATION = 0x0112
 # EXIF 2.3, section 4.6.4: the side that row 0 shows -> the move that sets the picture upright.

@@ -15,8 +15,8 @@ __all__, __dir__, __getattr__ = hand_on(
         "RECIPES": "presets",
         "Recipe": "recipe",
         "Stage": "recipe",
-        "build_discriminator": "recipe",
-        "build_generator": "recipe",
-        "get": "recipe",
+        "build_discriminator": "build",
+        "build_generator": "build",
+        "get": "presets",
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from pathlib import Path
 
 from colorlab.recipes.recipe import (
     DataConfig,
@@ -115,3 +116,21 @@ _ALL = (
 RECIPES: types.MappingProxyType[str, Recipe] = types.MappingProxyType(
     {recipe.name: recipe for recipe in _ALL}
 )
+
+
+def get(name: str) -> Recipe:
+    """The preset of that name, or the recipe in a JSON file of that path.
+
+    Raises:
+        ValueError: no such preset (the valid ones are listed) and no such file.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    if name.endswith(".json"):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"there is no recipe file {path}")
+        return Recipe.from_json(path.read_text(encoding="utf-8"))
+    raise ValueError(
+        f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
+    )

@@ -12,10 +12,7 @@ import json
 import math
 import typing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from torch import nn
 
 COLOR_CHANNELS = {"ab": 2, "rgb": 3}
 
@@ -316,55 +313,3 @@ def differences(one: Recipe, other: Recipe) -> list[str]:
         for name in dict.fromkeys([*ours, *theirs])
         if ours.get(name, absent) != theirs.get(name, absent)
     ]
-
-
-def build_generator(recipe: Recipe, pretrained: bool = True) -> nn.Module:
-    """The recipe's generator. ``pretrained=False`` where weights are loaded next."""
-    from colorlab.encoders import EncoderUNet, HintUNet
-    from colorlab.unet import UNet
-
-    config = recipe.generator
-    if config.kind == "hint-unet":
-        return HintUNet(config.widths, config.head, pretrained=pretrained)
-    if config.kind == "encoder-unet":
-        return EncoderUNet(config.widths, pretrained=pretrained)
-    names = ("levels", "base", "cap", "norm", "dropout", "noise_channels", "upsampling")
-    return UNet(
-        **{name: getattr(config, name) for name in names},
-        out_channels=COLOR_CHANNELS[config.predicts],
-    )
-
-
-def build_discriminator(recipe: Recipe) -> nn.Module:
-    """The recipe's discriminator; its input channels follow from ``conditional``."""
-    from colorlab.patchgan import PatchGAN
-
-    config = recipe.discriminator
-    return PatchGAN(
-        in_channels=COLOR_CHANNELS[recipe.generator.predicts] + config.conditional,
-        base=config.base,
-        layers=config.layers,
-        norm=config.norm,
-        spectral=config.spectral,
-        head=config.head,
-    )
-
-
-def get(name: str) -> Recipe:
-    """The preset of that name, or the recipe in a JSON file of that path.
-
-    Raises:
-        ValueError: no such preset (the valid ones are listed) and no such file.
-    """
-    from colorlab.recipes.presets import RECIPES
-
-    if name in RECIPES:
-        return RECIPES[name]
-    if name.endswith(".json"):
-        path = Path(name)
-        if not path.is_file():
-            raise ValueError(f"there is no recipe file {path}")
-        return Recipe.from_json(path.read_text(encoding="utf-8"))
-    raise ValueError(
-        f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
-    )

@@ -17,11 +17,12 @@ from torch.profiler import record_function
 from colorlab.color import normalize_lab, rgb_to_lab
 from colorlab.devices import choose_precision
 from colorlab.losses import AdversarialLoss, ColorLoss
-from colorlab.recipes.recipe import Recipe, build_discriminator, build_generator
+from colorlab.recipes.build import build_discriminator, build_generator
+from colorlab.recipes.recipe import Recipe
 from colorlab.speed.op_kinds import LAB, READING
 from colorlab.training.feed import data_set
 from colorlab.training.optimizers import adam, parameter_groups, set_rate
-from colorlab.training.step import global_random_numbers, seed_of
+from colorlab.training.seeds import global_random_numbers, seed_of
 
 _LIMIT = 2**34  # bytes of kept photos: more than the few that a step reads will ever take
 

@@ -24,23 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, record_function
 
-from colorlab.speed.op_kinds import (
-    ACTIVATION,
-    ADAM,
-    ARITHMETIC,
-    CONVOLUTION,
-    COPY,
-    LAB,
-    NORMALIZATION,
-    OUTSIDE,
-    READING,
-    kind_of,
-)
+from colorlab.speed.op_kinds import ADAM, ARITHMETIC, LAB, OUTSIDE, kind_of
 from colorlab.speed.stopwatch import synchronize
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from colorlab.training.step import Game
 
 LOSSES = "losses, the rest"
@@ -48,21 +35,6 @@ IDLE = "GPU waits"
 BOTH = f"{ADAM} (both)"  # the phase, where both players' networks take their step
 _NETWORK = "network: "  # before the name of a range that holds a network's forward pass
 _NODE = "autograd::engine::evaluate_function: "
-
-# Okabe and Ito's colors, which most color-blind people can tell apart.
-COLORS = {
-    CONVOLUTION: "#0072b2",
-    NORMALIZATION: "#d55e00",
-    ACTIVATION: "#009e73",
-    ADAM: "#e69f00",
-    COPY: "#cc79a7",
-    ARITHMETIC: "#56b4e9",
-    READING: "#22262b",
-    LAB: "#8c6bb1",
-    OUTSIDE: "#b0b4b8",
-    IDLE: "#dcdfe2",
-}
-_MARKED = ("#f0e442", "#8c510a")  # of other ranges that the step marks itself, in turn
 
 
 @dataclass(frozen=True)
@@ -94,10 +66,6 @@ class Profile:
         for (phase, _), seconds in self.table.items():
             found[phase] += seconds
         return dict(found)
-
-    def draw(self, title: str = "one step") -> Figure:
-        """:func:`draw_profiles` of this one alone."""
-        return draw_profiles({title: self})
 
 
 def profile(
@@ -290,62 +258,3 @@ def _summed(table: Mapping[tuple[str, str], float], place: int) -> dict[str, flo
     for key, seconds in table.items():
         sums[key[place]] += seconds
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
-
-
-def colors_of_kinds(kinds: Sequence[str]) -> dict[str, str]:
-    """A color for each kind of work, the same in all pictures; marked ranges get one in turn."""
-    own = [kind for kind in kinds if kind not in COLORS]
-    more = {kind: _MARKED[i % len(_MARKED)] for i, kind in enumerate(own)}
-    return {kind: COLORS.get(kind) or more[kind] for kind in kinds}
-
-
-def draw_profiles(profiles: Mapping[str, Profile]) -> Figure:
-    """One or several steps: a bar for each phase, in colors by kind of work, on one scale of time.
-
-    Returns the figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
-    """
-    # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
-    import matplotlib.pyplot as plt
-
-    kinds = list(dict.fromkeys(kind for p in profiles.values() for kind in p.seconds))
-    colors = colors_of_kinds(kinds)
-    counts = [len(p.phases) for p in profiles.values()]
-    title_room, rows = 0.4, -(-len(kinds) // 4)
-    heights = [0.3 * count + title_room for count in counts]
-    legend_room = 0.2 * rows + 0.05
-    height = sum(heights) + 0.55 + legend_room
-    figure = plt.figure(figsize=(9, height))
-    longest = max(seconds for p in profiles.values() for seconds in p.phases.values()) * 1000
-    top = height - legend_room
-    for number, ((title, found), room) in enumerate(zip(profiles.items(), heights, strict=True)):
-        top -= room
-        bars = room - title_room
-        axes = figure.add_axes((0.22, top / height, 0.75, bars / height))
-        phases = found.phases
-        for place, (phase, seconds) in enumerate(phases.items()):
-            left = 0.0
-            for kind in kinds:
-                width = found.table.get((phase, kind), 0.0) * 1000
-                axes.barh(place, width, left=left, color=colors[kind], height=0.72)
-                left += width
-            text = f" {_milliseconds(seconds)} · {seconds / found.total:.0%}"
-            axes.text(left, place, text, va="center", fontsize=9)
-        axes.set_yticks(range(len(phases)), list(phases), fontsize=9.5)
-        axes.set_ylim(len(phases) - 0.4, -0.6)
-        axes.set_xlim(0, longest * 1.2)
-        axes.set_title(f"{title}: {_milliseconds(found.total)}", fontsize=11, loc="left")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        axes.tick_params(labelbottom=number == len(profiles) - 1)
-    axes.set_xlabel("milliseconds a step, under the profiler")
-    patches = [plt.Rectangle((0, 0), 1, 1, color=colors[kind]) for kind in kinds]
-    figure.legend(
-        patches, kinds, loc="upper center", ncols=4, frameon=False, fontsize=9.5, borderaxespad=0.1
-    )
-    plt.close(figure)
-    return figure
-
-
-def _milliseconds(seconds: float) -> str:
-    value = seconds * 1000
-    return f"{value:.1f} ms" if value < 10 else f"{value:.0f} ms"

@@ -16,15 +16,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorlab.recipes.recipe import Recipe, build_discriminator, build_generator
-from colorlab.show import BLUE, GREEN, ORANGE
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from colorlab.recipes.build import build_discriminator, build_generator
+from colorlab.recipes.recipe import Recipe
 
 
 def ring_seconds(size: float, processes: int, bandwidth: float, latency: float) -> float:
@@ -210,49 +206,3 @@ class Measured:
             raise ValueError(
                 f"this is not what tests/benchmarks/scaling.py --save writes ({error!r}); run it"
             ) from error
-
-
-# --- the figure ----------------------------------------------------------------------------------
-
-
-def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
-    """Left: all-reduce times over the size, and the line fitted to them. Right: the photos a second
-    that the model predicts for up to ``most`` processes, and those measured. Closed for pyplot."""
-    import matplotlib.pyplot as plt
-
-    wire = times.wire
-    unit = "ms" if times.clock == "wall" else f"ms of {times.clock} time"
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    sizes = np.geomspace(min(times.sizes), max(times.sizes), 100)
-    left.plot(
-        sizes / 1e6, [1000 * wire.seconds(size, times.processes) for size in sizes], color=BLUE
-    )
-    seconds = np.array(times.seconds)
-    left.plot(np.array(times.sizes) / 1e6, 1000 * seconds, "D", color=ORANGE)
-    left.axvline(steps.sent / 1e6, color=GREEN, linestyle=":")
-    left.set(xscale="log", yscale="log", xlabel="data (MB)", ylabel=f"all-reduce ({unit})")
-    for axis in (left.xaxis, left.yaxis):
-        axis.set_major_formatter("{x:g}")
-    left.set_title(f"{times.processes} processes", fontsize=11)
-    left.legend(
-        [
-            f"fitted: {wire.bandwidth / 1e9:.2g} GB/s, {wire.latency * 1e6:.0f} µs",
-            "measured",
-            f"gradients of {steps.recipe}",
-        ],
-        fontsize=9,
-    )
-    counts = 2 ** np.arange(int(np.log2(most)) + 1)
-    right.plot(counts, counts, color="0.5", linestyle="--")
-    gains = [predicted_speedup(steps.share, steps.sent, wire, int(count)) for count in counts]
-    right.plot(counts, gains, "o-", color=BLUE, markersize=4)
-    right.plot([steps.processes], [steps.processes * steps.efficiency], "D", color=ORANGE)
-    right.set(xscale="log", yscale="log", xlabel="processes", ylabel="speed-up")
-    for axis in (right.xaxis, right.yaxis):
-        axis.set_ticks(counts, [str(count) for count in counts])
-        axis.set_minor_locator(plt.NullLocator())
-    share = steps.batch // steps.processes
-    right.set_title(f"{steps.recipe}, {share} photos of {steps.image_size} px each", fontsize=11)
-    right.legend(["ideal", "predicted", "measured"], fontsize=9)
-    plt.close(figure)
-    return figure

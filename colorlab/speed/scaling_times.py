@@ -24,11 +24,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import best_device
-from colorlab.recipes.recipe import Recipe, Stage, build_generator
+from colorlab.recipes.build import build_generator
+from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.speed.scaling import StepTimes, WireTimes, gradient_bytes
 from colorlab.training.inputs import input_and_truth
 from colorlab.training.processes import check_device, join, run
-from colorlab.training.step import Game, global_random_numbers
+from colorlab.training.seeds import global_random_numbers
+from colorlab.training.step import Game
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}

@@ -10,6 +10,6 @@ __all__, __dir__, __getattr__ = hand_on(
         "Game": "step",
         "Run": "run",
         "in_notebook": "processes",
-        "seed_of": "step",
+        "seed_of": "seeds",
     },
 )

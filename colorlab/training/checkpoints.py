@@ -5,21 +5,25 @@ What is in one of them, and how damage shows, is told in :mod:`colorlab.training
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
+import re
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from colorlab.atomic import remove_leftovers, write_whole
 from colorlab.training.checkpoint_files import (
     CheckpointError,
     read_checkpoint,
     read_facts,
     write_checkpoint,
 )
-from colorlab.training.mirrors import Mirror
-from colorlab.training.shelves import Shelf, checkpoint_name, step_of
 
 __all__ = [
     "CheckpointError",
@@ -28,6 +32,10 @@ __all__ = [
     "read_facts",
     "write_checkpoint",
 ]
+
+_NAME = re.compile(r"step-([0-9]{8,})\.ckpt")
+CHUNK = 4 * 2**20  # bytes copied at a time
+CHECKPOINT = "checkpoint"  # the place in the queue that each newer checkpoint takes over
 
 
 class Checkpoints:
@@ -198,3 +206,210 @@ def _mirror_folder(mirror: Path, folder: Path) -> Path:
             f"the mirror {mirror} does not answer ({error.strerror}): mount the drive again"
         ) from error
     return mirror
+
+
+# --- one folder: which checkpoints are there, and which may go ------------------------------------
+
+
+def checkpoint_name(step: int) -> str:
+    """``step-00001234.ckpt``; a step of more than eight digits has them all."""
+    return f"step-{step:08d}.ckpt"
+
+
+def step_of(name: str) -> int | None:
+    """The step in a checkpoint's name; None for a name that :func:`checkpoint_name` can't give."""
+    found = _NAME.fullmatch(name)
+    step = int(found[1]) if found else None
+    return step if step is not None and checkpoint_name(step) == name else None
+
+
+class Shelf:
+    """Checkpoints in one folder; files of other names are never touched.
+
+    Args:
+        keep: how many of the newest stay, beside the best one.
+        warn: told of a file that could not be removed.
+    """
+
+    def __init__(self, folder: Path, keep: int, warn: Callable[[str], None]):
+        self.folder, self.keep, self.warn = folder, keep, warn
+        self.damaged: set[str] = set()  # names of files that were read and found to be no good
+        self._scores: dict[str, float] = {}
+
+    def files(self) -> list[Path]:
+        """The checkpoints, the newest first; none where there is no folder.
+
+        Raises:
+            OSError: the folder is there and can't be read.
+        """
+        try:
+            names = [p.name for p in self.folder.iterdir() if step_of(p.name) is not None]
+        except FileNotFoundError:
+            return []
+        paths = [self.folder / name for name in sorted(names, key=step_of, reverse=True)]
+        return [path for path in paths if path.is_file()]
+
+    def good_files(self) -> list[Path]:
+        """:meth:`files` without those that are known to be damaged."""
+        return [path for path in self.files() if path.name not in self.damaged]
+
+    def clean(self) -> None:
+        """Remove what killed processes left of checkpoints that they were writing here."""
+        remove_leftovers(self.folder, lambda name: step_of(name) is not None)
+
+    def prune(self, saved: Path) -> None:
+        """Remove all but the newest ``keep``, the best one, and ``saved``, which is safely there.
+
+        A damaged file does not take a place among those kept. One of a later step than ``saved``
+        is left, until the run has passed it.
+        """
+        self.damaged.discard(saved.name)
+        self._scores.pop(saved.name, None)
+        scores, stay = {}, {saved}
+        try:
+            for path in self.files():
+                try:
+                    scores[path] = self._score(path)
+                except CheckpointError as error:
+                    if isinstance(error.__cause__, OSError):
+                        stay.add(path)  # perhaps the best: not removed for a drive's hiccup
+                    else:
+                        self.damaged.add(path.name)
+            good = self.good_files()
+            stay.update(good[: self.keep])
+            scored = [path for path in good if not math.isnan(scores.get(path, math.nan))]
+            if scored:
+                stay.add(min(scored, key=scores.__getitem__))
+            for path in self.files():
+                later = step_of(path.name) > step_of(saved.name)
+                if path not in stay and not (later and path.name in self.damaged):
+                    path.unlink(missing_ok=True)
+                    self._scores.pop(path.name, None)
+        except OSError as error:
+            self.warn(
+                f"an old checkpoint in {self.folder} could not be removed "
+                f"({error.strerror or error}). The run goes on, and the next checkpoint tries "
+                f"again; the disk fills up if this is said often."
+            )
+
+    def _score(self, path: Path) -> float:
+        """The score in a file's facts, NaN for none; read once."""
+        if path.name not in self._scores:
+            score = read_facts(path).get("score")
+            self._scores[path.name] = float(score) if type(score) in (int, float) else math.nan
+        return self._scores[path.name]
+
+
+# --- a second copy, on a drive that may be slow, full, or gone ------------------------------------
+# Google Drive on Colab is slow, full and gone at times. So a thread copies, and the run never waits
+# for it.
+
+
+class Mirror:
+    """Copies files into a shelf's folder, one at a time, in a thread that ends when it is idle.
+
+    Args:
+        shelf: where to. Its folder is made once; one that vanishes later is not made again, since
+            a drive that was unplugged must not become a folder of the same name on the disk.
+        warn: told of each copy that failed. It is called from the thread.
+    """
+
+    def __init__(self, shelf: Shelf, warn: Callable[[str], None]):
+        self.shelf, self.warn = shelf, warn
+        self._change = threading.Condition()
+        self._waiting: dict[str, Path] = {}
+        self._failed: dict[str, Path] = {}
+        self._current: Path | None = None
+        self._running = False
+        self._made = False
+        self._quiet = False  # during the last try: who waits for it tells what is missing
+
+    def send_checkpoint(self, path: Path) -> None:
+        """Copy a checkpoint, in place of an older one that still waits; then prune the shelf.
+
+        Other files that could not be copied before are tried again too.
+        """
+        with self._change:
+            retries, self._failed = self._failed, {}
+            self._send({**retries, **self._waiting, CHECKPOINT: path})
+
+    def send_file(self, path: Path) -> None:
+        """Copy any other file, as it is when its turn comes, under its own name."""
+        with self._change:
+            self._failed.pop(f"file {path.name}", None)
+            self._send({**self._waiting, f"file {path.name}": path})
+
+    def wait(self, timeout: float) -> None:
+        """Until nothing is being copied, at most ``timeout`` seconds."""
+        with self._change:
+            self._change.wait_for(lambda: not self._running, timeout)
+
+    def finish(self, timeout: float) -> list[Path]:
+        """Wait as :meth:`wait`, and try once more what failed: the drive may be back. The files
+        that are not copied then."""
+        end = time.monotonic() + timeout
+        self.wait(timeout)
+        with self._change:
+            retries, self._failed = self._failed, {}
+            if retries:
+                self._quiet = True
+                self._send({**retries, **self._waiting})
+        self.wait(end - time.monotonic())
+        with self._change:
+            self._quiet = False
+            under_way = [self._current] if self._current else []
+            return [*under_way, *self._waiting.values(), *self._failed.values()]
+
+    def _send(self, waiting: dict[str, Path]) -> None:
+        self._waiting = waiting
+        if not self._running:
+            # A daemon: a drive that hangs must not keep the program from ending.
+            thread = threading.Thread(target=self._work, name="colorlab-mirror", daemon=True)
+            try:
+                thread.start()
+                self._running = True
+            except RuntimeError as error:  # no more threads to be had: the run matters more
+                self.warn(f"nothing is copied to {self.shelf.folder} for now: {error}")
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                if not self._waiting:
+                    self._running = False
+                    self._change.notify_all()
+                    return
+                key = next(iter(self._waiting))
+                source = self._current = self._waiting.pop(key)
+            try:
+                self._copy(key, source)
+            except Exception as error:  # whatever it is, the next copy must have its chance
+                self._report(key, source, error)
+            with self._change:
+                self._current = None
+
+    def _copy(self, key: str, source: Path) -> None:
+        if not self._made:
+            self.shelf.folder.mkdir(exist_ok=True)
+            self._made = True
+        self.shelf.clean()
+        target = self.shelf.folder / source.name
+        with open(source, "rb") as file:
+            write_whole(target, iter(lambda: file.read(CHUNK), b""))
+        if key == CHECKPOINT:
+            self.shelf.prune(target)
+
+    def _report(self, key: str, source: Path, error: Exception) -> None:
+        with self._change:
+            if key not in self._waiting:
+                self._failed[key] = source
+            elif key == CHECKPOINT and not os.path.exists(source):
+                return  # pruned to make way for the newer one that waits
+            if self._quiet:
+                return
+        cause = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        with contextlib.suppress(Exception):  # a listener's own trouble must not end the thread
+            self.warn(
+                f"{source.name} could not be copied to {self.shelf.folder} ({cause}). It is kept "
+                f"in {source.parent}; will be tried again with the next checkpoint, and at the "
+                f"run's end."
+            )

@@ -14,7 +14,7 @@ from colorlab.photos.batches import ahead, photo_loader
 from colorlab.photos.folder import PhotoFolder
 from colorlab.photos.packed import PackedPhotos, is_packed
 from colorlab.recipes.recipe import Recipe, Stage
-from colorlab.training.step import seed_of
+from colorlab.training.seeds import seed_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

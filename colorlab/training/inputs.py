@@ -17,8 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
-from colorlab.photos.arrays import lab8_to_lab
+from colorlab.color import denormalize_lab, lab8_to_lab, lab_to_rgb, normalize_lab, rgb_to_lab
 
 HOLDS = {"rgb": 3, "gray+rgb": 4, "lab8": 3}
 # The weights of ITU-R BT.601, section 2.5.1, by which picture files are usually turned to gray.

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from colorlab.recipes.recipe import Recipe, differences
 from colorlab.training.checkpoint_files import CheckpointError, read_checkpoint
-from colorlab.training.checkpoints import Checkpoints
-from colorlab.training.shelves import step_of
+from colorlab.training.checkpoints import Checkpoints, step_of
 
 HISTORY = "history"
 

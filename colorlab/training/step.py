@@ -14,7 +14,6 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +22,8 @@ from torch import Tensor, nn
 from colorlab import hints, palette
 from colorlab.devices import best_device, choose_compile, choose_precision, quick_float32
 from colorlab.losses import AdversarialLoss, ColorLoss, DiversityLoss, PerceptualLoss
-from colorlab.recipes.recipe import Recipe, build_discriminator, build_generator
+from colorlab.recipes.build import build_discriminator, build_generator
+from colorlab.recipes.recipe import Recipe
 from colorlab.training.inputs import input_and_truth, picture
 from colorlab.training.optimizers import (
     adam,
@@ -32,6 +32,7 @@ from colorlab.training.optimizers import (
     set_rate,
     state_tensors,
 )
+from colorlab.training.seeds import global_random_numbers, seed_of
 from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 
@@ -353,20 +354,6 @@ class _Judge(nn.Module):
 
     def forward(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return self.discriminator(real), self.discriminator(fake)
-
-
-def seed_of(*parts: int) -> int:
-    """A seed that follows from all of ``parts`` and looks unlike that of their neighbors."""
-    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest()) >> 1
-
-
-@contextmanager
-def global_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, torch's own random numbers come from ``seed``; outside, they go on as if nothing
-    had been drawn."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def _accelerator(device: torch.device, precision: str):  # noqa: ANN202

@@ -19,7 +19,7 @@ import torch
 
 from colorlab import recipes
 from colorlab.course.museum.diary import SHOWN, Recorder, held_out
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.training.listeners import Event
 from colorlab.training.run import Run
 

@@ -18,7 +18,7 @@ import torch
 from colorlab import recipes
 from colorlab.color import AB_RANGE, chroma, normalize_lab, rgb_to_lab
 from colorlab.photos.folder import PhotoFolder
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.training.run import Run
 from colorlab.unet import colors_of
 

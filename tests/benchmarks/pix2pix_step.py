@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorlab import recipes
 from colorlab.devices import best_device, hardware_name
-from colorlab.recipes.recipe import build_discriminator, build_generator
+from colorlab.recipes.build import build_discriminator, build_generator
 from colorlab.speed.roofline import ceilings
 from colorlab.speed.stopwatch import take_turns
 from colorlab.training.step import Game

@@ -19,7 +19,7 @@ import torch
 
 from colorlab import recipes
 from colorlab.recipes.recipe import Recipe
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.speed.scaling import Measured, StepTimes, Wire
 from colorlab.speed.scaling_times import CLOCKS, measure_steps, measure_wire
 

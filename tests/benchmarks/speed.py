@@ -17,7 +17,7 @@ import torch
 
 from colorlab import recipes
 from colorlab.devices import best_device
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.speed.ladder import check_quiet, measure_ladder, measure_parts
 from colorlab.speed.roofline import ceilings
 from colorlab.speed.table import save_table

@@ -11,7 +11,7 @@ from skimage.color import rgb2lab
 
 from colorlab.course import thumbnails
 from colorlab.course.map import course_map
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 
 matplotlib.use("agg")
 

@@ -13,7 +13,8 @@ from PIL import Image
 from skimage.color import rgb2lab
 from torch.utils.data import DataLoader
 
-from colorlab.photos.arrays import LabArrays, lab8_to_lab, lab_to_lab8, write_lab_arrays
+from colorlab.color import lab8_to_lab, lab_to_lab8
+from colorlab.photos.arrays import LabArrays, write_lab_arrays
 from colorlab.photos.files import open_photo
 
 PHOTOS = Path(__file__).resolve().parents[2] / "data/photos/val"

@@ -23,11 +23,10 @@ from colorlab.photos import packed
 from colorlab.photos.batches import photo_loader
 from colorlab.photos.files import PhotoError, open_photo
 from colorlab.photos.folder import PhotoFolder
-from colorlab.photos.packed import PackedPhotos, is_packed, pack
-from colorlab.photos.shards import ShardError
+from colorlab.photos.packed import PackedPhotos, ShardError, is_packed, pack
 from colorlab.training.feed import data_set, fingerprint
 from colorlab.training.run import Run
-from colorlab.training.step import seed_of
+from colorlab.training.seeds import seed_of
 
 PHOTO = Path(__file__).resolve().parents[2] / "data/photos/val/alpaca.jpg"
 TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"]

@@ -1,4 +1,4 @@
-"""colorlab.photos.shards: shards against tarfile, tar and webdataset; damage of all kinds."""
+"""colorlab.photos.packed: shards against tarfile, tar and webdataset; damage of all kinds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlab.photos.shards import INDEX, Index, ShardError, ShardWriter, read_bytes
+from colorlab.photos.files import INDEX
+from colorlab.photos.packed import Index, ShardError, ShardWriter, read_bytes
 
 NAMES = [
     "a.jpg",
@@ -154,7 +155,7 @@ def test_a_damaged_index_is_told(tmp_path: Path, files: dict[str, bytes]) -> Non
 
 
 def test_an_index_of_another_version_is_told(tmp_path: Path, files, monkeypatch) -> None:
-    monkeypatch.setattr("colorlab.photos.shards._VERSION", 2)
+    monkeypatch.setattr("colorlab.photos.packed._VERSION", 2)
     folder = write(tmp_path / "a", files)
     monkeypatch.undo()
     with pytest.raises(ShardError, match="is of version 2, and version 1 is read here"):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from colorlab.encoders import EncoderUNet, HintUNet
-from colorlab.recipes.presets import RECIPES
+from colorlab.recipes.build import build_discriminator, build_generator
+from colorlab.recipes.presets import RECIPES, get
 from colorlab.recipes.recipe import (
     DataConfig,
     DiscriminatorConfig,
@@ -21,10 +22,7 @@ from colorlab.recipes.recipe import (
     OptimizationConfig,
     Recipe,
     Stage,
-    build_discriminator,
-    build_generator,
     differences,
-    get,
 )
 from colorlab.unet import UNet
 

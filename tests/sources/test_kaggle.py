@@ -19,8 +19,7 @@ from kaggle_server import KaggleServer, environment_of, process, serving
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks, leaks_in_files
 
 from colorlab.sources import resumable
-from colorlab.sources.kaggle import download
-from colorlab.sources.kaggle_login import LoginMissing
+from colorlab.sources.kaggle import LoginMissing, download
 from colorlab.sources.resumable import DownloadError
 
 SLUG = "arnaud58/landscape-pictures"

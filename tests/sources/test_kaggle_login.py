@@ -1,4 +1,4 @@
-"""colorlab.sources.kaggle_login: each place that Kaggle's client documents, and what is wrong with
+"""colorlab.sources.kaggle: each place that Kaggle's client documents, and what is wrong with
 it."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from kaggle_server import environment_of
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks
 
-from colorlab.sources.kaggle_login import LoginMissing, find_login, has_credentials
+from colorlab.sources.kaggle import LoginMissing, find_login, has_credentials
 
 TOKEN = {"KAGGLE_API_TOKEN": FAKE_TOKEN}
 PAIR = {"KAGGLE_USERNAME": FAKE_USER, "KAGGLE_KEY": FAKE_KEY}

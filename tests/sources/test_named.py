@@ -1,12 +1,8 @@
-"""colorlab.sources: the course's own data, named sets as they are asked for, training on them."""
+"""colorlab.sources.named: sets as they are asked for, folders of one's own, training on them."""
 
 import dataclasses
-import importlib.metadata
 import os
-import subprocess
-import sys
 import warnings
-from email.message import Message
 from pathlib import Path
 
 import made_sets
@@ -21,7 +17,7 @@ from colorlab.photos.arrays import LabArrays
 from colorlab.photos.folder import PhotoFolder
 from colorlab.photos.packed import PackedPhotos, pack
 from colorlab.photos.pairs import PairedFolder
-from colorlab.sources import catalog
+from colorlab.sources import bundled, catalog
 from colorlab.weights import load_weights
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -39,7 +35,7 @@ PRESETS = {
 
 @pytest.fixture(autouse=True)
 def no_variable(monkeypatch):
-    monkeypatch.delenv(sources.VARIABLE, raising=False)
+    monkeypatch.delenv(bundled.VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -65,91 +61,6 @@ def home(tmp_path, monkeypatch, capfd):
 def server():
     with serving() as server:
         yield server
-
-
-def test_data_dir_is_that_of_the_checkout():
-    assert sources.data_dir() == CHECKOUT / "data"
-
-
-@pytest.mark.parametrize(("split", "count"), [("train", 241), ("val", 46), ("test", 62)])
-def test_bundled_photos_are_all_there_and_sorted(split, count):
-    photos = sources.bundled_photos(split)
-    assert len(photos) >= count
-    assert photos == sorted((CHECKOUT / "data" / "photos" / split).glob("*.jpg"))
-
-
-def test_unknown_split_lists_the_valid_ones():
-    with pytest.raises(ValueError, match="'validation'.*train, val, test"):
-        sources.bundled_photos("validation")
-
-
-def test_the_variable_moves_the_data_dir(tmp_path, monkeypatch):
-    (tmp_path / "photos" / "val").mkdir(parents=True)
-    (tmp_path / "photos" / "val" / "b.jpg").touch()
-    (tmp_path / "photos" / "val" / "a.jpg").touch()
-    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
-    assert sources.data_dir() == tmp_path
-    assert [path.name for path in sources.bundled_photos("val")] == ["a.jpg", "b.jpg"]
-    with pytest.raises(sources.DataMissing, match="train photos are not in .*git checkout"):
-        sources.bundled_photos("train")
-
-
-def test_a_variable_that_names_no_data_is_told(tmp_path, monkeypatch):
-    monkeypatch.setenv(sources.VARIABLE, str(tmp_path / "gone"))
-    with pytest.raises(sources.DataMissing, match="COLORLAB_DATA is set to .*gone"):
-        sources.data_dir()
-
-
-def test_starter_weights(tmp_path, monkeypatch):
-    (tmp_path / "photos").mkdir()
-    monkeypatch.setenv(sources.VARIABLE, str(tmp_path))
-    with pytest.raises(sources.DataMissing, match="colorlab train --recipe starter"):
-        sources.starter_weights()
-    weights = tmp_path / "weights" / "starter.safetensors"
-    weights.parent.mkdir()
-    weights.touch()
-    assert sources.starter_weights() == weights
-
-
-def test_installed_outside_a_checkout_it_says_how_to_get_the_data(tmp_path):
-    package = tmp_path / "site" / "colorlab"
-    package.mkdir(parents=True)
-    names = ("__init__", "sources", "photo_files", "catalog", "kaggle_login")
-    for name in (f"{name}.py" for name in names):
-        (package / name).write_bytes((CHECKOUT / "colorlab" / name).read_bytes())
-    code = "from colorlab import sources\nsources.bundled_photos('test')"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=package.parent,
-        env={"PATH": "", "PYTHONPATH": str(package.parent)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert "DataMissing" in last
-    assert str(package.parent / "data") in last
-    assert "git clone" in last
-
-
-def test_the_address_is_the_one_in_the_metadata(monkeypatch):
-    metadata = Message()
-    metadata["Project-URL"] = "Issues, https://example.org/issues"
-    metadata["Project-URL"] = "Repository, https://example.org/course"
-    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: metadata)
-    assert sources.repository_address() == "https://example.org/course"
-
-
-def test_without_metadata_there_is_no_address_but_still_advice(monkeypatch):
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "metadata", missing)
-    assert sources.repository_address() is None
-    assert "git clone ADDRESS-OF-THE-COURSE" in sources._how_to_get()
-
-
-# --- named sets ----------------------------------------------------------------------------------
 
 
 def test_the_names_in_their_order():
@@ -299,9 +210,11 @@ def test_several_sets_of_photos_train_together(home, server, monkeypatch, capfd)
 
 
 def test_the_bundled_photos_by_their_name(home, monkeypatch):
-    from colorlab.__main__ import _parser, _photos
+    from colorlab.__main__ import _parser
+    from colorlab.commands.train import _photos
 
-    options = _parser().parse_args(["train", "--recipe", "tiny", "--source", "bundled"])
+    words = ["train", "--recipe", "tiny", "--source", "bundled"]
+    options = _parser(words).parse_args(words)
     training, validation = _photos(options)
     assert training.paths == sources.bundled_photos("train")
     assert validation.paths == sources.bundled_photos("val")

@@ -15,6 +15,7 @@ from made import RECIPE
 from colorlab import devices
 from colorlab.speed import ladder as ladders
 from colorlab.speed import table
+from colorlab.speed.figures import draw_ladder
 from colorlab.speed.ladder import (
     Ladder,
     Parts,
@@ -142,7 +143,7 @@ def test_a_small_ladder(measured: Ladder) -> None:
 
 
 def count_weights() -> int:
-    from colorlab.recipes.recipe import build_discriminator, build_generator
+    from colorlab.recipes.build import build_discriminator, build_generator
 
     networks = build_generator(RECIPE), build_discriminator(RECIPE)
     return sum(p.numel() for network in networks for p in network.parameters())
@@ -183,7 +184,7 @@ def test_bars_are_what_was_measured_and_marks_what_was_predicted() -> None:
         hardware="another",
         rows=(*MADE.rows[:2], Row("+ torch.compile", 0.1, 0.2), MADE.rows[2]),
     )
-    figure = table.draw_ladder(MADE, [other])
+    figure = draw_ladder(MADE, [other])
     own, theirs = figure.axes
     assert [bar.get_width() for bar in own.patches] == pytest.approx([4250, 3000, 600])
     marks = [line.get_xdata()[0] for line in own.lines]
@@ -205,4 +206,4 @@ def test_bars_are_what_was_measured_and_marks_what_was_predicted() -> None:
 
 def test_nothing_to_draw_is_said() -> None:
     with pytest.raises(ValueError, match="measure one with measure_ladder"):
-        table.draw_ladder(None, [])
+        draw_ladder(None, [])

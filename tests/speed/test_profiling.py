@@ -16,18 +16,9 @@ from made import RECIPE
 from torch import nn
 from torch.profiler import record_function
 
+from colorlab.speed.figures import colors_of_kinds, draw_profiles
 from colorlab.speed.op_kinds import ADAM, CONVOLUTION, NORMALIZATION, OUTSIDE
-from colorlab.speed.profiling import (
-    BOTH,
-    IDLE,
-    LOSSES,
-    Profile,
-    _tally,
-    colors_of_kinds,
-    draw_profiles,
-    profile,
-    profile_game,
-)
+from colorlab.speed.profiling import BOTH, IDLE, LOSSES, Profile, _tally, profile, profile_game
 from colorlab.training.step import Game
 
 WAYS = ("forward", "backward")
@@ -170,7 +161,7 @@ def test_the_figure_shows_every_phase_on_one_scale(game_profile) -> None:
     assert widths == pytest.approx(found.total * 1000)
     assert "other: 404 ms" in second.get_title(loc="left")
     assert figure.get_figwidth() == 9 and figure.number not in plt.get_fignums()
-    assert len(found.draw().axes) == 1
+    assert len(draw_profiles({"one step": found}).axes) == 1
 
 
 def test_kinds_keep_their_colors() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from matplotlib.text import Text
 
+from colorlab.speed.figures import draw_roofline
 from colorlab.speed.op_kinds import ACTIVATION, ADAM, ARITHMETIC, CONVOLUTION, NORMALIZATION
 from colorlab.speed.operations import Operation, Operations
 from colorlab.speed.roofline import Roofline, ceilings
@@ -79,7 +80,7 @@ def test_refusals() -> None:
 
 
 def test_the_figure_has_each_kind_where_it_belongs() -> None:
-    figure = ROOF.draw({"float32": step("fp32"), "bf16": step("bf16", 3)})
+    figure = draw_roofline(ROOF, {"float32": step("fp32"), "bf16": step("bf16", 3)})
     (axes,) = figure.axes
     points = {
         (line.get_xdata()[0], line.get_ydata()[0])
@@ -95,7 +96,7 @@ def test_the_figure_has_each_kind_where_it_belongs() -> None:
 
 def test_names_in_the_figure_do_not_overlap() -> None:
     """Four kinds lie nearly on one spot."""
-    figure = ROOF.draw({"float32": step("fp32"), "bf16": step("bf16", 3)})
+    figure = draw_roofline(ROOF, {"float32": step("fp32"), "bf16": step("bf16", 3)})
     figure.draw_without_rendering()
     texts = [text for text in figure.axes[0].texts if text.get_text()]
     assert {ACTIVATION, ADAM, ARITHMETIC, NORMALIZATION} <= {t.get_text() for t in texts}
@@ -113,7 +114,7 @@ def test_the_slope_strikes_no_name_through(speed: float) -> None:
     works = [operation(kind, "fp32", x * 1e9, 1e9, 0.1 / speed) for kind, x in marks]
     works.append(operation(CONVOLUTION, "fp32", 60e9, 1e9, 1.0))
     for steps in ({"fp32": Operations(tuple(works))}, {"a": step("fp32"), "b": step("bf16", 3)}):
-        figure = ROOF.draw(steps)
+        figure = draw_roofline(ROOF, steps)
         figure.draw_without_rendering()
         (axes,) = figure.axes
         for text in axes.texts:

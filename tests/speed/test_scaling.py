@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from colorlab import recipes
+from colorlab.speed.figures import draw_scaling
 from colorlab.speed.scaling import (
     LINKS,
     Measured,
     StepTimes,
     Wire,
     WireTimes,
-    draw_scaling,
     gradient_bytes,
     predicted_speedup,
     ring_seconds,

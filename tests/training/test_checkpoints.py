@@ -18,8 +18,7 @@ import torch
 
 from colorlab import atomic
 from colorlab.training.checkpoint_files import CheckpointError, read_checkpoint, read_facts
-from colorlab.training.checkpoints import Checkpoints
-from colorlab.training.shelves import checkpoint_name, step_of
+from colorlab.training.checkpoints import Checkpoints, checkpoint_name, step_of
 
 
 @pytest.fixture

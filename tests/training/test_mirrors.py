@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorlab.training import mirrors
+from colorlab.training import checkpoints
 from colorlab.training.checkpoint_files import read_checkpoint, write_checkpoint
-from colorlab.training.checkpoints import Checkpoints
-from colorlab.training.shelves import checkpoint_name
+from colorlab.training.checkpoints import Checkpoints, checkpoint_name
 
 TENSORS = {"x": torch.arange(5.0)}
 
@@ -49,7 +48,7 @@ class Gate:
 
     def __init__(self, monkeypatch):
         self.opened, self.reached, self.copied = threading.Event(), threading.Event(), []
-        real = mirrors.write_whole
+        real = checkpoints.write_whole
 
         def slow(path, chunks):
             self.reached.set()
@@ -57,7 +56,7 @@ class Gate:
             self.copied.append(path.name)
             return real(path, chunks)
 
-        monkeypatch.setattr(mirrors, "write_whole", slow)
+        monkeypatch.setattr(checkpoints, "write_whole", slow)
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_a_mirror_that_fails_is_told_once_a_copy_and_comes_back(
             def full(path, chunks):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-            patch.setattr(mirrors, "write_whole", full)
+            patch.setattr(checkpoints, "write_whole", full)
         else:
             shutil.move(mirror, tmp_path / "aside")
             if how == "a file":

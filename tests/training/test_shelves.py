@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorlab.training.checkpoint_files import write_checkpoint
-from colorlab.training.shelves import Shelf, checkpoint_name, step_of
+from colorlab.training.checkpoints import Shelf, checkpoint_name, step_of
 
 
 def put(folder: Path, step: int, score: object = None) -> Path:

@@ -20,7 +20,8 @@ from colorlab.recipes.recipe import (
     Recipe,
     Stage,
 )
-from colorlab.training.step import Game, seed_of
+from colorlab.training.seeds import seed_of
+from colorlab.training.step import Game
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from torch import Tensor
 from colorlab.atomic import write_whole
 from colorlab.color import AB_RANGE, chroma, denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_lab
 from colorlab.photos.folder import PhotoFolder
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.training.listeners import COUNTERS, LOSSES, Event
 from colorlab.training.step import Game
 

@@ -17,7 +17,7 @@ import torch
 from colorlab.course.museum.diary import Diary, Recorder, held_out
 from colorlab.course.museum.mistakes import BESIDE, PIECES, SIZE, STEPS, PartlyGray
 from colorlab.photos.folder import PhotoFolder
-from colorlab.sources.named import data_dir, lesson_file
+from colorlab.sources.bundled import data_dir, lesson_file
 from colorlab.training.run import Run
 from colorlab.training.step import Game
 

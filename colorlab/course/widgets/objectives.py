@@ -21,7 +21,7 @@ from colorlab.course.widgets import _plane
 from colorlab.course.widgets._panel import Panel, choice, slider, steps
 from colorlab.losses import ADVERSARIAL, AdversarialLoss
 from colorlab.show import ORANGE, font, to_uint8
-from colorlab.sources.named import lesson_file
+from colorlab.sources.bundled import lesson_file
 
 # --- the weight of L1 ----------------------------------------------------------------------------
 

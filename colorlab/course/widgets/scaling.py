@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from colorlab.course.widgets._panel import Panel, choice, steps
 from colorlab.show import BLUE, ORANGE, font
-from colorlab.sources.named import lesson_file
+from colorlab.sources.bundled import lesson_file
 from colorlab.speed.scaling import LINKS, Measured, StepTimes, Wire, predicted_speedup
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from colorlab.course.widgets._panel import Panel, steps
 from colorlab.show import font
+from colorlab.speed.figures import COLORS
 from colorlab.speed.op_kinds import (
     ACTIVATION,
     ADAM,
@@ -20,7 +21,6 @@ from colorlab.speed.op_kinds import (
     NORMALIZATION,
     READING,
 )
-from colorlab.speed.profiling import COLORS
 from colorlab.speed.table import read_table
 
 INK, FAINT, PALE = "#22262b", "#6b7075", "#dcdfe2"

@@ -17,7 +17,7 @@ from colorlab.course.museum.diary import ROWS, SHOWN, Diary, Recorder, _thinned,
 from colorlab.metrics import psnr
 from colorlab.photos.folder import PhotoFolder
 from colorlab.recipes.recipe import DiscriminatorConfig, GeneratorConfig, Recipe, Stage, differences
-from colorlab.sources.named import data_dir, lesson_file
+from colorlab.sources.bundled import data_dir, lesson_file
 from colorlab.training.run import Run
 
 SMALL = Recipe(

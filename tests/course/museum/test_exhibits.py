@@ -14,7 +14,7 @@ from colorlab.course.museum.diary import SHOWN, Diary, held_out
 from colorlab.course.museum.mistakes import BESIDE, HEALTHY, PIECES, STEPS
 from colorlab.course.museum.symptoms import Figures
 from colorlab.recipes.recipe import Recipe, differences
-from colorlab.sources.named import lesson_file
+from colorlab.sources.bundled import lesson_file
 
 DIARIES = {name: exhibits.load(name) for name in exhibits.RUNS}
 FIGURES = {name: Figures.of(diary) for name, diary in DIARIES.items()}

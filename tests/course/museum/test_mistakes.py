@@ -11,7 +11,7 @@ from skimage.color import rgb2lab
 from colorlab.course.museum.mistakes import BESIDE, PIECES, PartlyGray, forgetful
 from colorlab.photos.folder import PhotoFolder
 from colorlab.recipes.recipe import DiscriminatorConfig, GeneratorConfig, Recipe, Stage, differences
-from colorlab.sources.named import data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.training.run import Run
 
 

@@ -12,7 +12,7 @@ from colorlab.course.museum.mistakes import PIECES
 from colorlab.course.widgets._bundle import VIEW
 from colorlab.course.widgets.diary import photo_line
 from colorlab.course.widgets.museum import HEAD, TILE, FailureMuseum
-from colorlab.sources.named import VARIABLE, DataMissing
+from colorlab.sources.bundled import VARIABLE, DataMissing
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from colorlab.course.widgets.objectives import (
     train_judge,
 )
 from colorlab.losses import ADVERSARIAL
-from colorlab.sources.named import VARIABLE, DataMissing, lesson_file
+from colorlab.sources.bundled import VARIABLE, DataMissing, lesson_file
 
 # --- the weight of L1 ----------------------------------------------------------------------------
 

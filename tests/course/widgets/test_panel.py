@@ -28,7 +28,7 @@ from colorlab.course.widgets.speed import SpeedSliders
 from colorlab.course.widgets.unet import LookInside, SkipSwitch
 from colorlab.patchgan import PatchGAN
 from colorlab.photos.files import open_photo
-from colorlab.sources.named import bundled_photos
+from colorlab.sources.bundled import bundled_photos
 from colorlab.unet import UNet
 
 SMOOTH = 0.15  # seconds from a move to the new picture, at most

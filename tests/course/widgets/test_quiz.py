@@ -16,7 +16,8 @@ from colorlab.course.widgets.quiz import Option, Question, Quiz, questions
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
-WITH_QUIZ = sorted(p.stem[6:] for p in (ROOT / "colorlab" / "quizzes").glob("lesson*.py"))
+QUIZZES = ROOT / "colorlab" / "course" / "quizzes"
+WITH_QUIZ = sorted(path.stem[6:] for path in QUIZZES.glob("lesson*.py"))
 
 TWO = (
     Question("Is <b> yellow?", (Option("yes", "It is & stays.", True), Option("no", "It is."))),

@@ -16,8 +16,8 @@ from colorlab.course.widgets.speed import (
     groups_of,
     predicted,
 )
+from colorlab.speed.figures import COLORS
 from colorlab.speed.op_kinds import ACTIVATION, ADAM, CONVOLUTION, NORMALIZATION, OUTSIDE
-from colorlab.speed.profiling import COLORS
 
 SECONDS = {CONVOLUTION: 0.6, NORMALIZATION: 0.1, ACTIVATION: 0.1, ADAM: 0.1, OUTSIDE: 0.1}
 

@@ -137,6 +137,6 @@ class UNet(Noisy):
 
 
 def colors_of(generator: nn.Module, inputs: Tensor, seed: int = 0) -> Tensor:
-    """What a generator of this course predicts, float32; what noise it takes comes from ``seed``."""
+    """What a generator of this course predicts, float32; its noise comes from ``seed``."""
     noise = [generator.draw_noise(len(inputs), seed)] if hasattr(generator, "draw_noise") else []
     return generator(inputs, *noise).float()

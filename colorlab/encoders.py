@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from colorlab import hints, palette
 from colorlab.color import lightness_to_gray
-from colorlab.unet import check_input
+from colorlab.layers import check_input
 
 
 class Stage(NamedTuple):
@@ -400,6 +400,7 @@ class HintUNet(nn.Module):
         check_input(lightness, 1, self.stride, "a U-Net on EfficientNet-Lite0")
         if planes is None:
             planes = lightness.new_zeros(len(lightness), hints.CHANNELS, *lightness.shape[2:])
+        check_planes(planes, lightness)
         gray = lightness_to_gray(lightness).expand(-1, 3, -1, -1)
         *skips, x = self.encoder(gray, beside=self.hint_stem(planes))
         for i, (up, skip) in enumerate(zip(self.ups, reversed(skips), strict=True)):
@@ -417,6 +418,16 @@ class HintUNet(nn.Module):
             ab = _enlarge(palette.annealed_mean(logits, temperature), 2)
         ab = _enlarge(self.carry(ab, x, lightness, planes), 2)
         return (ab, logits) if both else ab
+
+
+def check_planes(planes: Tensor, lightness: Tensor) -> None:
+    """Refuse hints that are not laid out as L is; the ValueError names both shapes."""
+    wanted = (len(lightness), hints.CHANNELS, *lightness.shape[2:])
+    if planes.shape != wanted:
+        raise ValueError(
+            f"the planes of hints should be {wanted}, beside L of {tuple(lightness.shape)}; got "
+            f"{tuple(planes.shape)}"
+        )
 
 
 def _enlarge(ab: Tensor, factor: int) -> Tensor:

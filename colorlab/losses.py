@@ -5,48 +5,33 @@ Discriminators return logits; the sigmoid and the labels live here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colorlab.layers import check_choice
 
-def _bce_real(logits: Tensor) -> Tensor:
-    return F.softplus(-logits)  # -log sigmoid(x), without overflow
-
-
-def _bce_fake(logits: Tensor) -> Tensor:
-    return F.softplus(logits)  # -log(1 - sigmoid(x))
-
-
-def _lsgan_real(logits: Tensor) -> Tensor:
-    return (logits - 1) ** 2
-
-
-def _lsgan_fake(logits: Tensor) -> Tensor:
-    return logits**2
-
-
-def _hinge_real(logits: Tensor) -> Tensor:
-    return F.relu(1 - logits)
-
-
-def _hinge_fake(logits: Tensor) -> Tensor:
-    return F.relu(1 + logits)
-
-
-def _hinge_generator(logits: Tensor) -> Tensor:
-    return -logits
-
-
-# What the discriminator pays on real, on fake, and what the generator pays, one value a logit.
-ADVERSARIAL: dict[str, tuple[Callable, Callable, Callable]] = {
-    "bce": (_bce_real, _bce_fake, _bce_real),
-    "lsgan": (_lsgan_real, _lsgan_fake, _lsgan_real),
-    "hinge": (_hinge_real, _hinge_fake, _hinge_generator),
+# What each logit costs: the discriminator on real and on fake pictures, and the generator on fake.
+ADVERSARIAL = {
+    "bce": (  # -log sigmoid(x) and -log(1 - sigmoid(x)), without overflow
+        lambda real: F.softplus(-real),
+        lambda fake: F.softplus(fake),
+        lambda fake: F.softplus(-fake),
+    ),
+    "lsgan": (
+        lambda real: (real - 1) ** 2,
+        lambda fake: fake**2,
+        lambda fake: (fake - 1) ** 2,
+    ),
+    "hinge": (
+        lambda real: F.relu(1 - real),
+        lambda fake: F.relu(1 + fake),
+        lambda fake: -fake,
+    ),
 }
+COLOR_KINDS = ("l1", "l2", "huber")
 
 
 @dataclass(frozen=True)
@@ -67,10 +52,7 @@ class AdversarialLoss:
     halved: bool = True
 
     def __post_init__(self) -> None:
-        if self.kind not in ADVERSARIAL:
-            raise ValueError(
-                f"unknown adversarial loss {self.kind!r}; choose from {', '.join(ADVERSARIAL)}"
-            )
+        check_choice("adversarial loss", self.kind, tuple(ADVERSARIAL))
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         """A scalar from logits of real and of generated pictures, any shape."""
@@ -78,14 +60,14 @@ class AdversarialLoss:
         total = on_real(real).mean() + on_fake(fake).mean()
         return total / 2 if self.halved else total
 
+    def generator(self, fake: Tensor) -> Tensor:
+        """A scalar, small when the discriminator takes the generated pictures for real."""
+        return ADVERSARIAL[self.kind][2](fake).mean()
+
     @property
     def threshold(self) -> float:
         """The logit above which the discriminator calls a picture real."""
         return 0.5 if self.kind == "lsgan" else 0.0  # halfway between its two targets
-
-    def generator(self, fake: Tensor) -> Tensor:
-        """A scalar, small when the discriminator takes the generated pictures for real."""
-        return ADVERSARIAL[self.kind][2](fake).mean()
 
 
 @dataclass(frozen=True)
@@ -107,18 +89,11 @@ class ColorLoss:
     delta: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.kind not in COLOR_KINDS:
-            raise ValueError(
-                f"unknown color loss {self.kind!r}; choose from {', '.join(COLOR_KINDS)}"
-            )
+        check_choice("color loss", self.kind, COLOR_KINDS)
 
     def __call__(self, predicted: Tensor, true: Tensor) -> Tensor:
         """A scalar from two ``(B, 2, H, W)`` in [-1, 1]; divided by the sum of the weights."""
-        if predicted.shape != true.shape:
-            raise ValueError(
-                f"predicted and true ab differ in shape: {tuple(predicted.shape)} and "
-                f"{tuple(true.shape)}; broadcasting them would hide a mistake"
-            )
+        _check_same_shape(predicted, true)
         if self.kind == "l1":
             distance = (predicted - true).abs()
         elif self.kind == "l2":
@@ -129,9 +104,6 @@ class ColorLoss:
             return distance.mean()
         weight = 1 + self.chroma_weight * true.square().sum(1, keepdim=True).sqrt()
         return (distance * weight).mean() / weight.mean()
-
-
-COLOR_KINDS = ("l1", "l2", "huber")
 
 
 class PerceptualLoss(nn.Module):
@@ -194,3 +166,11 @@ class DiversityLoss:
         colors = (first - second).abs().flatten(1).mean(1)
         apart = (noise - other).abs().flatten(1).mean(1).clamp_min(1e-5)
         return -(colors / apart).clamp_max(self.bound).mean()
+
+
+def _check_same_shape(predicted: Tensor, true: Tensor) -> None:
+    if predicted.shape != true.shape:
+        raise ValueError(
+            f"predicted and true ab differ in shape: {tuple(predicted.shape)} and "
+            f"{tuple(true.shape)}; broadcasting them would hide a mistake"
+        )

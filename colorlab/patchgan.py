@@ -1,4 +1,4 @@
-"""The PatchGAN discriminator: a grid of verdicts, each on one patch of the picture.
+"""The PatchGAN discriminator: a grid of logits, each about one patch of the picture.
 
 Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017),
 sections 3.2.2 and 6.1.2. Conditional or not is a matter of the channels it is given: [L, ab] has
@@ -12,15 +12,41 @@ import math
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from colorlab.unet import NORMS
+from colorlab.layers import NORMS, check_choice
 
 HEADS = ("patch", "image")
 
 
-class PatchGAN(nn.Module):
-    """A stack of 4 × 4 convolutions that ends in logits; the losses own the sigmoid.
+def patchgan(
+    inputs: int,
+    base: int,
+    layers: int,
+    norm: str = "batch",
+    spectral: bool = False,
+    head: str = "patch",
+) -> nn.Sequential:
+    """A stack of 4 × 4 convolutions that ends in logits; ``layers`` of them have stride 2."""
+    limit = spectral_norm if spectral else lambda module: module
+    parts = [limit(nn.Conv2d(inputs, base, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+    before = base
+    for i in range(1, layers + 1):
+        # The last keeps the size: it widens what a logit sees without shrinking the map.
+        after, stride = base * min(2**i, 8), 2 if i < layers else 1
+        normed = [] if norm == "none" else [NORMS[norm](after)]
+        convolution = nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=not normed)
+        parts += [limit(convolution), *normed, nn.LeakyReLU(0.2)]
+        before = after
+    if head == "patch":
+        parts.append(limit(nn.Conv2d(before, 1, 4, stride=1, padding=1)))
+    else:
+        parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), limit(nn.Linear(before, 1))]
+    return nn.Sequential(*parts)
 
-    It takes any size from ``smallest`` pixels a side on.
+
+class PatchGAN(nn.Module):
+    """The discriminator, for any size from ``smallest`` pixels a side on.
+
+    Its logits have no sigmoid behind them: the losses own it.
 
     Args:
         in_channels: 3 for [L, ab], 2 for ab alone, 4 for [gray, RGB].
@@ -32,6 +58,10 @@ class PatchGAN(nn.Module):
             Normalization for GANs", ICLR 2018).
         head: ``"patch"``, one logit a patch ``(B, 1, h, w)``; or ``"image"``, one an image
             ``(B, 1)``, from the mean of the last features.
+
+    Raises:
+        ValueError: an unknown norm or head, no layer; in ``forward``, other channels, or a picture
+            below ``smallest``.
     """
 
     def __init__(
@@ -46,35 +76,19 @@ class PatchGAN(nn.Module):
         super().__init__()
         if layers < 1:
             raise ValueError(f"a PatchGAN needs at least one strided layer, got {layers}")
-        if norm != "none" and norm not in NORMS:
-            raise ValueError(f"unknown norm {norm!r}; choose from {', '.join(NORMS)}, none")
-        if head not in HEADS:
-            raise ValueError(f"unknown head {head!r}; choose from {', '.join(HEADS)}")
+        check_choice("norm", norm, (*NORMS, "none"))
+        check_choice("head", head, HEADS)
         self.in_channels = in_channels
         # Halving rounds down; then a 4 × 4 convolution of padding 1 takes one pixel off each time.
         self.smallest = 2**layers * (3 if head == "patch" else 2)
-        limit = spectral_norm if spectral else lambda module: module
-
-        modules: list[nn.Module] = []
-        inputs = in_channels
-        for level in range(layers + 1):
-            outputs = base * min(2**level, 8)
-            # The last keeps the size: it widens what a logit sees without shrinking the map.
-            stride = 2 if level < layers else 1
-            normed = norm != "none" and level > 0
-            modules.append(limit(nn.Conv2d(inputs, outputs, 4, stride, 1, bias=not normed)))
-            if normed:
-                modules.append(NORMS[norm](outputs))
-            modules.append(nn.LeakyReLU(0.2))
-            inputs = outputs
-        if head == "patch":
-            modules.append(limit(nn.Conv2d(inputs, 1, 4, 1, 1)))
-        else:
-            modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), limit(nn.Linear(inputs, 1))]
-        self.layers = nn.Sequential(*modules)
+        self.layers = patchgan(in_channels, base, layers, norm, spectral, head)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of ``(B, in_channels, H, W)``: positive for what looks real."""
+        self._check(x)
+        return self.layers(x)
+
+    def _check(self, x: Tensor) -> None:
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"this discriminator was built for (B, {self.in_channels}, H, W), got "
@@ -86,7 +100,6 @@ class PatchGAN(nn.Module):
                 f"this discriminator needs pictures of at least {self.smallest} pixels a side, got "
                 f"{tuple(x.shape[2:])}; use larger pictures or fewer layers (each halves them)"
             )
-        return self.layers(x)
 
 
 def receptive_field(module: nn.Module) -> float:

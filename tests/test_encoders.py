@@ -526,6 +526,14 @@ def test_shapes_that_do_not_fit_are_refused_with_hints_too(
         hinted(torch.zeros(shape), torch.zeros(1, 3, 64, 64))
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 64, 64), (2, 3, 64, 64), (1, 3, 32, 64)])
+def test_planes_of_another_shape_than_the_photo_are_refused(
+    hinted: HintUNet, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"should be \(1, 3, 64, 64\), beside L of .* got"):
+        hinted(torch.zeros(1, 1, 64, 64), torch.zeros(shape))
+
+
 def test_widths_must_be_four_positive_numbers_with_hints_too() -> None:
     with pytest.raises(ValueError, match="four positive numbers, got"):
         HintUNet((8, 8, 8), pretrained=False)

@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import colorlab
+
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONDA_NAMES = {
@@ -155,3 +157,9 @@ def test_a_missing_python_gets_one_line(tmp_path: Path) -> None:
     ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert done.returncode != 0 and len(ours) == 1
     assert "needs Python 3.11 or newer" in ours[0] and "install one" in ours[0]
+
+
+def test_the_citation_names_this_version_and_license() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == colorlab.__version__
+    assert cited["license"] == PYPROJECT["project"]["license"]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from colorlab.unet import Dropout, UNet, check_input, widths
+from colorlab.layers import Dropout, check_input
+from colorlab.unet import UNet
 
 
 def small(levels: int = 3, **choices) -> UNet:
@@ -40,6 +41,13 @@ def test_eight_levels_bring_256_pixels_down_to_one() -> None:
 
 
 def test_widths_double_up_to_the_cap() -> None:
+    def widths(*shape: int) -> list[int]:
+        with torch.device("meta"):
+            blocks = UNet(*shape).downs
+        return [
+            layer.out_channels for block in blocks for layer in block if hasattr(layer, "stride")
+        ]
+
     assert widths(8, 64, 512) == [64, 128, 256, 512, 512, 512, 512, 512]
     assert widths(3, 10, 15) == [10, 15, 15]
 

@@ -1,12 +1,12 @@
-"""The adversarial step written out plainly, with each way to make it faster as a switch.
+"""The adversarial step with each way to make it faster as a switch.
 
-:class:`colorlab.training.Game` has all of them on. Here they can be turned on one after the other,
+:class:`colorlab.training.Trainer` has all of them on. Here they can be turned on one after the other,
 from the step as it is commonly written, so that what each is worth can be measured.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,13 @@ from torch.profiler import record_function
 
 from colorlab.color import normalize_lab, rgb_to_lab
 from colorlab.devices import choose_precision
-from colorlab.losses import AdversarialLoss, ColorLoss
 from colorlab.recipes.build import build_discriminator, build_generator
 from colorlab.recipes.recipe import Recipe
 from colorlab.speed.op_kinds import LAB, READING
 from colorlab.training.feed import data_set
 from colorlab.training.optimizers import adam, parameter_groups, set_rate
 from colorlab.training.seeds import global_random_numbers, seed_of
+from colorlab.training.step import Step
 
 _LIMIT = 2**34  # bytes of kept photos: more than the few that a step reads will ever take
 
@@ -48,12 +48,12 @@ class Switches:
     compile: bool = False
 
 
-class PlainStep:
+class PlainStep(Step):
     """One adversarial step on photos from disk: call it, and it reads, trains and gives its losses.
 
     Every call reads the same photos (as many as the recipe's batch), so that calls can be compared;
     their crops change with the step's number, as do dropout's random numbers, and all of them are
-    those of :class:`colorlab.training.Game`.
+    those of :class:`colorlab.training.Trainer`.
 
     Args:
         recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch, size.
@@ -72,7 +72,8 @@ class PlainStep:
         device: torch.device | str = "cpu",
     ):
         _require_plain(recipe)
-        self.recipe, self.switches = recipe, switches or Switches()
+        super().__init__(recipe)
+        self.switches = switches or Switches()
         self.device, self.stage = torch.device(device), recipe.stages[-1]
         choose_precision(self.device, self.switches.precision)  # refuses fp16 on a CPU
         if not self.switches.lab_on_device:
@@ -101,14 +102,11 @@ class PlainStep:
             self.discriminator.compile()
         else:  # compiled code can't draw from a generator of our own
             generator.random = self._random
-        self.adam_g, self.adam_d = (
+        self.optimizer_g, self.optimizer_d = (
             self._adam(network) for network in (self.generator, self.discriminator)
         )
         half = self.switches.precision == "fp16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
-        objective = recipe.objective
-        self.adversarial = AdversarialLoss(objective.adversarial, objective.halved)
-        self.color_loss = ColorLoss(objective.color, objective.chroma_weight)
         self.number = 0
 
     def __call__(self) -> dict[str, float]:
@@ -139,40 +137,21 @@ class PlainStep:
         return normalize_lab(lab.to(self.device))
 
     def train(self, lightness: Tensor, ab: Tensor, number: int = 1) -> dict[str, Tensor]:
-        """One move of each network, the discriminator first: the losses by name."""
+        """The step on L and ab that are there already: the losses by name."""
         self.generator.train()
         seed = seed_of(self.recipe.seed, number, 0)
         self._random.manual_seed(seed)
         compiled = self.switches.compile
         with global_random_numbers(seed, self.device) if compiled else nullcontext():
-            return self._moves(lightness, ab)
+            return self.adversarial_step(lightness, ab)
 
-    def _moves(self, lightness: Tensor, ab: Tensor) -> dict[str, Tensor]:
-        objective = self.recipe.objective
-        with self._autocast():
-            answer = self.generator(lightness).float()
-            real = self.discriminator(torch.cat([lightness, ab], 1)).float()
-            fake = self.discriminator(torch.cat([lightness, answer.detach()], 1)).float()
-        loss_d = self.adversarial.discriminator(real, fake)
-        self._update(self.adam_d, loss_d)
-
-        self.discriminator.requires_grad_(False)
-        with self._autocast():
-            verdict = self.discriminator(torch.cat([lightness, answer], 1)).float()
-        fooled, color = self.adversarial.generator(verdict), self.color_loss(answer, ab)
-        total = objective.color_weight * color + objective.adversarial_weight * fooled
-        self._update(self.adam_g, total)
-        self.discriminator.requires_grad_(True)
-        losses = {"color": color, "generator": fooled, "discriminator": loss_d}
-        return {name: loss.detach() for name, loss in losses.items()}
-
-    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(optimizer)
         self.scaler.update()
 
-    def _autocast(self) -> Any:
+    def autocast(self) -> AbstractContextManager:
         dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
         dtype = dtypes.get(self.switches.precision)
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)

@@ -28,7 +28,7 @@ from colorlab.speed.op_kinds import ADAM, ARITHMETIC, LAB, OUTSIDE, kind_of
 from colorlab.speed.stopwatch import synchronize
 
 if TYPE_CHECKING:
-    from colorlab.training.step import Game
+    from colorlab.training.trainer import Trainer
 
 LOSSES = "losses, the rest"
 IDLE = "GPU waits"
@@ -98,7 +98,7 @@ def profile(
         if getattr(network, "_compiled_call_impl", None) is not None:
             raise ValueError(
                 f"the {name} is compiled, and compiled code melts its layers into kernels of "
-                f"other names; profile one that is not, such as Game(…, compile='off')"
+                f"other names; profile one that is not, such as Trainer(…, compile='off')"
             )
     device = torch.device(device)
     if device.type not in ("cpu", "cuda"):
@@ -129,15 +129,15 @@ def profile(
     return Profile({key: seconds / steps for key, seconds in table.items()}, device.type)
 
 
-def profile_game(game: Game, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of :class:`colorlab.training.Game`'s adversarial step on a batch of uint8 photos;
-    the game learns from them, as in any step. Raises as :func:`profile` does."""
+def profile_trainer(trainer: Trainer, batch: Tensor, steps: int = 3) -> Profile:
+    """The profile of :class:`colorlab.training.Trainer`'s adversarial step on a batch of uint8 photos;
+    the trainer learns from them, as in any step. Raises as :func:`profile` does."""
     return profile(
-        lambda: game.step("adversarial", 1, batch),
-        {"generator": game.generator, "discriminator": game.discriminator},
-        {LAB: (game, "split")},
+        lambda: trainer.step("adversarial", 1, batch),
+        {"generator": trainer.generator, "discriminator": trainer.discriminator},
+        {LAB: (trainer, "split")},
         steps=steps,
-        device=game.device,
+        device=trainer.device,
     )
 
 

@@ -27,10 +27,10 @@ from colorlab.devices import best_device
 from colorlab.recipes.build import build_generator
 from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.speed.scaling import StepTimes, WireTimes, gradient_bytes
-from colorlab.training.inputs import input_and_truth
+from colorlab.training.inputs import inputs_and_target
 from colorlab.training.processes import check_device, join, run
 from colorlab.training.seeds import global_random_numbers
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
@@ -153,7 +153,7 @@ def _time_steps(
     rank, processes = join(device)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    game = Game(recipe, device=device, compile="off")
+    trainer = Trainer(recipe, device=device, compile="off")
     photos = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8)
     share = photos[rank::processes]
     kinds = {  # photos, who computes, in how many threads, whether gradients are averaged
@@ -171,12 +171,12 @@ def _time_steps(
             seconds = 0.0
             if rank in busy:
                 torch.set_num_threads(count)
-                with nullcontext() if averaged else game.apart():
-                    seconds = _timed(lambda p=given: game.adversarial_step(p), game.device, clock)
+                with nullcontext() if averaged else trainer.apart():
+                    seconds = _timed(lambda p=given: trainer.adversarial_step(p), trainer.device, clock)
                 torch.set_num_threads(1)
             times[name].append(seconds)
     torch.set_num_threads(before)
-    slowest = torch.tensor(list(times.values()), device=game.device)  # (kinds, rounds)
+    slowest = torch.tensor(list(times.values()), device=trainer.device)  # (kinds, rounds)
     dist.all_reduce(slowest, dist.ReduceOp.MAX)  # a step has ended when it has for all
     medians = slowest[:, WARM_UP:].median(1).values.tolist()
     return dict(zip(kinds, medians, strict=True))
@@ -223,8 +223,8 @@ def averaged_gradients(recipe: Recipe, photos: Tensor) -> dict[str, np.ndarray]:
         raise ValueError(f"{len(photos)} photos can't be dealt to {processes} processes evenly")
     with global_random_numbers(recipe.seed, torch.device("cpu")):
         generator = build_generator(recipe)
-    given, truth = input_and_truth(photos[rank::processes], "rgb", recipe.generator.predicts)
-    F.l1_loss(generator(given), truth).backward()
+    inputs, target = inputs_and_target(photos[rank::processes], "rgb", recipe.generator.predicts)
+    F.l1_loss(generator(inputs), target).backward()
     gradients = {name: p.grad for name, p in generator.named_parameters()}
     for gradient in gradients.values():
         if processes > 1:

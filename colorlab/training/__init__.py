@@ -7,7 +7,7 @@ from colorlab.lazy import hand_on
 __all__, __dir__, __getattr__ = hand_on(
     __name__,
     {
-        "Game": "step",
+        "Trainer": "trainer",
         "Run": "run",
         "in_notebook": "processes",
         "seed_of": "seeds",

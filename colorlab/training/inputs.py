@@ -1,7 +1,7 @@
-"""What the generator is given and what it should answer, out of any batch of photos.
+"""The generator's inputs and their target, out of any batch of photos.
 
 A data set says in ``holds`` what its uint8 batches are; a recipe says in ``generator.predicts``
-what its generator answers. Every pair of the two is converted here, a whole batch at a time, on the
+what its generator predicts. Every pair of the two is converted here, a whole batch at a time, on the
 device that trains.
 
     holds                                    predicts
@@ -9,7 +9,7 @@ device that trains.
     "gray+rgb"  (B, 4, H, W)  gray, photo    "rgb"  gray (B, 1, H, W) → RGB (B, 3, H, W)
     "lab8"      (B, 3, H, W)  8-bit Lab
 
-Inputs and answers all lie in [-1, 1].
+Inputs and targets all lie in [-1, 1].
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 @torch.no_grad()
-def input_and_truth(batch: Tensor, holds: str, predicts: str) -> tuple[Tensor, Tensor]:
-    """What the generator is given, and what it should answer.
+def inputs_and_target(batch: Tensor, holds: str, predicts: str) -> tuple[Tensor, Tensor]:
+    """The inputs of the generator, and the target: what it should predict.
 
     Args:
         batch: uint8, of the form that ``holds`` names; see the module.
@@ -54,15 +54,15 @@ def input_and_truth(batch: Tensor, holds: str, predicts: str) -> tuple[Tensor, T
     return gray * 2 - 1, rgb * 2 - 1
 
 
-def picture(given: Tensor, answer: Tensor, predicts: str) -> Tensor:
+def picture(inputs: Tensor, prediction: Tensor, predicts: str) -> Tensor:
     """The colored photos, RGB in [0, 1], ``(B, 3, H, W)``; differentiable."""
     if predicts == "ab":
-        return lab_to_rgb(denormalize_lab(given, answer))
-    return (answer + 1) / 2
+        return lab_to_rgb(denormalize_lab(inputs, prediction))
+    return (prediction + 1) / 2
 
 
-def gray_answer(given: Tensor, predicts: str) -> Tensor:
-    """The answer that leaves the photos gray: what any generator has to beat."""
+def gray_prediction(inputs: Tensor, predicts: str) -> Tensor:
+    """The prediction that leaves the photos gray: what any generator has to beat."""
     if predicts == "ab":
-        return torch.zeros_like(given).expand(-1, 2, -1, -1)
-    return given.expand(-1, 3, -1, -1)
+        return torch.zeros_like(inputs).expand(-1, 2, -1, -1)
+    return inputs.expand(-1, 3, -1, -1)

@@ -26,11 +26,11 @@ from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
 from colorlab.training.feed import Feed, data_set, fingerprint
-from colorlab.training.inputs import gray_answer
+from colorlab.training.inputs import gray_prediction
 from colorlab.training.listeners import BalanceWatch, CsvHistory, Event, Listener, ProgressBar
 from colorlab.training.questions import Answer, EpochQuestion
 from colorlab.training.run_folder import Found, RunFolder
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 from colorlab.weights import save_weights
 
 
@@ -57,7 +57,7 @@ class Run(Background):
         resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
             begins where there is none; a path goes on from that checkpoint; ``False`` begins.
         start: a weights file to start the generator from; else the recipe's own start.
-        device, compile: see :class:`colorlab.training.Game`.
+        device, compile: see :class:`colorlab.training.Trainer`.
         threads: threads that read photos beside the training.
         keep_photos: keep decoded photos in memory, as many as fit.
         sample_every: steps between sample grids.
@@ -76,7 +76,7 @@ class Run(Background):
         state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
             ``"finished"`` or ``"failed"``; see :class:`colorlab.training.background.Background`,
             also for ``error``, ``signal``, and the methods that it brings.
-        game: the networks, losses and optimizers.
+        trainer: the networks, losses and optimizers.
 
     Raises:
         FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
@@ -125,13 +125,13 @@ class Run(Background):
         self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
         self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
 
-        self.game = Game(
+        self.trainer = Trainer(
             recipe, holds=self.photos.holds, device=device, start=start, compile=compile
         )
         if recipe.objective.palette_weight and recipe.objective.rebalance:
-            self.game.count_colors(self.feed.glimpse())
-        self.processes = self.game.accelerator.num_processes
-        self.is_main = self.game.accelerator.is_main_process
+            self.trainer.count_colors(self.feed.glimpse())
+        self.processes = self.trainer.accelerator.num_processes
+        self.is_main = self.trainer.accelerator.is_main_process
         self.folder: RunFolder | None = None
         self.changes = ChangeLog()
         if self.output is not None:
@@ -191,8 +191,8 @@ class Run(Background):
 
     @property
     def best_generator(self) -> torch.nn.Module:
-        """The generator to color with; see :class:`colorlab.training.Game`."""
-        return self.game.best_generator
+        """The generator to color with; see :class:`colorlab.training.Trainer`."""
+        return self.trainer.best_generator
 
     def __repr__(self) -> str:
         return f"<Run {self.recipe.name}: {self.state}, step {self.step} of {self.recipe.steps}>"
@@ -217,7 +217,7 @@ class Run(Background):
             if self.step < end:
                 self._begin_stage(before)
                 batches = self.feed.batches(
-                    number, stage, self.step - before, self.game.accelerator
+                    number, stage, self.step - before, self.trainer.accelerator
                 )
                 try:
                     self._train_stage(number, before, batches, watch)
@@ -240,7 +240,7 @@ class Run(Background):
             for change in self.changes.at(self.step + 1):  # known already in a run that is resumed
                 self._apply(change)
             share = stage.schedule_at(self.step - before)
-            self.game.set_rates(
+            self.trainer.set_rates(
                 share * self._rates.get("generator_rate", stage.generator_rate),
                 share * self._rates.get("discriminator_rate", stage.discriminator_rate),
             )
@@ -260,7 +260,7 @@ class Run(Background):
 
     def _step(self, stage: Stage, batch: Tensor) -> dict[str, float]:
         try:
-            losses = self.game.step(stage.kind, self.step + 1, batch)
+            losses = self.trainer.step(stage.kind, self.step + 1, batch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -281,8 +281,8 @@ class Run(Background):
         """
         if self.processes == 1:
             return self._stop_wanted
-        stop = torch.tensor([float(self._stop_wanted)], device=self.game.device)
-        return self.game.accelerator.reduce(stop, "sum").item() > 0
+        stop = torch.tensor([float(self._stop_wanted)], device=self.trainer.device)
+        return self.trainer.accelerator.reduce(stop, "sum").item() > 0
 
     @property
     def seconds(self) -> float:
@@ -305,7 +305,7 @@ class Run(Background):
 
     def _apply(self, change: Change) -> None:
         if change.name == "color_weight":
-            self.game.color_weight = change.value
+            self.trainer.color_weight = change.value
         elif change.name == "sample_every":
             self.sample_every = int(change.value)
         elif change.name != "epoch":
@@ -332,7 +332,7 @@ class Run(Background):
         self._tell("epoch", epoch=epoch, **means)
         if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
             return
-        optimizers = (self.game.optimizer_g, self.game.optimizer_d)
+        optimizers = (self.trainer.optimizer_g, self.trainer.optimizer_d)
         rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
         answer = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._answer_wanted))
         for name in ("generator_rate", "discriminator_rate"):
@@ -367,11 +367,11 @@ class Run(Background):
             return None
         if not self.is_main:
             return None
-        given, truth = self.game.split(self._held_out)
-        answer = self.game.colorize(given, self.recipe.seed)
-        row["held_out"] = self._score = F.l1_loss(answer, truth).item()
-        gray = gray_answer(given, self.recipe.generator.predicts)
-        return [self.game.picture(given, colors) for colors in (gray, answer, truth)]
+        inputs, target = self.trainer.split(self._held_out)
+        prediction = self.trainer.colorize(inputs, self.recipe.seed)
+        row["held_out"] = self._score = F.l1_loss(prediction, target).item()
+        gray = gray_prediction(inputs, self.recipe.generator.predicts)
+        return [self.trainer.picture(inputs, colors) for colors in (gray, prediction, target)]
 
     # --- what is written ---------------------------------------------------------------------
 
@@ -389,7 +389,7 @@ class Run(Background):
         if self.folder is None or not self.is_main:
             return None
         self._last_checkpoint = (time.monotonic(), self.step)
-        tensors, facts = self.game.state()
+        tensors, facts = self.trainer.state()
         for name, tensor in tensors.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise TrainingDiverged(self._diverged(f"{name} holds NaN or infinity"))
@@ -397,7 +397,7 @@ class Run(Background):
             "step": self.step,
             "recipe": self.recipe.to_json(),
             "photos": fingerprint(self.photos),
-            "precision": self.game.precision,
+            "precision": self.trainer.precision,
             "changes": [vars(change) for change in self.changes.changes],
             "score": self._score,
         }
@@ -424,7 +424,7 @@ class Run(Background):
 
     def _go_back_to(self, found: Found) -> None:
         """Continue where the checkpoint was written."""
-        self.game.load_state(found.tensors, found.facts)
+        self.trainer.load_state(found.tensors, found.facts)
         self.step = found.facts["step"]
         self.history, self._seconds = found.history, found.seconds
         self._score = found.facts["score"]
@@ -435,7 +435,7 @@ class Run(Background):
                 self._apply(change)
         for what, now in (
             ("photos", fingerprint(self.photos)),
-            ("precision", self.game.precision),
+            ("precision", self.trainer.precision),
         ):
             if found.facts[what] != now:
                 self._warn(
@@ -520,14 +520,14 @@ class Run(Background):
         """Tries smaller batches, so that the advice is true. The networks are lost by it, which
         they were anyway: a step broke off in the middle."""
         begin = (
-            f"memory on {self.game.device} did not suffice for a batch of {stage.batch_size} at "
+            f"memory on {self.trainer.device} did not suffice for a batch of {stage.batch_size} at "
             f"{stage.image_size} pixels, at step {self.step + 1} ({problem})."
         )
         size = len(batch) // 2
         while self.processes == 1 and size:
-            self.game.forget_gradients()
+            self.trainer.forget_gradients()
             try:
-                self.game.step(stage.kind, self.step + 1, batch[:size])
+                self.trainer.step(stage.kind, self.step + 1, batch[:size])
                 return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
             except Exception:  # noqa: BLE001 - whatever the reason, this one doesn't do
                 size //= 2

@@ -1,8 +1,8 @@
-"""The two players, and one move of each.
+"""One training step of a generator and a discriminator.
 
-    batch ─► input ─► generator ─► answer ─┬─► color loss against the truth
-               │                           └─► discriminator([input, answer])
-               └──────────── truth ──────────► discriminator([input, truth])
+    inputs ─► generator ─► prediction ─┬─► color loss against the target
+       │                               └─► discriminator([inputs, prediction])
+       └─────── target ──────────────────► discriminator([inputs, target])
 
 Goodfellow et al., "Generative Adversarial Nets" (NIPS 2014), algorithm 1, with one discriminator
 step to one generator step, in the conditional form of Isola et al. (CVPR 2017).
@@ -10,177 +10,59 @@ step to one generator step, in the conditional form of Isola et al. (CVPR 2017).
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from colorlab import hints, palette
-from colorlab.devices import best_device, choose_compile, choose_precision, quick_float32
-from colorlab.losses import AdversarialLoss, ColorLoss, DiversityLoss, PerceptualLoss
-from colorlab.recipes.build import build_discriminator, build_generator
+from colorlab.losses import AdversarialLoss, ColorLoss
 from colorlab.recipes.recipe import Recipe
-from colorlab.training.inputs import input_and_truth, picture
-from colorlab.training.optimizers import (
-    adam,
-    load_state_tensors,
-    parameter_groups,
-    set_rate,
-    state_tensors,
-)
-from colorlab.training.seeds import global_random_numbers, seed_of
-from colorlab.unet import colors_of
-from colorlab.weights import load_weights
 
 
-class Game:
-    """The networks of a recipe, their optimizers and losses, on one device or several.
-
-    Args:
-        recipe: what to train and how.
-        holds: what the batches are; see :mod:`colorlab.training.inputs`.
-        device: where to train; the fastest there is when it is left out.
-        start: a weights file to start the generator from; else the recipe's own start (random, or
-            pretrained on ImageNet).
-        compile: ``"auto"``, ``"on"`` or ``"off"``; see :func:`colorlab.devices.choose_compile`.
+class Step:
+    """What one step does. Who inherits it brings the networks and their optimizers, and says in
+    :meth:`optimize` and :meth:`autocast` how they are computed.
 
     Attributes:
-        generator, discriminator: the bare networks, outside what accelerate wraps around them.
-        color_weight: the λ of the color loss; it may be changed between steps.
-        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, as chosen.
-
-    Every random number of a step (dropout, noise) comes from the recipe's seed, the step's number
-    and the process's, and from generators of its own: nobody else's are read or moved, and a step
-    is the same whether or not the run was interrupted before it.
+        recipe: what to train and how.
+        generator, discriminator: the networks.
+        optimizer_g, optimizer_d: their optimizers.
+        color_weight: λ of the color loss; it may be changed between steps.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        *,
-        holds: str = "rgb",
-        device: torch.device | str | None = None,
-        start: str | os.PathLike[str] | None = None,
-        compile: str = "auto",  # noqa: A002 - torch's own word
-    ):
+    def __init__(self, recipe: Recipe):
         self.recipe = recipe
-        self.holds = holds
-        device = torch.device(device or best_device())
-        self.precision = choose_precision(device, recipe.optimization.precision)
-        self.accelerator = _accelerator(device, self.precision)
-        self.device = self.accelerator.device
-        self.compiled = choose_compile(self.device, compile)
-
-        self._random = torch.Generator(self.device)
-        self._hint_random = torch.Generator()
-        with global_random_numbers(recipe.seed, self.device):
-            generator, discriminator = build_generator(recipe), build_discriminator(recipe)
-        if start is not None:
-            _start_from(start, generator, recipe)
-        if recipe.optimization.sync_batch_norm:
-            generator, discriminator = self._synchronized(generator, discriminator)
-        # Convolutions in bf16 gain on the CPU only when the channels lie innermost in memory, and
-        # tensor cores want them there too.
-        layout = torch.channels_last
-        self.generator = generator.to(self.device, memory_format=layout)
-        self.discriminator = discriminator.to(self.device, memory_format=layout)
-
-        choices = recipe.optimization
-        self.average: nn.Module | None = None
-        if choices.average:
-            from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
-            self.average = AveragedModel(
-                generator, multi_avg_fn=get_ema_multi_avg_fn(choices.average), use_buffers=True
-            )
-        if self.compiled:
-            self.generator.compile()
-            self.discriminator.compile()
-        elif hasattr(generator, "random"):  # compiled code can't draw from a generator of our own
-            generator.random = self._random
-        groups = parameter_groups(generator, choices.encoder_rate)
-        self.optimizer_g = adam(groups, recipe, self.device)
-        self.optimizer_d = adam(parameter_groups(discriminator), recipe, self.device)
-        with warnings.catch_warnings():  # the new name is unknown to the torch of most people
-            warnings.filterwarnings("ignore", ".*broadcast_buffers.*deprecated", FutureWarning)
-            self._generator, self._judge, self._optimizer_g, self._optimizer_d = (
-                self.accelerator.prepare(
-                    self.generator, _Judge(self.discriminator), self.optimizer_g, self.optimizer_d
-                )
-            )
-
         objective = recipe.objective
         self.color_weight = objective.color_weight
         self.adversarial = AdversarialLoss(objective.adversarial, objective.halved)
         self.color_loss = ColorLoss(objective.color, objective.chroma_weight)
-        self.diversity = DiversityLoss()
-        self.perceptual: PerceptualLoss | None = None
-        if objective.perceptual_weight:
-            from colorlab.encoders import EfficientNetLite0
 
-            self.perceptual = PerceptualLoss(EfficientNetLite0()).to(self.device)
-        self.set_rates(recipe.stages[0].generator_rate, recipe.stages[0].discriminator_rate)
-
-    @property
-    def best_generator(self) -> nn.Module:
-        """The generator to color with: the running average where the recipe keeps one."""
-        return self.generator if self.average is None else self.average.module
-
-    def set_rates(self, generator_rate: float, discriminator_rate: float) -> None:
-        """The learning rates from the next step on; a pretrained encoder gets its share."""
-        set_rate(self.optimizer_g, generator_rate)
-        set_rate(self.optimizer_d, discriminator_rate)
-
-    def step(self, kind: str, number: int, batch: Tensor) -> dict[str, float]:
-        """One step of a stage's ``kind``: its losses, means over all processes, by name.
+    def adversarial_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Train both networks on one batch, the discriminator first: the losses by name.
 
         Args:
-            number: of the step in the run; decides the random numbers.
-            batch: uint8, as the data set gives it.
+            inputs: what the generator sees, ``(B, 1, H, W)`` in [-1, 1].
+            target: the true colors, ``(B, C, H, W)`` in [-1, 1].
         """
-        self.generator.train()
-        act = self.pretrain_step if kind == "pretrain" else self.adversarial_step
-        with self._random_numbers(number), quick_float32(self.device):
-            losses = act(batch)
-        if self.average is not None:
-            self.average.update_parameters(self.generator)
-        # One transfer for all: each makes a GPU wait.
-        values = self.accelerator.reduce(torch.stack(list(losses.values())), "mean").tolist()
-        return dict(zip(losses, values, strict=True))
-
-    def pretrain_step(self, batch: Tensor) -> dict[str, Tensor]:
-        """Teach the generator the losses that compare with the truth, alone."""
-        given, truth = self.split(batch)
-        total, losses, _ = self._against_truth(given, truth)
-        self._update(self._optimizer_g, total)
-        return losses
-
-    def adversarial_step(self, batch: Tensor) -> dict[str, Tensor]:
-        """One move of each player, the discriminator first."""
-        given, truth = self.split(batch)
-        total, losses, answer = self._against_truth(given, truth)
+        target_loss, losses, prediction = self.target_loss(inputs, target)
 
         # detach: the discriminator's loss must not reach the generator.
-        real, fake = self._judge(self.shown(given, truth), self.shown(given, answer.detach()))
-        loss_d = self.adversarial.discriminator(real, fake)
-        self._update(self._optimizer_d, loss_d)
+        loss_d, real, fake = self.discriminator_loss(inputs, target, prediction.detach())
+        self.optimize(self.optimizer_d, loss_d)
 
         # The generator's loss passes through the discriminator and must not teach it: its weights'
         # gradients are not even computed.
         self.discriminator.requires_grad_(False)
-        with self.accelerator.autocast():
-            verdict = self.discriminator(self.shown(given, answer))
-        fooled = self.adversarial.generator(verdict.float())
-        self._update(self._optimizer_g, total + self.recipe.objective.adversarial_weight * fooled)
+        loss_g = self.generator_loss(inputs, prediction)
+        weight = self.recipe.objective.adversarial_weight
+        self.optimize(self.optimizer_g, target_loss + weight * loss_g)
         self.discriminator.requires_grad_(True)
+
         threshold = self.adversarial.threshold
         return {
             **losses,
-            "generator": fooled.detach(),
+            "generator": loss_g.detach(),
             "discriminator": loss_d.detach(),
             "logit_real": real.detach().mean(),
             "logit_fake": fake.detach().mean(),
@@ -188,204 +70,52 @@ class Game:
             "accuracy_fake": (fake < threshold).float().mean(),
         }
 
-    @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Inside, each of several processes learns from its share alone: nothing is averaged."""
-        no_sync = self.accelerator.no_sync
-        with no_sync(self._generator), no_sync(self._judge):
-            yield
+    def pretrain_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Train the generator alone, on the losses that compare with the target."""
+        target_loss, losses, _ = self.target_loss(inputs, target)
+        self.optimize(self.optimizer_g, target_loss)
+        return losses
 
-    def forget_gradients(self) -> None:
-        """Give back the memory of a step that broke off."""
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            optimizer.zero_grad()
-        self.discriminator.requires_grad_(True)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def split(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator is given and what it should answer, on the device, in [-1, 1]."""
-        batch = batch.to(self.device, non_blocking=True)
-        return input_and_truth(batch, self.holds, self.recipe.generator.predicts)
-
-    def shown(self, given: Tensor, colors: Tensor) -> Tensor:
-        """What the discriminator is shown, reduced if the recipe says so."""
-        config = self.recipe.discriminator
-        shown = torch.cat([given, colors], 1) if config.conditional else colors
-        return F.avg_pool2d(shown, config.reduce) if config.reduce > 1 else shown
-
-    def picture(self, given: Tensor, answer: Tensor) -> Tensor:
-        """RGB in [0, 1], ``(B, 3, H, W)``."""
-        return picture(given, answer, self.recipe.generator.predicts)
-
-    @torch.no_grad()
-    def colorize(self, given: Tensor, seed: int = 0) -> Tensor:
-        """The best generator's answer, in eval mode; what noise it needs comes from ``seed``."""
-        network = self.best_generator
-        was_training = network.training
-        network.eval()
-        colors = colors_of(network, given, seed)
-        network.train(was_training)
-        return colors
-
-    def _against_truth(
-        self, given: Tensor, truth: Tensor
+    def target_loss(
+        self, inputs: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """The weighted sum of the losses that need no discriminator, each by name, the answer."""
-        objective = self.recipe.objective
-        answer, logits, diversity = self._answers(given, truth)
-        color = self.color_loss(answer, truth)
-        total, losses = self.color_weight * color, {"color": color.detach()}
-        if logits is not None:
-            entropy = palette.cross_entropy(logits, truth, self._bin_weights())
-            total = total + objective.palette_weight * entropy
-            losses["palette"] = entropy.detach()
-        if diversity is not None:
-            total = total + objective.diversity_weight * diversity
-            losses["diversity"] = diversity.detach()
-        if self.perceptual is not None:
-            pictures = [self.picture(given, colors) for colors in (answer, truth)]
-            with self.accelerator.autocast():
-                perceptual = self.perceptual(*pictures)
-            total = total + objective.perceptual_weight * perceptual
-            losses["perceptual"] = perceptual.detach()
-        return total, losses, answer
+        """The losses that need no discriminator: their weighted sum, each by name; the prediction
+        that they are of."""
+        with self.autocast():
+            prediction = self.generator(inputs).float()
+        color = self.color_loss(prediction, target)
+        return self.color_weight * color, {"color": color.detach()}, prediction
 
-    def _answers(self, given: Tensor, truth: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """The generator's answer; its logits, if it has a distribution to teach; with a reward for
-        diversity, what a second answer brings."""
-        objective, hinted = self.recipe.objective, self.recipe.data.hinted
-        if hinted or objective.palette_weight:
-            planes = hints.simulate(truth, hinted, self._hint_random)
-            return *self._generator(given, planes, both=True), None
-        if not objective.diversity_weight:
-            return self._generator(given), None, None
-        size = (2 * len(given), self.recipe.generator.noise_channels)
-        random = None if self.compiled else self._random
-        noise = torch.randn(size, generator=random, device=self.device)
-        first, second = self._generator(given.repeat(2, 1, 1, 1), noise).chunk(2)
-        return first, None, self.diversity(first, second, *noise.chunk(2))
-
-    def _bin_weights(self) -> Tensor | None:
-        if not self.recipe.objective.rebalance:
-            return None
-        return palette.class_weights(self.generator.frequencies)
-
-    @torch.no_grad()
-    def count_colors(self, batch: Tensor) -> None:
-        """Let the generator know how often each bin occurs in ``batch``, uint8 photos of the data
-        set; see :func:`colorlab.palette.class_weights`."""
-        _, truth = self.split(batch)
-        found = palette.frequencies(F.avg_pool2d(truth, 4))
-        self.generator.frequencies.copy_(found)
-        if self.average is not None:
-            self.average.module.frequencies.copy_(found)
-
-    def _update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        optimizer.step()
-
-    def state(self) -> tuple[dict[str, Tensor], dict]:
-        """Everything that later steps depend on: tensors by name, and facts for JSON.
-
-        Random states are not among them: each step's follow from its number.
-        """
-        tensors = {}
-        for name, network in self._networks().items():
-            tensors |= _above(name, network.state_dict())
-        for name, optimizer in self._optimizers().items():
-            tensors |= _above(name, state_tensors(optimizer))
-        scaler = self.accelerator.scaler
-        return tensors, {"scaler": None if scaler is None else scaler.state_dict()}
-
-    def load_state(self, tensors: dict[str, Tensor], facts: dict) -> None:
-        """Go back to what :meth:`state` gave.
-
-        Raises:
-            ValueError: the tensors are not those of this recipe's networks.
-        """
-        for name, network in self._networks().items():
-            try:
-                network.load_state_dict(_below(name, tensors))
-            except RuntimeError as error:
-                why = " ".join(str(error).split())[:400]
-                raise ValueError(f"the {name} does not fit this recipe's: {why}") from error
-        for name, optimizer in self._optimizers().items():
-            load_state_tensors(optimizer, _below(name, tensors))
-        if facts.get("scaler") and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(facts["scaler"])
-
-    def _networks(self) -> dict[str, nn.Module]:
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        return networks if self.average is None else {**networks, "average": self.average}
-
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
-
-    def _synchronized(self, *networks: nn.Module) -> list[nn.Module]:
-        if self.device.type != "cuda":
-            raise ValueError(
-                "optimization.sync_batch_norm needs GPUs: torch has it for them alone. Leave it "
-                "out, or take generator.norm and discriminator.norm 'instance', which need none"
-            )
-        return [nn.SyncBatchNorm.convert_sync_batchnorm(network) for network in networks]
-
-    @contextmanager
-    def _random_numbers(self, number: int) -> Iterator[None]:
-        """Inside, the random numbers of step ``number`` on this process."""
-        seed = seed_of(self.recipe.seed, number, self.accelerator.process_index)
-        self._random.manual_seed(seed)
-        self._hint_random.manual_seed(seed)
-        if self.compiled:  # and with it, the device's own generator is used
-            with global_random_numbers(seed, self.device):
-                yield
-        else:
-            yield
-
-
-class _Judge(nn.Module):
-    """The discriminator on real and on generated pictures, a batch each (so that batch norm never
-    mixes them), in one call: DistributedDataParallel wants one forward to each backward."""
-
-    def __init__(self, discriminator: nn.Module):
-        super().__init__()
-        self.discriminator = discriminator
-
-    def forward(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return self.discriminator(real), self.discriminator(fake)
-
-
-def _accelerator(device: torch.device, precision: str):  # noqa: ANN202
-    from accelerate import Accelerator, DistributedDataParallelKwargs
-    from accelerate.state import AcceleratorState
-
-    # The state is one for the whole process; a second run may want another precision or device.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(
-        mixed_precision="no" if precision == "fp32" else precision,
-        cpu=device.type == "cpu",
-        # Batch norm's running statistics stay each process's own; the first one's are saved.
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
-
-
-def _start_from(weights: str | os.PathLike[str], generator: nn.Module, recipe: Recipe) -> None:
-    """Copy the generator of a weights file in; it must be of the recipe's architecture."""
-    started, theirs, _ = load_weights(weights)
-    if theirs.generator != recipe.generator:
-        raise ValueError(
-            f"{weights} holds another network than recipe {recipe.name!r} trains: "
-            f"{theirs.generator} instead of {recipe.generator}. Take a recipe with the same "
-            f"generator, or start without weights."
+    def discriminator_loss(
+        self, inputs: Tensor, target: Tensor, prediction: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The discriminator's loss, its logits of the target and of the prediction."""
+        real, fake = self.logits(
+            self.discriminator_input(inputs, target), self.discriminator_input(inputs, prediction)
         )
-    generator.load_state_dict(started.state_dict())
+        return self.adversarial.discriminator(real, fake), real, fake
 
+    def generator_loss(self, inputs: Tensor, prediction: Tensor) -> Tensor:
+        """The generator's adversarial loss: small where the discriminator takes it for real."""
+        with self.autocast():
+            fake = self.discriminator(self.discriminator_input(inputs, prediction))
+        return self.adversarial.generator(fake.float())
 
-def _above(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{name}.{key}": value for key, value in tensors.items()}
+    def logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's logits, each batch on its own: batch norm must not mix the two."""
+        with self.autocast():
+            return self.discriminator(real).float(), self.discriminator(fake).float()
 
+    def discriminator_input(self, inputs: Tensor, colors: Tensor) -> Tensor:
+        """[inputs, colors] for a conditional discriminator, reduced if the recipe says so."""
+        config = self.recipe.discriminator
+        pictures = torch.cat([inputs, colors], 1) if config.conditional else colors
+        return F.avg_pool2d(pictures, config.reduce) if config.reduce > 1 else pictures
 
-def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{name}."
-    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+    def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of an optimizer down a loss."""
+        raise NotImplementedError
+
+    def autocast(self) -> AbstractContextManager:
+        """Inside, networks compute in the precision that was chosen."""
+        raise NotImplementedError

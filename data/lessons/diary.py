@@ -27,16 +27,16 @@ SIZE = 64
 
 
 def recipe(steps: int) -> recipes.Recipe:
-    """The preset `tiny`, longer: an eighth of the steps with L1 alone, then the game."""
+    """The preset `tiny`, longer: an eighth of the steps with L1 alone, then the trainer."""
     tiny = recipes.get("tiny")
-    alone, game = tiny.stages
+    alone, trainer = tiny.stages
     return dataclasses.replace(
         tiny,
         name="diary",
         about="The preset tiny for longer, on many more photos.",
         stages=(
             dataclasses.replace(alone, steps=steps // 8, image_size=SIZE, balance=0.7),
-            dataclasses.replace(game, steps=steps - steps // 8, image_size=SIZE, balance=0.7),
+            dataclasses.replace(trainer, steps=steps - steps // 8, image_size=SIZE, balance=0.7),
         ),
     )
 
@@ -73,7 +73,7 @@ def main() -> None:
                 photos=len(run.photos),
                 seconds=round(event.seconds),
                 hardware=f"{torch.get_num_threads()} thread(s) of {platform.processor() or 'CPU'}",
-                precision=run.game.precision,
+                precision=run.trainer.precision,
             )
             diary.save(options.output)
             print(

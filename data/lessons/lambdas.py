@@ -65,7 +65,7 @@ def main(output: Path) -> None:
     for weight in WEIGHTS:
         run = Run(recipe(weight), data_dir() / "photos" / "train", progress=False)
         run.train()
-        generator = run.game.generator.cpu()
+        generator = run.trainer.generator.cpu()
         answers.append(colors(generator, shown)[0].clamp(-127, 127).round().to(torch.int8).numpy())
         ours, true = colors(generator, rgb["test"][1])
         errors.append(float((ours - true).abs().mean()))

@@ -24,7 +24,7 @@ from colorlab.devices import best_device, hardware_name
 from colorlab.recipes.build import build_discriminator, build_generator
 from colorlab.speed.roofline import ceilings
 from colorlab.speed.stopwatch import take_turns
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 
 def plain_loop(recipe: recipes.Recipe, device: torch.device) -> Callable[[Tensor, Tensor], float]:
@@ -65,8 +65,8 @@ def main() -> None:
     recipe = recipes.get("lab-pix2pix").with_batch(options.batch)
     plain32 = dataclasses.replace(recipe.optimization, precision="fp32")
     photos = torch.randint(0, 256, (options.batch, 3, 256, 256), dtype=torch.uint8)
-    ours = Game(recipe, device=device)
-    ours32 = Game(dataclasses.replace(recipe, optimization=plain32), device=device)
+    ours = Trainer(recipe, device=device)
+    ours32 = Trainer(dataclasses.replace(recipe, optimization=plain32), device=device)
     lightness, ab = ours.split(photos)
     plain = plain_loop(recipe, device)
     with FlopCounterMode(display=False) as counter:

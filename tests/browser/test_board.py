@@ -41,7 +41,7 @@ photos = {str(ROOT / "data" / "photos" / "val")!r}
 run = Run(recipe, photos, validation=photos, output="run", sample_every=20, progress=False)
 weights = {{}}
 run.listeners.append(
-    lambda e: e.kind == "step" and weights.update({{e.step: run.game.color_weight}})
+    lambda e: e.kind == "step" and weights.update({{e.step: run.trainer.color_weight}})
 )
 """,
     "board = Board(run)\nboard",

@@ -184,7 +184,7 @@ def test_a_run_on_the_folder_goes_on_with_the_pack(tmp_path: Path, photos: Path)
     rest = Run(RECIPE, target, output=tmp_path / "b", resume=True, **settings)
     assert isinstance(rest.photos, PackedPhotos) and rest.step == 3
     rest.train()
-    assert same(weights(whole.game.generator), weights(rest.game.generator))
+    assert same(weights(whole.trainer.generator), weights(rest.trainer.generator))
     reduced = data_set(pack(photos, tmp_path / "reduced", size=16))
     assert fingerprint(data_set(photos)) == fingerprint(data_set(target))
     assert fingerprint(reduced) == fingerprint(data_set(target)) + " reduced to 16"

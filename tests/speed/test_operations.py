@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorlab.speed.op_kinds import ACTIVATION, ADAM, CONVOLUTION, COPY
 from colorlab.speed.operations import Operation, count
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 
 def only(work, **options) -> Operation:
@@ -78,11 +78,11 @@ def test_fused_adam_reads_four_and_writes_three() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_whole_step_has_the_operations_that_torch_counts(precision: str) -> None:
     recipe = with_(RECIPE, optimization={"precision": precision})
-    game = Game(recipe, device="cpu")
+    trainer = Trainer(recipe, device="cpu")
     batch = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
-    found = count(lambda: game.step("adversarial", 1, batch), repeats=2)
+    found = count(lambda: trainer.step("adversarial", 1, batch), repeats=2)
     with FlopCounterMode(display=False) as counter:
-        game.step("adversarial", 1, batch)
+        trainer.step("adversarial", 1, batch)
     kinds = found.by_kind()
     assert kinds[CONVOLUTION].flops == counter.get_total_flops()
     assert kinds[CONVOLUTION].precision == precision

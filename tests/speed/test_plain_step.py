@@ -1,4 +1,4 @@
-"""colorlab.speed.plain_step: with all switches on it is the game's step, with all off it is as
+"""colorlab.speed.plain_step: with all switches on it is the trainer's step, with all off it is as
 common."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from colorlab.photos.arrays import LabArrays
 from colorlab.photos.folder import PhotoFolder
 from colorlab.speed.plain_step import PlainStep, Switches
 from colorlab.training.optimizers import ADAM_STATE
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 ALL = Switches(keep=True, lab_on_device=True, channels_last=True, fused=True)
 
@@ -29,16 +29,16 @@ ALL = Switches(keep=True, lab_on_device=True, channels_last=True, fused=True)
 )
 def test_with_all_switches_it_is_the_games_step(photos: Path, recipe) -> None:
     """Dropout's random numbers included."""
-    step, game = PlainStep(recipe, photos, ALL), Game(recipe, device="cpu")
+    step, trainer = PlainStep(recipe, photos, ALL), Trainer(recipe, device="cpu")
     stage = recipe.stages[-1]
-    game.set_rates(stage.generator_rate, stage.discriminator_rate)
+    trainer.set_rates(stage.generator_rate, stage.discriminator_rate)
     for number in (1, 2, 3):
         batch = step.read(number)
-        wanted = game.step("adversarial", number, batch)
+        wanted = trainer.step("adversarial", number, batch)
         assert step() == pytest.approx(
             {name: wanted[name] for name in ("color", "generator", "discriminator")}, rel=1e-5
         )
-    for ours, theirs in zip(step.generator.parameters(), game.generator.parameters(), strict=True):
+    for ours, theirs in zip(step.generator.parameters(), trainer.generator.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-6)
 
 
@@ -72,8 +72,8 @@ def test_the_switches_do_what_they_say(photos: Path) -> None:
         for name, step in (("plain", plain), ("quick", quick))
     }
     assert weight["plain"].is_contiguous() and not weight["quick"].is_contiguous()
-    assert not plain.adam_g.param_groups[0]["fused"] and quick.adam_g.param_groups[0]["fused"]
-    assert set(quick.adam_g.state[weight["quick"]]) == set(ADAM_STATE)
+    assert not plain.optimizer_g.param_groups[0]["fused"] and quick.optimizer_g.param_groups[0]["fused"]
+    assert set(quick.optimizer_g.state[weight["quick"]]) == set(ADAM_STATE)
 
 
 def test_lab_photo_by_photo_is_scikit_images(photos: Path) -> None:

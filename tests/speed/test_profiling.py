@@ -18,17 +18,17 @@ from torch.profiler import record_function
 
 from colorlab.speed.figures import colors_of_kinds, draw_profiles
 from colorlab.speed.op_kinds import ADAM, CONVOLUTION, NORMALIZATION, OUTSIDE
-from colorlab.speed.profiling import BOTH, IDLE, LOSSES, Profile, _tally, profile, profile_game
-from colorlab.training.step import Game
+from colorlab.speed.profiling import BOTH, IDLE, LOSSES, Profile, _tally, profile, profile_trainer
+from colorlab.training.trainer import Trainer
 
 WAYS = ("forward", "backward")
 
 
 @pytest.fixture(scope="module")
-def game_profile() -> tuple[Game, Profile]:
-    game = Game(RECIPE, device="cpu")
+def trainer_profile() -> tuple[Trainer, Profile]:
+    trainer = Trainer(RECIPE, device="cpu")
     batch = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8)
-    return game, profile_game(game, batch, steps=2)
+    return trainer, profile_trainer(trainer, batch, steps=2)
 
 
 def test_all_of_the_time_is_accounted_for() -> None:
@@ -53,8 +53,8 @@ def test_all_of_the_time_is_accounted_for() -> None:
     assert list(found.seconds.values()) == sorted(found.seconds.values(), reverse=True)
 
 
-def test_a_games_phases_and_kinds(game_profile) -> None:
-    _, found = game_profile
+def test_a_games_phases_and_kinds(trainer_profile) -> None:
+    _, found = trainer_profile
     networks = [f"{n} {way}" for n in ("generator", "discriminator") for way in WAYS]
     assert set(found.phases) == {*networks, "photos to Lab", BOTH, LOSSES, OUTSIDE}
     for phase in networks:
@@ -69,10 +69,10 @@ def test_a_games_phases_and_kinds(game_profile) -> None:
     assert order.index("discriminator backward") < order.index("generator backward")
 
 
-def test_the_game_is_left_as_it_was(game_profile) -> None:
-    game, _ = game_profile
-    assert "split" not in vars(game) and game.split.__func__ is Game.split
-    for network in (game.generator, game.discriminator):
+def test_the_game_is_left_as_it_was(trainer_profile) -> None:
+    trainer, _ = trainer_profile
+    assert "split" not in vars(trainer) and trainer.split.__func__ is Trainer.split
+    for network in (trainer.generator, trainer.discriminator):
         assert not network._forward_hooks and not network._forward_pre_hooks
 
 
@@ -150,8 +150,8 @@ def test_it_writes_nothing_below_the_cell() -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_the_figure_shows_every_phase_on_one_scale(game_profile) -> None:
-    _, found = game_profile
+def test_the_figure_shows_every_phase_on_one_scale(trainer_profile) -> None:
+    _, found = trainer_profile
     other = Profile({("reading photos", "reading photos"): 0.4, (OUTSIDE, OUTSIDE): 0.004})
     figure = draw_profiles({"ours": found, "other": other})
     first, second = figure.axes

@@ -30,7 +30,7 @@ from colorlab.speed.scaling_times import (
     measure_wire,
 )
 from colorlab.training.processes import join, run
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 ALONE = with_(
     generator={"levels": 2, "cap": 8, "norm": "instance", "dropout": 0.0},
@@ -43,7 +43,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
     rank, processes = join("cpu")
     numbers = torch.arange(5.0) * (rank + 1)
     dist.all_reduce(numbers)
-    game = Game(ALONE, device="cpu")
+    trainer = Trainer(ALONE, device="cpu")
     sent: dict[str, int] = {"generator": 0, "discriminator": 0}
 
     def counting(name, bucket):  # without types: torch compares them with its own
@@ -51,13 +51,13 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
         future = dist.all_reduce(bucket.buffer(), async_op=True).get_future()
         return future.then(lambda done: done.value()[0])
 
-    game._generator.register_comm_hook("generator", counting)
-    game._judge.register_comm_hook("discriminator", counting)
+    trainer._generator.register_comm_hook("generator", counting)
+    trainer._judge.register_comm_hook("discriminator", counting)
     share = batch[rank::processes]
-    game.step("adversarial", 1, share)
+    trainer.step("adversarial", 1, share)
     once = dict(sent)
-    with game.apart():
-        game.adversarial_step(share)
+    with trainer.apart():
+        trainer.adversarial_step(share)
     return {
         "sum": numbers.tolist(),
         "sent": once,
@@ -66,7 +66,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
         "wire": measure_wire(2, (4096, 4 << 20), repeats=3, device="cpu"),
         "steps": measure_steps(ALONE, rounds=2, threads=True, device="cpu"),
         "both": measure_scaling(ALONE, rounds=2, clock="processor", device="cpu"),
-        "asleep": [_timed(lambda: time.sleep(0.3), game.device, clock) for clock in CLOCKS],
+        "asleep": [_timed(lambda: time.sleep(0.3), trainer.device, clock) for clock in CLOCKS],
     }
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
-from colorlab.training.inputs import gray_answer, input_and_truth, picture
+from colorlab.training.inputs import gray_prediction, inputs_and_target, picture
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, 8, 6, 3), dtype=np.uint8)
 GRAYS = np.stack([np.asarray(Image.fromarray(photo).convert("L")) for photo in PHOTOS])
@@ -23,36 +23,36 @@ WITH_GRAY = torch.cat([batch(GRAYS[..., None]), RGB], 1)
 
 
 def test_photos_to_lightness_and_ab():
-    given, truth = input_and_truth(RGB, "rgb", "ab")
+    given, truth = inputs_and_target(RGB, "rgb", "ab")
     wanted = np.stack([rgb2lab(photo) for photo in PHOTOS])
     np.testing.assert_allclose((given[:, 0] + 1) * 50, wanted[..., 0], atol=2e-3)
     np.testing.assert_allclose(truth.movedim(1, -1) * 110, wanted[..., 1:], atol=6e-3)
 
 
 def test_a_gray_file_gives_the_lightness_it_has_and_the_photo_the_colors():
-    given, truth = input_and_truth(WITH_GRAY, "gray+rgb", "ab")
+    given, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "ab")
     gray = np.repeat(GRAYS[..., None], 3, axis=-1)
     wanted = np.stack([rgb2lab(photo)[..., 0] for photo in gray])
     np.testing.assert_allclose((given[:, 0] + 1) * 50, wanted, atol=2e-3)
-    torch.testing.assert_close(truth, input_and_truth(RGB, "rgb", "ab")[1])
+    torch.testing.assert_close(truth, inputs_and_target(RGB, "rgb", "ab")[1])
 
 
 def test_photos_to_pillows_gray_and_rgb():
-    given, truth = input_and_truth(RGB, "rgb", "rgb")
+    given, truth = inputs_and_target(RGB, "rgb", "rgb")
     assert np.abs((given[:, 0].numpy() + 1) * 127.5 - GRAYS).max() <= 0.51  # Pillow rounds
     np.testing.assert_allclose((truth.movedim(1, -1) + 1) * 127.5, PHOTOS, atol=1e-4)
 
 
 def test_a_gray_file_is_taken_as_it_is():
-    given, truth = input_and_truth(WITH_GRAY, "gray+rgb", "rgb")
+    given, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "rgb")
     np.testing.assert_allclose((given[:, 0] + 1) * 127.5, GRAYS, atol=1e-4)
-    torch.testing.assert_close(truth, input_and_truth(RGB, "rgb", "rgb")[1])
+    torch.testing.assert_close(truth, inputs_and_target(RGB, "rgb", "rgb")[1])
 
 
 def test_8_bit_lab_is_lab_scaled():
     """OpenCV's 8-bit form: L · 255 / 100, a + 128, b + 128."""
     lab = torch.tensor([51, 128 + 20, 128 - 30], dtype=torch.uint8).view(1, 3, 1, 1)
-    given, truth = input_and_truth(lab, "lab8", "ab")
+    given, truth = inputs_and_target(lab, "lab8", "ab")
     assert given.item() == pytest.approx(20 / 50 - 1, abs=1e-6)
     assert truth.flatten().tolist() == pytest.approx([20 / 110, -30 / 110], abs=1e-6)
 
@@ -60,23 +60,23 @@ def test_8_bit_lab_is_lab_scaled():
 def test_8_bit_lab_to_rgb():
     lab = np.stack([rgb2lab(photo) for photo in PHOTOS])
     coded = np.round(lab * [2.55, 1, 1] + [0, 128, 128]).clip(0, 255).astype(np.uint8)
-    _, truth = input_and_truth(batch(coded), "lab8", "rgb")
+    _, truth = inputs_and_target(batch(coded), "lab8", "rgb")
     error = np.abs((truth.movedim(1, -1).numpy() + 1) * 127.5 - PHOTOS)
     assert error.mean() < 2  # what rounding Lab to whole numbers costs
 
 
 @pytest.mark.parametrize("predicts", ["ab", "rgb"])
 def test_the_true_answer_is_the_photo(predicts):
-    given, truth = input_and_truth(RGB, "rgb", predicts)
+    given, truth = inputs_and_target(RGB, "rgb", predicts)
     np.testing.assert_allclose(
         picture(given, truth, predicts).movedim(1, -1) * 255, PHOTOS, atol=0.05
     )
 
 
 @pytest.mark.parametrize("predicts", ["ab", "rgb"])
-def test_the_gray_answer_is_gray(predicts):
-    given, truth = input_and_truth(RGB, "rgb", predicts)
-    answer = gray_answer(given, predicts)
+def test_the_gray_prediction_is_gray(predicts):
+    given, truth = inputs_and_target(RGB, "rgb", predicts)
+    answer = gray_prediction(given, predicts)
     assert answer.shape == truth.shape
     shown = picture(given, answer, predicts)
     assert (shown.amax(1) - shown.amin(1)).max() < 1e-3
@@ -85,4 +85,4 @@ def test_the_gray_answer_is_gray(predicts):
 @pytest.mark.parametrize("holds", ["rgb", "gray+rgb", "lab8"])
 def test_a_batch_of_another_form_is_refused(holds):
     with pytest.raises(ValueError, match=r"photos is \(B, [34], H, W\), got \(2, 2, 8, 6\)"):
-        input_and_truth(RGB[:, :2], holds, "ab")
+        inputs_and_target(RGB[:, :2], holds, "ab")

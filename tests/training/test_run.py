@@ -88,7 +88,7 @@ def test_every_step_has_its_stages_rates(make) -> None:
         dataclasses.replace(RECIPE, stages=stages),
         listeners=on_step(
             lambda _: rates.append(
-                [o.param_groups[0]["lr"] for o in (run.game.optimizer_g, run.game.optimizer_d)]
+                [o.param_groups[0]["lr"] for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)]
             )
         ),
     )
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_history(make) -> None:
         second = make(CHANCE)
         second.train()
     assert first.history == second.history
-    assert same(weights(first.game.generator), weights(second.game.generator))
+    assert same(weights(first.trainer.generator), weights(second.trainer.generator))
     other = make(dataclasses.replace(CHANCE, seed=1)).train()
     assert other[0]["color"] != first.history[0]["color"]
 
@@ -140,12 +140,12 @@ def test_bf16_is_used_throughout_the_run(make, photos, tmp_path, average: float)
     recipe = with_(optimization={"precision": "auto", "average": average})
     run = make(recipe, validation=photos, output=tmp_path, sample_every=1)
     seen: tuple[set, set] = (set(), set())
-    layers = (run.game.generator.downs[1][1], run.game.discriminator.layers[0])
+    layers = (run.trainer.generator.downs[1][1], run.trainer.discriminator.layers[0])
     for layer, dtypes in zip(layers, seen, strict=True):
         layer.register_forward_hook(lambda _, __, out, dtypes=dtypes: dtypes.add(out.dtype))
     rows = run.train()
     assert seen == ({torch.bfloat16}, {torch.bfloat16})
-    assert all(p.dtype == torch.float32 for p in run.game.generator.parameters())
+    assert all(p.dtype == torch.float32 for p in run.trainer.generator.parameters())
     assert all(math.isfinite(v) for row in rows for v in row.values())
     fp32 = make().train()
     assert rows[0]["color"] == pytest.approx(fp32[0]["color"], rel=0.05)
@@ -159,7 +159,7 @@ def test_the_average_is_the_exponential_one_and_is_what_gets_saved(make, tmp_pat
     run = make(
         with_(optimization={"average": 0.75}),
         output=tmp_path,
-        listeners=on_step(lambda _: seen.append(weights(run.game.generator))),
+        listeners=on_step(lambda _: seen.append(weights(run.trainer.generator))),
     )
     run.train()
     wanted = seen[0]
@@ -202,7 +202,7 @@ def test_history_samples_and_weights_are_written(make, photos, tmp_path) -> None
     ]
     loaded, again, notes = load_weights(out / "weights.safetensors")
     assert again == recipe and notes == {"steps_trained": "5"}
-    assert same(weights(loaded), weights(run.game.generator))
+    assert same(weights(loaded), weights(run.trainer.generator))
     assert load_weights(out / "weights-stage-0.safetensors")[2] == {"steps_trained": "2"}
 
 
@@ -218,7 +218,7 @@ def test_a_sample_grid_shows_gray_ours_and_truth(make, photos, tmp_path) -> None
     assert abs(truth - wanted).max() <= 1
     assert np.ptp(ours, axis=2).max() > 1
     # The number in the history is the plain error of that very picture's ab.
-    lightness, ab = run.game.split(torch.stack([photos_[i] for i in range(6)]))
+    lightness, ab = run.trainer.split(torch.stack([photos_[i] for i in range(6)]))
     with torch.no_grad():
         error = (run.best_generator.eval()(lightness) - ab).abs().mean().item()
     assert run.history[-1]["held_out"] == pytest.approx(error, rel=1e-5)
@@ -254,7 +254,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_checkpoint
     def poison(row: dict) -> None:
         if row["step"] == 3:
             with torch.no_grad():
-                run.game.generator.ups[0][1].weight.fill_(math.nan)
+                run.trainer.generator.ups[0][1].weight.fill_(math.nan)
 
     run = make(output=tmp_path, checkpoint_every=1, listeners=on_step(poison))
     says = r"holds NaN or infinity at step 4.*learning rate.*kept: .*step-00000002.ckpt"
@@ -305,7 +305,7 @@ def test_folders_are_mixed_as_the_balance_says(make, photos, tmp_path, monkeypat
     stages = (Stage("pretrain", 10, 16, 20, balance=0.0),)
     recipe = dataclasses.replace(RECIPE, stages=stages)
     run = make(recipe, folders=[photos, tmp_path])
-    shown = torch.cat(list(run.feed.batches(0, stages[0], 0, run.game.accelerator)))
+    shown = torch.cat(list(run.feed.batches(0, stages[0], 0, run.trainer.accelerator)))
     assert shown.shape == (200, 3, 16, 16) and shown.dtype == torch.uint8
     white = (shown == 255).flatten(1).all(1).float().mean().item()
     assert 0.35 < white < 0.65
@@ -315,10 +315,10 @@ def test_objectives_and_networks_come_from_the_recipe(make) -> None:
     run = make(
         dataclasses.replace(RECIPE, objective=ObjectiveConfig("lsgan", False, color="huber"))
     )
-    assert (run.game.adversarial.kind, run.game.adversarial.halved) == ("lsgan", False)
-    assert run.game.color_loss.kind == "huber"
-    assert run.game.perceptual is None and run.game.average is None
-    assert run.game.generator.levels == 3
+    assert (run.trainer.adversarial.kind, run.trainer.adversarial.halved) == ("lsgan", False)
+    assert run.trainer.color_loss.kind == "huber"
+    assert run.trainer.perceptual is None and run.trainer.average is None
+    assert run.trainer.generator.levels == 3
 
 
 # --- runs that are interrupted --------------------------------------------------------------------
@@ -402,8 +402,8 @@ def test_how_often_colors_occur_comes_from_the_photos_and_travels(
     make, photos, tmp_path, monkeypatch
 ) -> None:
     run = make(HINTED, output=tmp_path)
-    found = run.game.generator.frequencies.clone()
-    _, truth = run.game.split(run.feed.glimpse())
+    found = run.trainer.generator.frequencies.clone()
+    _, truth = run.trainer.split(run.feed.glimpse())
     wanted = frequencies(F.avg_pool2d(truth, 4))
     torch.testing.assert_close(found, wanted)
     assert found.max() > 5 / 261  # six photos have few colors
@@ -412,7 +412,7 @@ def test_how_often_colors_occur_comes_from_the_photos_and_travels(
     # The checkpoint's count holds, and not a new one.
     monkeypatch.setattr(Feed, "glimpse", lambda self: torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
     again = make(HINTED, output=tmp_path, resume=True)
-    assert torch.equal(again.game.generator.frequencies, found)
+    assert torch.equal(again.trainer.generator.frequencies, found)
     again.train()
     loaded, recipe, _ = load_weights(tmp_path / "weights.safetensors")
     assert recipe == HINTED and torch.equal(loaded.frequencies, found)
@@ -587,8 +587,8 @@ def test_changes_hold_from_their_step_and_are_replayed(make, photos, tmp_path) -
         rows[first:] = []
 
         def note(row: dict) -> None:
-            rates = [o.param_groups[0]["lr"] for o in (run.game.optimizer_g, run.game.optimizer_d)]
-            rows.append((run.game.color_weight, *rates))
+            rates = [o.param_groups[0]["lr"] for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)]
+            rows.append((run.trainer.color_weight, *rates))
 
         def turn(row: dict) -> None:
             if name == "changed" and row["step"] == 3:
@@ -690,7 +690,7 @@ def test_the_notebook_stays_alive_beside_a_run(endless) -> None:
     endless.set(color_weight=3.0)
     endless.resume()
     until(lambda: endless.step > step + 2)
-    assert endless.game.color_weight == 3.0
+    assert endless.trainer.color_weight == 3.0
     assert endless.changes.changes[-1].step == step + 1
     path = endless.save()
     assert path.is_file() and int(path.stem[5:]) > step
@@ -773,7 +773,7 @@ def test_memory_that_does_not_suffice_names_a_batch_that_fits(make, monkeypatch)
     )
     for error in kinds:
         run = make(recipe)
-        forward = type(run.game.generator).forward
+        forward = type(run.trainer.generator).forward
 
         def greedy(self, x, noise=None, forward=forward, error=error):
             if len(x) > 3:
@@ -781,13 +781,13 @@ def test_memory_that_does_not_suffice_names_a_batch_that_fits(make, monkeypatch)
             return forward(self, x, noise)
 
         with monkeypatch.context() as patch:
-            patch.setattr(type(run.game.generator), "forward", greedy)
+            patch.setattr(type(run.trainer.generator), "forward", greedy)
             with pytest.raises(OutOfMemory, match="batch of 12 at 16 pixels.*A batch of 3 fits"):
                 run.train()
     with monkeypatch.context() as patch:
         run = make(recipe)
         error = RuntimeError("something else")
-        patch.setattr(type(run.game.generator), "forward", lambda *_: (_ for _ in ()).throw(error))
+        patch.setattr(type(run.trainer.generator), "forward", lambda *_: (_ for _ in ()).throw(error))
         with pytest.raises(RuntimeError, match="something else"):
             run.train()
 

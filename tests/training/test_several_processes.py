@@ -119,7 +119,7 @@ def test_a_signal_while_the_processes_agree_waits_for_the_next_step(here: Path) 
     """It came too late for the other process, which goes on and would wait in vain."""
     run = Run(RECIPE, here / "photos", device="cpu", progress=False)
     run.processes = 2  # this one, and one that hears of no signal
-    reduce = run.game.accelerator.reduce
+    reduce = run.trainer.accelerator.reduce
 
     def signaled(tensor, how):
         total = reduce(tensor, how)
@@ -128,7 +128,7 @@ def test_a_signal_while_the_processes_agree_waits_for_the_next_step(here: Path) 
             time.sleep(0.5)  # the main thread hears of it
         return total
 
-    run.game.accelerator.reduce = signaled
+    run.trainer.accelerator.reduce = signaled
     run.train()
     assert (run.state, run.step, run.signal) == ("stopped", 4, signal.SIGTERM)
 

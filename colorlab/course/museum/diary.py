@@ -25,12 +25,12 @@ from colorlab.color import AB_RANGE, chroma, denormalize_lab, lab_to_rgb, normal
 from colorlab.photos.folder import PhotoFolder
 from colorlab.sources.bundled import data_dir
 from colorlab.training.listeners import COUNTERS, LOSSES, Event
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from colorlab.training.run import Run
 
-Colorize = Callable[[Game, Tensor, int], Tensor]  # a game, what it is given, a seed -> its answer
+Colorize = Callable[[Trainer, Tensor, int], Tensor]  # trainer, inputs, seed -> prediction
 ROWS = 2400  # of losses in a diary; longer runs are averaged over neighboring steps
 # Validation photos in the public domain or CC0: what is made of them is under no photo's license.
 SHOWN = ("red-panda", "moose", "pontdugard", "eiffeltower-2", "operahouse", "rocamadour")
@@ -153,8 +153,8 @@ class Recorder:
         photos: held-out photos to measure on, uint8 RGB ``(N, 3, H, W)``, in the size that the run
             trains at.
         shown: how many of them, from the first on, are kept as pictures.
-        colorize: how the photos are colored: called with the run's game, what the generator is
-            given, and a seed; by default :meth:`colorlab.training.Game.colorize`. It must leave the
+        colorize: how the photos are colored: called with the run's trainer, what the generator is
+            given, and a seed; by default :meth:`colorlab.training.Trainer.colorize`. It must leave the
             networks as they are.
         again: color them a second time from another seed and keep that too (``extra`` of the
             diary).
@@ -172,7 +172,7 @@ class Recorder:
         photos: Tensor,
         shown: int = 6,
         *,
-        colorize: Colorize = Game.colorize,
+        colorize: Colorize = Trainer.colorize,
         again: bool = False,
     ):
         if photos.dtype != torch.uint8 or photos.dim() != 4 or photos.shape[1] != 3:
@@ -205,9 +205,9 @@ class Recorder:
                 "this run never samples, so nothing could be recorded; give it validation photos: "
                 "Run(…, validation=FOLDER)"
             )
-        if run.game.holds != "rgb":
+        if run.trainer.holds != "rgb":
             raise ValueError(
-                f"a recorder needs a run on RGB photos, and this one trains on {run.game.holds!r}"
+                f"a recorder needs a run on RGB photos, and this one trains on {run.trainer.holds!r}"
             )
         self._run = run
         self._measure(run.step)
@@ -253,10 +253,10 @@ class Recorder:
 
     def _colored(self, another: int) -> tuple[Tensor, Tensor]:
         """ab in Lab units and RGB in [0, 1] of all photos."""
-        game = self._run.game
-        given, _ = game.split(self.photos)
-        answer = self.colorize(game, given, self._run.recipe.seed + another)
-        rgb = game.picture(given, answer).float().cpu()
+        trainer = self._run.trainer
+        inputs, _ = trainer.split(self.photos)
+        prediction = self.colorize(trainer, inputs, self._run.recipe.seed + another)
+        rgb = trainer.picture(inputs, prediction).float().cpu()
         return rgb_to_lab(rgb)[:, 1:], rgb  # ab of the picture: what no screen can show is cut off
 
     def _kept(self, ab: Tensor) -> np.ndarray:

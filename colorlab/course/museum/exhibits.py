@@ -19,7 +19,7 @@ from colorlab.course.museum.mistakes import BESIDE, PIECES, SIZE, STEPS, PartlyG
 from colorlab.photos.folder import PhotoFolder
 from colorlab.sources.bundled import data_dir, lesson_file
 from colorlab.training.run import Run
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 SHOWN_HERE = 4
 SAMPLES = 6  # colorings of the held-out photos, after that before the first step
@@ -72,7 +72,7 @@ def record(
         sample_every=steps // SAMPLES,
         progress=progress,
     )
-    colorize = Game.colorize if piece is None else piece.colorize
+    colorize = Trainer.colorize if piece is None else piece.colorize
     recorder = Recorder(held_out(SIZE), shown, colorize=colorize, again=True).watch(run)
     run.train()
     diary = recorder.diary(
@@ -81,7 +81,7 @@ def record(
         gray=piece.gray if piece else 0.0,
         seconds=round(run.seconds),
         threads=torch.get_num_threads(),
-        precision=run.game.precision,
+        precision=run.trainer.precision,
     )
     if not diary.extra["spread"].any():
         del diary.extra["again"]

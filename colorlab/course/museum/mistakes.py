@@ -26,7 +26,7 @@ from colorlab.recipes.recipe import (
     Stage,
 )
 from colorlab.show import to_gray
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 from colorlab.unet import colors_of
 
 STEPS, SIZE = 900, 64
@@ -71,10 +71,10 @@ class PartlyGray(PhotoFolder):
 
 
 @torch.no_grad()
-def forgetful(game: Game, given: Tensor, seed: int = 0) -> Tensor:
+def forgetful(trainer: Trainer, given: Tensor, seed: int = 0) -> Tensor:
     """Color as who forgot ``eval()``: dropout draws, and batch norm takes the statistics of the
     batch, here of one photo alone. The network's own statistics are put back afterward."""
-    network = game.generator
+    network = trainer.generator
     kept, drawn_from = [buffer.clone() for buffer in network.buffers()], network.random
     was_training = network.training
     network.random = torch.Generator(given.device).manual_seed(seed)
@@ -134,7 +134,7 @@ class Piece:
     change: Callable[[Recipe], Recipe] = lambda recipe: recipe
     beside: str = "healthy"
     gray: float = 0.0
-    colorize: Colorize = Game.colorize
+    colorize: Colorize = Trainer.colorize
 
     def recipe(self, steps: int = STEPS) -> Recipe:
         """Its recipe; the healthy run's of as many steps, but for the mistake."""

@@ -63,8 +63,8 @@ def test_it_measures_at_the_start_at_each_sample_and_at_the_end(recorded):
 
 def test_scores_are_those_of_scikit_image_and_torchmetrics(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.game.split(batch)
-    rgb = run.game.picture(given, run.game.colorize(given, 0)).numpy()
+    given, _ = run.trainer.split(batch)
+    rgb = run.trainer.picture(given, run.trainer.colorize(given, 0)).numpy()
     ours, true = lab(rgb)[..., 1:], lab(batch.numpy())[..., 1:]
     assert diary.error[-1] == pytest.approx(np.abs(ours - true).mean(), abs=0.02)
     assert diary.gray_error == pytest.approx(np.abs(true).mean(), abs=0.02)
@@ -83,10 +83,10 @@ def test_scores_are_those_of_scikit_image_and_torchmetrics(recorded, batch):
 
 def test_pictures_are_what_the_run_made(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.game.split(batch[:3])
+    given, _ = run.trainer.split(batch[:3])
     for another in (0, 1):
-        answer = run.game.colorize(run.game.split(batch)[0], another)[:3]
-        wanted = run.game.picture(given, answer)
+        answer = run.trainer.colorize(run.trainer.split(batch)[0], another)[:3]
+        wanted = run.trainer.picture(given, answer)
         shown = diary.pictures(-1, again=bool(another))
         assert shown.shape == (3, 3, 16, 16)
         off = (shown - wanted).abs()  # by whole Lab units: more where it is dark
@@ -96,9 +96,9 @@ def test_pictures_are_what_the_run_made(recorded, batch):
 
 def test_the_second_coloring_is_of_other_noise(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.game.split(batch)
+    given, _ = run.trainer.split(batch)
     one, two = (
-        lab(run.game.picture(given, run.game.colorize(given, seed)).numpy()) for seed in (0, 1)
+        lab(run.trainer.picture(given, run.trainer.colorize(given, seed)).numpy()) for seed in (0, 1)
     )
     apart = np.hypot(*np.moveaxis((one - two)[..., 1:], -1, 0)).mean()
     assert apart > 0 and diary.extra["spread"][-1] == pytest.approx(apart, abs=0.02)
@@ -109,9 +109,9 @@ def test_the_second_coloring_is_of_other_noise(recorded, batch):
 def test_another_way_to_color(photos, batch):
     asked = []
 
-    def truth(game, given, seed):
+    def truth(trainer, given, seed):
         asked.append(seed)
-        return game.split(batch)[1]
+        return trainer.split(batch)[1]
 
     run = run_on(photos, dataclasses.replace(SMALL, seed=7))
     diary = Recorder(batch, colorize=truth).watch(run).diary()
@@ -127,7 +127,7 @@ def test_the_run_takes_the_same_steps_without_it(recorded, photos):
     alone = run_on(photos)
     alone.train()
     assert alone.history == run.history
-    ours, theirs = run.game.generator.state_dict(), alone.game.generator.state_dict()
+    ours, theirs = run.trainer.generator.state_dict(), alone.trainer.generator.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -277,7 +277,7 @@ def test_runs_that_cannot_be_recorded_are_refused(photos, batch):
     recorder.watch(run)
     with pytest.raises(ValueError, match="watches a run already"):
         recorder.watch(run)
-    run.game.holds = "lab8"
+    run.trainer.holds = "lab8"
     with pytest.raises(ValueError, match="trains on 'lab8'"):
         Recorder(batch).watch(run)
 

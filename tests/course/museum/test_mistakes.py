@@ -71,14 +71,14 @@ def test_forgotten_eval_colors_one_photo_at_a_time_and_leaves_the_network_alone(
     )
     run = Run(recipe, photos, progress=False, device="cpu")
     run.train()
-    game = run.game
-    before = {name: value.clone() for name, value in game.generator.state_dict().items()}
-    given, _ = game.split(batch)
-    random, answer = game.generator.random, game.colorize(given)
-    one, same, other = (forgetful(game, given, seed) for seed in (0, 0, 1))
+    trainer = run.trainer
+    before = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
+    given, _ = trainer.split(batch)
+    random, answer = trainer.generator.random, trainer.colorize(given)
+    one, same, other = (forgetful(trainer, given, seed) for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert not torch.allclose(one, answer, atol=0.01)
-    assert torch.equal(one[:1], forgetful(game, given[:1], 0)), "of the other photos it knows none"
-    assert torch.equal(game.colorize(given), answer) and game.generator.random is random
-    after = game.generator.state_dict()
+    assert torch.equal(one[:1], forgetful(trainer, given[:1], 0)), "of the other photos it knows none"
+    assert torch.equal(trainer.colorize(given), answer) and trainer.generator.random is random
+    after = trainer.generator.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

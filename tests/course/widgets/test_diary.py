@@ -30,13 +30,13 @@ from colorlab.training.run import Run
 def made(samples: int = 5, photos: int = 3, size: tuple[int, int] = (32, 48), rows: int = 40):
     """A diary of made numbers: half of the steps with the color loss alone."""
     random = np.random.default_rng(0)
-    game = np.where(np.arange(rows) < rows // 2, np.nan, random.uniform(0, 1, rows))
+    trainer = np.where(np.arange(rows) < rows // 2, np.nan, random.uniform(0, 1, rows))
     return Diary(
         losses={
             "step": np.arange(1, rows + 1) * 10,
             "color": random.uniform(0, 1, rows).astype(np.float32),
             **{
-                name: game.astype(np.float32)
+                name: trainer.astype(np.float32)
                 for name in ("generator", "discriminator", "accuracy_real", "accuracy_fake")
             },
         },

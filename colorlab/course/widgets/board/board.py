@@ -23,7 +23,7 @@ from colorlab.course.widgets.board.words import (
 )
 from colorlab.course.widgets.epochs import EpochButtons
 from colorlab.training.background import ENDED
-from colorlab.training.inputs import gray_answer
+from colorlab.training.inputs import gray_prediction
 from colorlab.training.listeners import Event
 from colorlab.training.run import Run
 
@@ -218,10 +218,10 @@ class Board(Playable):
         if run.output is not None and run.step:
             self.views.samples.add_folder(run.output / "samples", until=run.step)
         if run._held_out is not None and run.state == "new":
-            given, truth = run.game.split(run._held_out)
-            gray = gray_answer(given, run.recipe.generator.predicts)
-            answers = (gray, run.game.colorize(given, run.recipe.seed), truth)
-            self.views.samples.add(0, [run.game.picture(given, colors) for colors in answers])
+            inputs, target = run.trainer.split(run._held_out)
+            gray = gray_prediction(inputs, run.recipe.generator.predicts)
+            colors = (gray, run.trainer.colorize(inputs, run.recipe.seed), target)
+            self.views.samples.add(0, [run.trainer.picture(inputs, ab) for ab in colors])
 
     def _refresh(self, *_: Any) -> None:
         """Bring all up to date. Never raises: it is called where nobody would hear of it."""

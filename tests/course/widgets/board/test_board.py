@@ -132,7 +132,7 @@ def test_a_slider_sets_the_next_step_and_shows_from_where_it_holds(make, tmp_pat
     used = {}
     run = make(LONG, output=tmp_path)
     run.listeners.append(
-        lambda e: e.kind == "step" and used.update({e.step: run.game.color_weight})
+        lambda e: e.kind == "step" and used.update({e.step: run.trainer.color_weight})
     )
     board = Board(run)
     run.start()
@@ -181,7 +181,7 @@ def test_rates_go_back_to_the_recipes_with_the_next_stage(make) -> None:
     def look(event) -> None:  # noqa: ANN001
         if event.kind == "step":
             board._refresh()
-            rates.append((run.game.optimizer_g.param_groups[0]["lr"], knob.value))
+            rates.append((run.trainer.optimizer_g.param_groups[0]["lr"], knob.value))
 
     run.listeners.append(look)
     run.train()
@@ -314,7 +314,7 @@ def test_a_board_is_freed_with_its_run(photos, no_thread_is_left) -> None:
     board = Board(run)
     run.train()
     button, message = board.buttons.by_name["stop"], board.message
-    gone = [weakref.ref(one) for one in (run, board, run.game)]
+    gone = [weakref.ref(one) for one in (run, board, run.trainer)]
     until(no_thread_is_left)
     del run, board
     gc.collect()
@@ -329,7 +329,7 @@ def test_a_board_is_freed_with_its_run(photos, no_thread_is_left) -> None:
 def test_a_run_that_fails_says_why_and_what_to_do(make, tmp_path, capsys) -> None:
     def fail(event) -> None:  # noqa: ANN001
         if event.kind == "step" and event.step == 3:
-            run.game.step = broken
+            run.trainer.step = broken
 
     def broken(*_: object) -> dict:
         raise ValueError("the disk <is> gone")
@@ -356,7 +356,7 @@ def test_a_failure_is_printed_where_no_board_shows_it(make, capsys, seen: bool) 
     run = make()
     board = Board(run)
     board.shows_failures = seen
-    run.game.step = broken
+    run.trainer.step = broken
     run.start()
     until(lambda: not run.is_alive)
     assert ("Traceback" in capsys.readouterr().err) is not seen

@@ -21,15 +21,15 @@ from colorlab.recipes.recipe import (
     Stage,
 )
 from colorlab.training.seeds import seed_of
-from colorlab.training.step import Game
+from colorlab.training.trainer import Trainer
 
 
 @pytest.fixture
-def make() -> Callable[..., Game]:
-    def game(recipe: Recipe = RECIPE, **choices) -> Game:
-        return Game(recipe, device="cpu", **choices)
+def make() -> Callable[..., Trainer]:
+    def trainer(recipe: Recipe = RECIPE, **choices) -> Trainer:
+        return Trainer(recipe, device="cpu", **choices)
 
-    return game
+    return trainer
 
 
 # --- one step -------------------------------------------------------------------------------------
@@ -40,11 +40,11 @@ def parameters(g: nn.Module, d: nn.Module) -> Tensor:
 
 
 def by_hand(
-    recipe: Recipe, game: Game, rgb: Tensor, steps: int
+    recipe: Recipe, trainer: Trainer, rgb: Tensor, steps: int
 ) -> tuple[list[dict[str, float]], Tensor]:
-    """The same game in the words of the pix2pix paper, from copies of the game's networks: the
+    """The same trainer in the words of the pix2pix paper, from copies of the trainer's networks: the
     losses of each step, and the parameters in the end."""
-    g, d = copy.deepcopy(game.generator), copy.deepcopy(game.discriminator)
+    g, d = copy.deepcopy(trainer.generator), copy.deepcopy(trainer.discriminator)
     stage = recipe.stages[0]
     adam_g = torch.optim.Adam(g.parameters(), stage.generator_rate, (0.5, 0.999))
     adam_d = torch.optim.Adam(d.parameters(), stage.discriminator_rate, (0.5, 0.999))
@@ -107,65 +107,65 @@ def by_hand(
 def test_the_adversarial_step_equals_the_one_written_out(make, batch, sections: dict) -> None:
     recipe = with_(generator={"dropout": 0.0}, **sections)
     recipe = dataclasses.replace(recipe, stages=recipe.stages[1:])
-    game = make(recipe)
-    game.generator.train()
-    wanted, after = by_hand(recipe, game, batch, steps=4)
+    trainer = make(recipe)
+    trainer.generator.train()
+    wanted, after = by_hand(recipe, trainer, batch, steps=4)
     for row in wanted:
-        got = {name: value.item() for name, value in game.adversarial_step(batch).items()}
+        got = {name: value.item() for name, value in trainer.adversarial_step(batch).items()}
         assert got == pytest.approx(row, rel=1e-4, abs=1e-5)
     # Adam moves a weight by the whole rate, whichever sign a gradient near zero happens to have.
-    assert (parameters(game.generator, game.discriminator) - after).abs().mean() < 1e-5
+    assert (parameters(trainer.generator, trainer.discriminator) - after).abs().mean() < 1e-5
     assert wanted[0]["discriminator"] != pytest.approx(wanted[-1]["discriminator"], rel=1e-3)
 
 
 def test_the_color_loss_falls_on_a_memorized_batch(make, batch) -> None:
     recipe = with_(generator={"dropout": 0.0, "base": 8})
     recipe = dataclasses.replace(recipe, stages=(Stage("pretrain", 1, 16, 4, 1e-2),))
-    game = make(recipe)
-    losses = [game.pretrain_step(batch)["color"].item() for _ in range(80)]
+    trainer = make(recipe)
+    losses = [trainer.pretrain_step(batch)["color"].item() for _ in range(80)]
     assert losses[-1] < 0.3 * losses[0]
 
 
 def test_pretraining_leaves_the_discriminator_alone(make, batch) -> None:
-    game = make()
-    before, generator = weights(game.discriminator), weights(game.generator)
-    assert game.pretrain_step(batch).keys() == {"color"}
-    assert same(weights(game.discriminator), before)
-    assert all(p.grad is None for p in game.discriminator.parameters())
-    assert not same(weights(game.generator), generator)
+    trainer = make()
+    before, generator = weights(trainer.discriminator), weights(trainer.generator)
+    assert trainer.pretrain_step(batch).keys() == {"color"}
+    assert same(weights(trainer.discriminator), before)
+    assert all(p.grad is None for p in trainer.discriminator.parameters())
+    assert not same(weights(trainer.generator), generator)
 
 
 def test_the_generators_loss_does_not_reach_the_discriminator(make, batch) -> None:
     """After the whole step the discriminator still holds the gradient of its own loss alone."""
-    game = make(with_(generator={"dropout": 0.0}))
-    g, d = copy.deepcopy(game.generator).train(), copy.deepcopy(game.discriminator)
-    lightness, ab = game.split(batch)
+    trainer = make(with_(generator={"dropout": 0.0}))
+    g, d = copy.deepcopy(trainer.generator).train(), copy.deepcopy(trainer.discriminator)
+    lightness, ab = trainer.split(batch)
     real, fake = torch.cat([lightness, ab], 1), torch.cat([lightness, g(lightness).detach()], 1)
     (F.softplus(-d(real)).mean() / 2 + F.softplus(d(fake)).mean() / 2).backward()
 
-    game.generator.train()
-    game.adversarial_step(batch)
-    for got, wanted in zip(game.discriminator.parameters(), d.parameters(), strict=True):
+    trainer.generator.train()
+    trainer.adversarial_step(batch)
+    for got, wanted in zip(trainer.discriminator.parameters(), d.parameters(), strict=True):
         assert got.requires_grad
         torch.testing.assert_close(got.grad, wanted.grad, rtol=1e-4, atol=1e-6)
 
 
 def test_the_discriminators_loss_does_not_reach_the_generator(make, batch) -> None:
-    game = make(with_(objective={"adversarial_weight": 0.0, "color_weight": 0.0}))
-    before = weights(game.discriminator)
-    game.adversarial_step(batch)
-    assert not any(p.grad.any() for p in game.generator.parameters())
-    assert not same(weights(game.discriminator), before)
+    trainer = make(with_(objective={"adversarial_weight": 0.0, "color_weight": 0.0}))
+    before = weights(trainer.discriminator)
+    trainer.adversarial_step(batch)
+    assert not any(p.grad.any() for p in trainer.generator.parameters())
+    assert not same(weights(trainer.discriminator), before)
 
 
 def test_the_perceptual_loss_joins_and_its_encoder_learns_nothing(make, batch) -> None:
-    game = make(with_(objective={"perceptual_weight": 1.0, "color_weight": 0.0}))
-    before = weights(game.perceptual)
+    trainer = make(with_(objective={"perceptual_weight": 1.0, "color_weight": 0.0}))
+    before = weights(trainer.perceptual)
     rgb = batch.repeat_interleave(2, -1).repeat_interleave(2, -2)  # 32 pixels: the encoder's least
-    row = game.pretrain_step(rgb)
+    row = trainer.pretrain_step(rgb)
     assert row.keys() == {"color", "perceptual"} and 0 < row["perceptual"].item() < 10
-    assert any(p.grad.any() for p in game.generator.parameters())
-    assert same(weights(game.perceptual), before)
+    assert any(p.grad.any() for p in trainer.generator.parameters())
+    assert same(weights(trainer.perceptual), before)
 
 
 # --- hints and the palette ------------------------------------------------------------------------
@@ -184,10 +184,10 @@ def test_the_step_with_hints_equals_the_one_written_out(make, larger, rebalance:
         objective={"rebalance": rebalance, "palette_weight": 0.5, "color_weight": 3.0},
         optimization={"encoder_rate": 1.0},
     )
-    game = make(recipe)
-    game.count_colors(larger)
-    net = copy.deepcopy(game.generator).train()
-    lightness, ab = game.split(larger)
+    trainer = make(recipe)
+    trainer.count_colors(larger)
+    net = copy.deepcopy(trainer.generator).train()
+    lightness, ab = trainer.split(larger)
     planes = simulate(ab, 0.5, torch.Generator().manual_seed(seed_of(0, 7, 0)))
     assert 0 < planes[:, 2].flatten(1).any(1).sum() < 4  # some photos with, some without
     answer, logits = net(lightness, planes, both=True)
@@ -196,34 +196,34 @@ def test_the_step_with_hints_equals_the_one_written_out(make, larger, rebalance:
     color = (answer - ab).abs().mean()
     (3 * color + 0.5 * entropy).backward()
 
-    row = game.step("pretrain", 7, larger)
+    row = trainer.step("pretrain", 7, larger)
     assert row == pytest.approx({"color": color.item(), "palette": entropy.item()}, rel=1e-5)
-    for got, wanted in zip(game.generator.parameters(), net.parameters(), strict=True):
+    for got, wanted in zip(trainer.generator.parameters(), net.parameters(), strict=True):
         torch.testing.assert_close(got.grad, wanted.grad, rtol=1e-3, atol=1e-5)
 
 
 def test_rare_colors_count_more_once_they_are_counted(make, larger) -> None:
     rows = {}
     for counted in (False, True):
-        game = make(HINTED)
+        trainer = make(HINTED)
         if counted:
-            game.count_colors(larger)
-        rows[counted] = game.step("pretrain", 1, larger)
+            trainer.count_colors(larger)
+        rows[counted] = trainer.step("pretrain", 1, larger)
     assert rows[True]["color"] == rows[False]["color"]
     assert rows[True]["palette"] != pytest.approx(rows[False]["palette"], rel=1e-3)
 
 
 def test_colors_are_counted_on_a_quarter_of_the_size(make, larger) -> None:
-    game = make(with_(HINTED, optimization={"average": 0.9}))
-    torch.testing.assert_close(game.generator.frequencies, torch.full((261,), 1 / 261))
-    game.count_colors(larger)
-    _, ab = game.split(larger)
+    trainer = make(with_(HINTED, optimization={"average": 0.9}))
+    torch.testing.assert_close(trainer.generator.frequencies, torch.full((261,), 1 / 261))
+    trainer.count_colors(larger)
+    _, ab = trainer.split(larger)
     small = ab.unflatten(3, (8, 4)).unflatten(2, (8, 4)).mean((3, 5))
     wanted = palette.encode(small).mean((0, 2, 3))
-    for network in (game.generator, game.best_generator):
+    for network in (trainer.generator, trainer.best_generator):
         torch.testing.assert_close(network.frequencies, wanted, rtol=1e-4, atol=1e-7)
-    game.step("pretrain", 1, larger)
-    torch.testing.assert_close(game.best_generator.frequencies, wanted, rtol=1e-4, atol=1e-7)
+    trainer.step("pretrain", 1, larger)
+    torch.testing.assert_close(trainer.best_generator.frequencies, wanted, rtol=1e-4, atol=1e-7)
 
 
 def test_hints_have_the_random_numbers_of_their_step(make, larger) -> None:
@@ -236,22 +236,22 @@ def test_hints_have_the_random_numbers_of_their_step(make, larger) -> None:
 
 
 def test_without_hints_and_palette_it_trains_as_the_others_do(make, larger) -> None:
-    game = make(with_(HINTED, data={"hinted": 0.0}, objective={"palette_weight": 0.0}))
-    assert game.step("pretrain", 1, larger).keys() == {"color"}
+    trainer = make(with_(HINTED, data={"hinted": 0.0}, objective={"palette_weight": 0.0}))
+    assert trainer.step("pretrain", 1, larger).keys() == {"color"}
 
 
 def test_hints_alone_are_enough_to_train_with(make, larger) -> None:
-    game = make(with_(HINTED, objective={"palette_weight": 0.0}))
-    row = game.step("pretrain", 1, larger)
+    trainer = make(with_(HINTED, objective={"palette_weight": 0.0}))
+    row = trainer.step("pretrain", 1, larger)
     assert row.keys() == {"color", "palette"}  # measured, though it teaches nothing
-    assert not any(p.grad.any() for p in game.generator.to_bins.parameters())
+    assert not any(p.grad.any() for p in trainer.generator.to_bins.parameters())
 
 
 def test_both_losses_fall_on_a_memorized_batch(make, larger) -> None:
     stage = Stage("pretrain", 1, 32, 4, 5e-3)
     recipe = with_(HINTED, objective={"palette_weight": 30.0})
-    game = make(dataclasses.replace(recipe, stages=(stage,)))
-    rows = [game.step("pretrain", number, larger) for number in range(1, 61)]
+    trainer = make(dataclasses.replace(recipe, stages=(stage,)))
+    rows = [trainer.step("pretrain", number, larger) for number in range(1, 61)]
     for name in ("color", "palette"):
         assert rows[-1][name] < 0.6 * rows[0][name]
 
@@ -283,24 +283,24 @@ def test_a_pretrained_encoder_learns_at_its_own_share(make) -> None:
         generator={"kind": "encoder-unet", "widths": (4, 4, 4, 4)},
         optimization={"encoder_rate": 0.25, "weight_decay": 0.01, "betas": (0.8, 0.9)},
     )
-    game = make(recipe)
-    new, known = game.optimizer_g.param_groups
+    trainer = make(recipe)
+    new, known = trainer.optimizer_g.param_groups
     assert (new["lr"], known["lr"]) == pytest.approx((1e-3, 0.25e-3))
     assert new["weight_decay"] == 0.01 and new["betas"] == (0.8, 0.9)
-    assert isinstance(game.optimizer_g, torch.optim.AdamW)
-    encoder = {id(p) for p in game.generator.encoder.parameters()}
+    assert isinstance(trainer.optimizer_g, torch.optim.AdamW)
+    encoder = {id(p) for p in trainer.generator.encoder.parameters()}
     assert {id(p) for p in known["params"]} == encoder
     both = [id(p) for group in (new, known) for p in group["params"]]
-    assert sorted(both) == sorted(id(p) for p in game.generator.parameters())
+    assert sorted(both) == sorted(id(p) for p in trainer.generator.parameters())
 
 
 # --- precision ------------------------------------------------------------------------------------
 
 
-def inner_dtypes(game: Game) -> tuple[set, set]:
+def inner_dtypes(trainer: Trainer) -> tuple[set, set]:
     """Fills with the dtypes that come out of a convolution inside each network."""
     seen: tuple[set, set] = (set(), set())
-    layers = (game.generator.downs[1][1], game.discriminator.layers[0])
+    layers = (trainer.generator.downs[1][1], trainer.discriminator.layers[0])
     for layer, dtypes in zip(layers, seen, strict=True):
         layer.register_forward_hook(lambda _, __, out, dtypes=dtypes: dtypes.add(out.dtype))
     return seen
@@ -309,9 +309,9 @@ def inner_dtypes(game: Game) -> tuple[set, set]:
 @pytest.mark.parametrize("fast", [True, False])
 def test_auto_asks_the_device(make, batch, monkeypatch, fast: bool) -> None:
     monkeypatch.setattr(devices, "bf16_is_fast", lambda device: fast)
-    game = make(with_(optimization={"precision": "auto"}))
-    seen = inner_dtypes(game)
-    game.adversarial_step(batch)
+    trainer = make(with_(optimization={"precision": "auto"}))
+    seen = inner_dtypes(trainer)
+    trainer.adversarial_step(batch)
     wanted = {torch.bfloat16 if fast else torch.float32}
     assert seen == (wanted, wanted)
 
@@ -320,8 +320,8 @@ def test_a_second_game_does_not_change_the_first_ones_precision(make, batch) -> 
     first = make()
     second = make(with_(optimization={"precision": "bf16"}))
     seen_first, seen_second = inner_dtypes(first), inner_dtypes(second)
-    for game in (first, second):
-        game.adversarial_step(batch)
+    for trainer in (first, second):
+        trainer.adversarial_step(batch)
     assert seen_first == ({torch.float32}, {torch.float32})
     assert seen_second == ({torch.bfloat16}, {torch.bfloat16})
 
@@ -340,8 +340,8 @@ EVERYTHING = with_(
 def test_a_game_goes_on_from_its_state_bit_for_bit(make, batch, precision: str) -> None:
     recipe = with_(EVERYTHING, optimization={"precision": precision})
 
-    def play(game: Game, steps: range) -> list[dict[str, float]]:
-        return [game.step("adversarial", number, batch) for number in steps]
+    def play(trainer: Trainer, steps: range) -> list[dict[str, float]]:
+        return [trainer.step("adversarial", number, batch) for number in steps]
 
     whole = make(recipe)
     play(whole, range(1, 4))
@@ -385,26 +385,26 @@ def test_a_step_has_the_random_numbers_of_its_number(make, batch) -> None:
 )
 @pytest.mark.parametrize("predicts", ["ab", "rgb"])
 def test_every_form_of_photos_trains_every_generator(make, holds, channels, predicts) -> None:
-    game = make(with_(generator={"predicts": predicts, "dropout": 0.0}), holds=holds)
+    trainer = make(with_(generator={"predicts": predicts, "dropout": 0.0}), holds=holds)
     random = torch.Generator().manual_seed(0)
     batch = torch.randint(0, 256, (4, channels, 16, 16), generator=random, dtype=torch.uint8)
-    losses = [game.step("adversarial", number, batch) for number in range(1, 30)]
+    losses = [trainer.step("adversarial", number, batch) for number in range(1, 30)]
     assert losses[-1]["color"] < losses[0]["color"]
-    given, truth = game.split(batch)
-    assert game.colorize(given).shape == truth.shape
-    assert game.picture(given, truth).shape == (4, 3, 16, 16)
+    given, truth = trainer.split(batch)
+    assert trainer.colorize(given).shape == truth.shape
+    assert trainer.picture(given, truth).shape == (4, 3, 16, 16)
 
 
 def test_the_reward_for_diversity_drives_colorings_apart(make, batch) -> None:
     recipe = with_(generator={"dropout": 0.0, "noise_channels": 4}, objective={"color_weight": 5.0})
     apart = {}
     for weight in (0.0, 50.0):
-        game = make(with_(recipe, objective={"diversity_weight": weight}))
+        trainer = make(with_(recipe, objective={"diversity_weight": weight}))
         for number in range(1, 80):
-            row = game.step("pretrain", number, batch)
+            row = trainer.step("pretrain", number, batch)
         assert ("diversity" in row) == bool(weight)
-        given, _ = game.split(batch)
-        apart[weight] = (game.colorize(given, 1) - game.colorize(given, 2)).abs().mean().item()
+        given, _ = trainer.split(batch)
+        apart[weight] = (trainer.colorize(given, 1) - trainer.colorize(given, 2)).abs().mean().item()
     assert apart[50.0] > 2 * apart[0.0]
 
 

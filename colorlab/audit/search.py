@@ -1,6 +1,6 @@
 """An audit of a set of photos: what is wrong with it, before a network learns it.
 
-One pass over the files by all cores, each photo decoded once (`photo_measures`), then a search for
+One pass over the files by all cores, each photo decoded once (`measures`), then a search for
 near-duplicates among the hashes (`duplicates`). Of each photo some 60 bytes of numbers and its name
 are kept, so 100,000 photos need no more room than a few large ones.
 """
@@ -57,7 +57,7 @@ def audit(
     tiny: photos with a short side below so many pixels are reported.
     gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 % of
         the photo exceed twice as much, as a green tool on white does.
-    sepia: photos that are not gray are if their `photo_measures.toning` is below it, 0 to 1: if
+    sepia: photos that are not gray are if their `measures.toning` is below it, 0 to 1: if
         their color is a function of their lightness, as in toned photos.
     distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in few
         of a finer one), 0 to 20. Mirrored copies are not found.

@@ -51,7 +51,7 @@ class DiaryPlayer(Panel):
             {"index": steps("after step", values, len(values) - 1)},
             "Rows: gray input, ours, truth, of photos that the networks never learn from. Below, "
             "curves over the steps; the thick line is the step that is shown. A thin line: here "
-            "the game of the two networks begins. Dotted: what photos left gray would score.",
+            "the game begins. Dotted: what photos left gray would score.",
         )
 
     def _draw(self, index: int) -> tuple[np.ndarray, str]:

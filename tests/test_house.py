@@ -14,10 +14,11 @@ HOUSE = Path(__file__).resolve().parent.parent / "colorlab"
 
 # From the ground up. A part is a file beside `__init__.py`, or a folder with all that is in it. It
 # may import from the layers below its own. Those of the ground import nothing of the library.
-# Those of one layer may import one another, as long as that makes no circle: encoders, for one,
-# takes the check of its input from unet's layer and the hints from its own.
+# Those of one layer may import one another, as long as that makes no circle, as encoders imports
+# hints.
 LAYERS = (
-    {"color", "unet", "losses", "devices", "atomic", "lazy"},
+    {"color", "layers", "devices", "atomic", "lazy"},
+    {"unet", "losses"},
     {"photos", "patchgan", "encoders", "palette", "hints", "show"},
     {"recipes", "sources", "audit"},
     {"weights"},  # a file of weights holds its recipe

@@ -1,7 +1,7 @@
 """The adversarial step with each way to make it faster as a switch.
 
-:class:`colorlab.training.Trainer` has all of them on. Here they can be turned on one after the other,
-from the step as it is commonly written, so that what each is worth can be measured.
+:class:`colorlab.training.Trainer` has all of them on. Here they can be turned on one after the
+other, from the step as it is commonly written, so that what each is worth can be measured.
 """
 
 from __future__ import annotations

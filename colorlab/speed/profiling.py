@@ -130,8 +130,8 @@ def profile(
 
 
 def profile_trainer(trainer: Trainer, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of :class:`colorlab.training.Trainer`'s adversarial step on a batch of uint8 photos;
-    the trainer learns from them, as in any step. Raises as :func:`profile` does."""
+    """The profile of the adversarial step of :class:`colorlab.training.Trainer` on uint8 photos;
+    the networks learn from them, as in any step. Raises as :func:`profile` does."""
     return profile(
         lambda: trainer.step("adversarial", 1, batch),
         {"generator": trainer.generator, "discriminator": trainer.discriminator},

@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -166,13 +167,14 @@ def _time_steps(
         kinds["threads"] = (photos, range(1), processes, False)
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(WARM_UP + rounds):
-        for name, (given, busy, count, averaged) in kinds.items():
+        for name, (batch, busy, count, averaged) in kinds.items():
             dist.barrier()
             seconds = 0.0
             if rank in busy:
                 torch.set_num_threads(count)
                 with nullcontext() if averaged else trainer.apart():
-                    seconds = _timed(lambda p=given: trainer.adversarial_step(p), trainer.device, clock)
+                    step = partial(_step, trainer, batch)
+                    seconds = _timed(step, trainer.device, clock)
                 torch.set_num_threads(1)
             times[name].append(seconds)
     torch.set_num_threads(before)
@@ -190,6 +192,10 @@ def _check_clock(clock: str, device: torch.device | str | None, threads: bool = 
             "processor time adds up that of all threads and knows nothing of GPUs: with threads or "
             'a GPU, take clock="wall"'
         )
+
+
+def _step(trainer: Trainer, batch: Tensor) -> None:
+    trainer.adversarial_step(*trainer.split(batch))
 
 
 def _timed(work: Callable[[], object], device: torch.device, clock: str) -> float:

@@ -1,8 +1,8 @@
 """The generator's inputs and their target, out of any batch of photos.
 
 A data set says in ``holds`` what its uint8 batches are; a recipe says in ``generator.predicts``
-what its generator predicts. Every pair of the two is converted here, a whole batch at a time, on the
-device that trains.
+what its generator predicts. Every pair of the two is converted here, a whole batch at a time, on
+the device that trains.
 
     holds                                    predicts
     "rgb"       (B, 3, H, W)  photos         "ab"   L (B, 1, H, W)    → ab (B, 2, H, W)

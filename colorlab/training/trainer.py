@@ -1,7 +1,7 @@
 """The trainer: a recipe's networks, optimizers and losses, on one device or several.
 
-What a step does stands in :mod:`colorlab.training.step`. Here is what makes it fast and the same
-again: precision, compiling, processes, the running average, random numbers, what a checkpoint holds.
+What a step does stands in :mod:`colorlab.training.step`. Here is what makes it fast, and the same
+each time: precision, compiling, processes, the running average, random numbers, checkpoints.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Trainer(Step):
 
     @torch.no_grad()
     def colorize(self, inputs: Tensor, seed: int = 0) -> Tensor:
-        """What the best generator predicts, in eval mode; what noise it needs comes from ``seed``."""
+        """What the best generator predicts, in eval mode; its noise comes from ``seed``."""
         network = self.best_generator
         was_training = network.training
         network.eval()

@@ -57,7 +57,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
     trainer.step("adversarial", 1, share)
     once = dict(sent)
     with trainer.apart():
-        trainer.adversarial_step(share)
+        trainer.adversarial_step(*trainer.split(share))
     return {
         "sum": numbers.tolist(),
         "sent": once,

@@ -88,7 +88,10 @@ def test_every_step_has_its_stages_rates(make) -> None:
         dataclasses.replace(RECIPE, stages=stages),
         listeners=on_step(
             lambda _: rates.append(
-                [o.param_groups[0]["lr"] for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)]
+                [
+                    o.param_groups[0]["lr"]
+                    for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)
+                ]
             )
         ),
     )
@@ -587,7 +590,9 @@ def test_changes_hold_from_their_step_and_are_replayed(make, photos, tmp_path) -
         rows[first:] = []
 
         def note(row: dict) -> None:
-            rates = [o.param_groups[0]["lr"] for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)]
+            rates = [
+                o.param_groups[0]["lr"] for o in (run.trainer.optimizer_g, run.trainer.optimizer_d)
+            ]
             rows.append((run.trainer.color_weight, *rates))
 
         def turn(row: dict) -> None:
@@ -787,7 +792,9 @@ def test_memory_that_does_not_suffice_names_a_batch_that_fits(make, monkeypatch)
     with monkeypatch.context() as patch:
         run = make(recipe)
         error = RuntimeError("something else")
-        patch.setattr(type(run.trainer.generator), "forward", lambda *_: (_ for _ in ()).throw(error))
+        patch.setattr(
+            type(run.trainer.generator), "forward", lambda *_: (_ for _ in ()).throw(error)
+        )
         with pytest.raises(RuntimeError, match="something else"):
             run.train()
 

@@ -42,8 +42,8 @@ def parameters(g: nn.Module, d: nn.Module) -> Tensor:
 def by_hand(
     recipe: Recipe, trainer: Trainer, rgb: Tensor, steps: int
 ) -> tuple[list[dict[str, float]], Tensor]:
-    """The same trainer in the words of the pix2pix paper, from copies of the trainer's networks: the
-    losses of each step, and the parameters in the end."""
+    """The step in the words of the pix2pix paper, on copies of the trainer's networks: the losses
+    of each step, and the parameters in the end."""
     g, d = copy.deepcopy(trainer.generator), copy.deepcopy(trainer.discriminator)
     stage = recipe.stages[0]
     adam_g = torch.optim.Adam(g.parameters(), stage.generator_rate, (0.5, 0.999))
@@ -111,7 +111,10 @@ def test_the_adversarial_step_equals_the_one_written_out(make, batch, sections: 
     trainer.generator.train()
     wanted, after = by_hand(recipe, trainer, batch, steps=4)
     for row in wanted:
-        got = {name: value.item() for name, value in trainer.adversarial_step(batch).items()}
+        got = {
+            name: value.item()
+            for name, value in trainer.adversarial_step(*trainer.split(batch)).items()
+        }
         assert got == pytest.approx(row, rel=1e-4, abs=1e-5)
     # Adam moves a weight by the whole rate, whichever sign a gradient near zero happens to have.
     assert (parameters(trainer.generator, trainer.discriminator) - after).abs().mean() < 1e-5
@@ -122,14 +125,14 @@ def test_the_color_loss_falls_on_a_memorized_batch(make, batch) -> None:
     recipe = with_(generator={"dropout": 0.0, "base": 8})
     recipe = dataclasses.replace(recipe, stages=(Stage("pretrain", 1, 16, 4, 1e-2),))
     trainer = make(recipe)
-    losses = [trainer.pretrain_step(batch)["color"].item() for _ in range(80)]
+    losses = [trainer.pretrain_step(*trainer.split(batch))["color"].item() for _ in range(80)]
     assert losses[-1] < 0.3 * losses[0]
 
 
 def test_pretraining_leaves_the_discriminator_alone(make, batch) -> None:
     trainer = make()
     before, generator = weights(trainer.discriminator), weights(trainer.generator)
-    assert trainer.pretrain_step(batch).keys() == {"color"}
+    assert trainer.pretrain_step(*trainer.split(batch)).keys() == {"color"}
     assert same(weights(trainer.discriminator), before)
     assert all(p.grad is None for p in trainer.discriminator.parameters())
     assert not same(weights(trainer.generator), generator)
@@ -144,7 +147,7 @@ def test_the_generators_loss_does_not_reach_the_discriminator(make, batch) -> No
     (F.softplus(-d(real)).mean() / 2 + F.softplus(d(fake)).mean() / 2).backward()
 
     trainer.generator.train()
-    trainer.adversarial_step(batch)
+    trainer.adversarial_step(*trainer.split(batch))
     for got, wanted in zip(trainer.discriminator.parameters(), d.parameters(), strict=True):
         assert got.requires_grad
         torch.testing.assert_close(got.grad, wanted.grad, rtol=1e-4, atol=1e-6)
@@ -153,7 +156,7 @@ def test_the_generators_loss_does_not_reach_the_discriminator(make, batch) -> No
 def test_the_discriminators_loss_does_not_reach_the_generator(make, batch) -> None:
     trainer = make(with_(objective={"adversarial_weight": 0.0, "color_weight": 0.0}))
     before = weights(trainer.discriminator)
-    trainer.adversarial_step(batch)
+    trainer.adversarial_step(*trainer.split(batch))
     assert not any(p.grad.any() for p in trainer.generator.parameters())
     assert not same(weights(trainer.discriminator), before)
 
@@ -162,7 +165,7 @@ def test_the_perceptual_loss_joins_and_its_encoder_learns_nothing(make, batch) -
     trainer = make(with_(objective={"perceptual_weight": 1.0, "color_weight": 0.0}))
     before = weights(trainer.perceptual)
     rgb = batch.repeat_interleave(2, -1).repeat_interleave(2, -2)  # 32 pixels: the encoder's least
-    row = trainer.pretrain_step(rgb)
+    row = trainer.pretrain_step(*trainer.split(rgb))
     assert row.keys() == {"color", "perceptual"} and 0 < row["perceptual"].item() < 10
     assert any(p.grad.any() for p in trainer.generator.parameters())
     assert same(weights(trainer.perceptual), before)
@@ -311,7 +314,7 @@ def test_auto_asks_the_device(make, batch, monkeypatch, fast: bool) -> None:
     monkeypatch.setattr(devices, "bf16_is_fast", lambda device: fast)
     trainer = make(with_(optimization={"precision": "auto"}))
     seen = inner_dtypes(trainer)
-    trainer.adversarial_step(batch)
+    trainer.adversarial_step(*trainer.split(batch))
     wanted = {torch.bfloat16 if fast else torch.float32}
     assert seen == (wanted, wanted)
 
@@ -321,7 +324,7 @@ def test_a_second_game_does_not_change_the_first_ones_precision(make, batch) -> 
     second = make(with_(optimization={"precision": "bf16"}))
     seen_first, seen_second = inner_dtypes(first), inner_dtypes(second)
     for trainer in (first, second):
-        trainer.adversarial_step(batch)
+        trainer.adversarial_step(*trainer.split(batch))
     assert seen_first == ({torch.float32}, {torch.float32})
     assert seen_second == ({torch.bfloat16}, {torch.bfloat16})
 
@@ -404,7 +407,9 @@ def test_the_reward_for_diversity_drives_colorings_apart(make, batch) -> None:
             row = trainer.step("pretrain", number, batch)
         assert ("diversity" in row) == bool(weight)
         given, _ = trainer.split(batch)
-        apart[weight] = (trainer.colorize(given, 1) - trainer.colorize(given, 2)).abs().mean().item()
+        apart[weight] = (
+            (trainer.colorize(given, 1) - trainer.colorize(given, 2)).abs().mean().item()
+        )
     assert apart[50.0] > 2 * apart[0.0]
 
 

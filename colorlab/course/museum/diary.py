@@ -153,8 +153,8 @@ class Recorder:
         photos: held-out photos to measure on, uint8 RGB ``(N, 3, H, W)``, in the size that the run
             trains at.
         shown: how many of them, from the first on, are kept as pictures.
-        colorize: how the photos are colored: called with the run's trainer, what the generator is
-            given, and a seed; by default :meth:`colorlab.training.Trainer.colorize`. It must leave the
+        colorize: how the photos are colored: called with the run's trainer, the generator's inputs
+            and a seed; by default :meth:`colorlab.training.Trainer.colorize`. It must leave the
             networks as they are.
         again: color them a second time from another seed and keep that too (``extra`` of the
             diary).
@@ -207,7 +207,8 @@ class Recorder:
             )
         if run.trainer.holds != "rgb":
             raise ValueError(
-                f"a recorder needs a run on RGB photos, and this one trains on {run.trainer.holds!r}"
+                f"a recorder needs a run on RGB photos, and this one trains on "
+                f"{run.trainer.holds!r}"
             )
         self._run = run
         self._measure(run.step)

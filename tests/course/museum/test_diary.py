@@ -98,7 +98,8 @@ def test_the_second_coloring_is_of_other_noise(recorded, batch):
     run, _, diary = recorded
     given, _ = run.trainer.split(batch)
     one, two = (
-        lab(run.trainer.picture(given, run.trainer.colorize(given, seed)).numpy()) for seed in (0, 1)
+        lab(run.trainer.picture(given, run.trainer.colorize(given, seed)).numpy())
+        for seed in (0, 1)
     )
     apart = np.hypot(*np.moveaxis((one - two)[..., 1:], -1, 0)).mean()
     assert apart > 0 and diary.extra["spread"][-1] == pytest.approx(apart, abs=0.02)

@@ -78,7 +78,9 @@ def test_forgotten_eval_colors_one_photo_at_a_time_and_leaves_the_network_alone(
     one, same, other = (forgetful(trainer, given, seed) for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert not torch.allclose(one, answer, atol=0.01)
-    assert torch.equal(one[:1], forgetful(trainer, given[:1], 0)), "of the other photos it knows none"
+    assert torch.equal(one[:1], forgetful(trainer, given[:1], 0)), (
+        "of the other photos it knows none"
+    )
     assert torch.equal(trainer.colorize(given), answer) and trainer.generator.random is random
     after = trainer.generator.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

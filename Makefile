@@ -18,12 +18,13 @@ UNFINISHED := $(VENV)/.unfinished
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 AGAIN := $(shell test "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" && $(RUN) -c "" 2>/dev/null || echo again)
 
-.PHONY: help setup lab test lint notebooks browser clean again
+.PHONY: help setup lab test quick lint notebooks browser clean again
 .NOTPARALLEL:
 
 help:
 	@echo "make lab        set up, then open the course in JupyterLab"
 	@echo "make test       set up, then lint, all tests and all notebooks, these in a browser too"
+	@echo "make quick      set up, then lint and the tests that take no patience: under two minutes"
 	@echo "make setup      the set-up alone: everything into $(VENV)"
 	@echo "make lint       ruff"
 	@echo "make notebooks  run every lesson from top to bottom"
@@ -77,6 +78,10 @@ test: lint
 	$(RUN) -m pytest -n $(WORKERS) tests
 	@$(MAKE) --no-print-directory notebooks
 	@$(MAKE) --no-print-directory browser
+
+# Without what trains, starts processes or servers, or plays a whole lesson.
+quick: lint
+	$(RUN) -m pytest -n $(WORKERS) -m "not slow" tests
 
 # One thread a notebook: several notebooks whose threads share the processors wait for each other.
 # Offline: who has an account at Kaggle must not download its sets in a test. Fewer steps: lesson 06

@@ -533,6 +533,20 @@ def test_evaluate_with_hints(here, weights, capsys, monkeypatch):
         assert float(line[37:].split()[0]) == pytest.approx(expected, abs=0.0051)
 
 
+def test_evaluate_with_a_temperature_scores_the_annealed_mean(here, weights, capsys, monkeypatch):
+    asked = []
+
+    def colorize(self, photo, *, temperature=None):
+        asked.append(temperature)
+        return photo.convert("RGB")
+
+    photo("photos/a.png")
+    monkeypatch.setattr("colorlab.colorize.Colorizer.colorize", colorize)
+    command = ["evaluate", "photos", "--weights", weights, "--device", "cpu"]
+    assert main([*command, "--temperature", "0.5"]) == 0
+    assert asked and set(asked) == {0.5}
+
+
 def test_evaluate_leaves_out_what_a_list_names(here, weights, capsys):
     for number in range(3):
         photo(f"photos/{number}.png", seed=number)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorlab.commands.options import add_weights, device
 
 if TYPE_CHECKING:
-    from colorlab.colorize import Colorizer
+    from PIL.Image import Image
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--hints",
         action="store_true",
         help="also color with 1, 5, 10 and 50 true colors given, for weights trained with hints",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="score the annealed mean of the distribution, 0 (its mode) to 1 (its mean), instead",
     )
     add_weights(parser)
 
@@ -47,18 +54,23 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:  # a folder that can't be made is told before the minutes of work
         Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
     hints = HINT_COUNTS if options.hints else ()
-    scores = evaluate(colorizer.colorize, paths, progress=True, hints=hints)
+    colorize = colorizer.colorize
+    if options.temperature is not None:
+        colorize = partial(colorize, temperature=options.temperature)
+    scores = evaluate(colorize, paths, progress=True, hints=hints)
     print(scores)
     if colorizer.recipe.generator.noise_channels:
         print(row("colorings apart, Lab units", f"{diversity(colorizer, paths):.1f}"))
     if options.csv:
         scores.write_csv(options.csv)
     if options.grid:
-        _draw_grid(colorizer, paths, Path(options.grid))
+        _draw_grid(colorize, paths, Path(options.grid))
     return 0
 
 
-def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count: int = 16) -> None:
+def _draw_grid(
+    colorize: Callable[[Image], Image], paths: Sequence[Path], target: Path, count: int = 16
+) -> None:
     """Photos spread evenly over ``paths``, neither the best nor the worst picked."""
     from colorlab.metrics import gray_of
     from colorlab.photos.files import open_photo
@@ -67,6 +79,6 @@ def _draw_grid(colorizer: Colorizer, paths: Sequence[Path], target: Path, count:
     count = min(count, len(paths))
     truths = [open_photo(paths[i * len(paths) // count]) for i in range(count)]
     grays = [gray_of(truth) for truth in truths]
-    rows = [(g, colorizer.colorize(g), t) for g, t in zip(grays, truths, strict=True)]
+    rows = [(g, colorize(g), t) for g, t in zip(grays, truths, strict=True)]
     target.parent.mkdir(parents=True, exist_ok=True)
     photo_grid(rows, across=2, width=11).savefig(target, dpi=90)

@@ -220,7 +220,7 @@ def averaged_gradients(recipe: Recipe, photos: Tensor) -> dict[str, np.ndarray]:
     """Gradients of the generator's L1 loss on a batch, shared out by hand over the processes.
 
     Each process takes every p-th photo of ``photos`` (uint8, ``(B, 3, H, W)``), computes gradients
-    on the CPU in float32, and averages them with the others'. So with ``launch.run(2, …)`` and
+    on the CPU in float32, and averages them with the others'. So with ``processes.run(2, …)`` and
     alone, the answer is the same, up to rounding, for a network in which no photo of a batch
     depends on the others: ``norm="instance"`` and no dropout.
     """

@@ -1,4 +1,4 @@
-"""Names and order of checkpoints, and which of them may go."""
+"""colorlab.training.checkpoints: names and order of the files, and which of them may go."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The failure museum: eight runs, each with one mistake, beside the same run without it.
 
-    diary = museum.record("no-l1", steps=300)       # trains it, here and now
-    diary = museum.load("no-l1")                    # as it was recorded for lesson 06
+    diary = exhibits.record("no-l1", steps=300)     # trains it, here and now
+    diary = exhibits.load("no-l1")                  # as it was recorded for lesson 06
 
 What the mistakes are stands in :mod:`colorlab.course.museum.mistakes`. The recorded runs were made
 by ``data/lessons/museum.py``.

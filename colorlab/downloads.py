@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from colorlab import layouts
 from colorlab.archives import Archive, ArchiveError
@@ -38,20 +39,11 @@ def downloads_dir() -> Path:
     """Where sets are kept unless told otherwise; it need not exist yet.
 
     ``COLORLAB_DOWNLOADS`` if set; else ``%LOCALAPPDATA%\\colorlab\\Cache`` on Windows,
-    ``~/Library/Caches/colorlab`` on macOS, and ``$XDG_CACHE_HOME/colorlab`` or
-    ``~/.cache/colorlab`` elsewhere.
+    ``~/Library/Caches/colorlab`` on macOS, and ``~/.cache/colorlab`` elsewhere, unless
+    ``XDG_CACHE_HOME`` names another folder for caches.
     """
     chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen)
-    home = Path(os.path.expanduser("~"))
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else home / "AppData" / "Local") / "colorlab" / "Cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "colorlab"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else home / ".cache") / "colorlab"
+    return Path(chosen) if chosen else platformdirs.user_cache_path("colorlab", appauthor=False)
 
 
 def fetch(

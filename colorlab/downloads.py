@@ -20,6 +20,7 @@ from colorlab.archives import Archive, ArchiveError
 from colorlab.catalog import Source, size_in_words
 from colorlab.kaggle_client import download
 from colorlab.photo_files import list_photos
+from colorlab.progress import progress_bar
 from colorlab.resumable import DownloadError
 from colorlab.set_folders import (
     Files,
@@ -193,7 +194,8 @@ def _from_kaggle(
             missing = [name for name in files if thin or there.get(name) != files[name]]
             total = sum(files[name] for name in missing)
             _check_room(home, total, source)
-            with _bar(source, total, settings.get("progress", True)) as bar:
+            name, shown = f"unpack {source.name}", settings.get("progress", True)
+            with progress_bar(total, "B", name=name, shown=shown) as bar:
                 archive.unpack(missing, aside / ("all" if thin else "set"), bar.update)
     except ArchiveError as error:
         path.unlink(missing_ok=True)
@@ -234,10 +236,3 @@ def _check_room(folder: Path, needed: float, source: Source) -> None:
             + ("" if source.layout == "arrays" else ", or take fewer photos (limit=, --limit)")
             + "."
         )
-
-
-def _bar(source: Source, total: int, progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    name = f"unpack {source.name}"
-    return tqdm(total=total, unit="B", unit_scale=True, desc=name, disable=not progress)

@@ -17,18 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
-import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
-from torch import Tensor
 
 from colorlab.devices import best_device
-from colorlab.game import Game, global_random_numbers
+from colorlab.game import Game
 from colorlab.launch import check_device, join, run
-from colorlab.recipes import Recipe, Stage, build_generator
+from colorlab.recipes import Recipe, Stage
 from colorlab.scaling import StepTimes, WireTimes, gradient_bytes
-from colorlab.tasks import input_and_truth
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
@@ -203,29 +199,3 @@ def _timed(work: Callable[[], object], device: torch.device, clock: str) -> floa
 def _device_here() -> torch.device:
     on_gpu = dist.get_backend() == "nccl"
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
-
-
-# --- by hand -------------------------------------------------------------------------------------
-
-
-def averaged_gradients(recipe: Recipe, photos: Tensor) -> dict[str, np.ndarray]:
-    """Gradients of the generator's L1 loss on a batch, shared out by hand over the processes.
-
-    Each process takes every p-th photo of ``photos`` (uint8, ``(B, 3, H, W)``), computes gradients
-    on the CPU in float32, and averages them with the others'. So with ``launch.run(2, …)`` and
-    alone, the answer is the same, up to rounding, for a network in which no photo of a batch
-    depends on the others: ``norm="instance"`` and no dropout.
-    """
-    rank, processes = join("cpu")
-    if len(photos) % processes:
-        raise ValueError(f"{len(photos)} photos can't be dealt to {processes} processes evenly")
-    with global_random_numbers(recipe.seed, torch.device("cpu")):
-        generator = build_generator(recipe)
-    given, truth = input_and_truth(photos[rank::processes], "rgb", recipe.generator.predicts)
-    F.l1_loss(generator(given), truth).backward()
-    gradients = {name: p.grad for name, p in generator.named_parameters()}
-    for gradient in gradients.values():
-        if processes > 1:
-            dist.all_reduce(gradient)  # now the sum over all processes, in each
-        gradient /= processes
-    return {name: gradient.numpy() for name, gradient in gradients.items()}

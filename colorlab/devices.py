@@ -80,6 +80,12 @@ def choose_compile(device: torch.device | str, wanted: str = "auto") -> bool:
     return wanted == "on" or (wanted == "auto" and has_tensor_cores(device))
 
 
+def is_compiled(network: torch.nn.Module) -> bool:
+    """Whether ``network.compile()`` was called. No public name of torch says so, hence a private
+    one is read; a test tells when it goes."""
+    return getattr(network, "_compiled_call_impl", None) is not None
+
+
 def fused_adam(device: torch.device | str) -> bool:
     """Whether torch has Adam as one kernel for ``device``: one pass over memory instead of ten.
 

@@ -14,6 +14,7 @@ from colorlab.devices import (
     choose_compile,
     choose_precision,
     hardware_name,
+    is_compiled,
     is_out_of_memory,
     quick_float32,
 )
@@ -168,3 +169,10 @@ def test_the_hardware_has_a_name(monkeypatch) -> None:
         assert hardware_name("cpu").split(", ")[0] in info.read_text(encoding="utf-8")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"made of {device}")
     assert hardware_name("cuda") == "made of cuda"
+
+
+def test_a_compiled_network_is_told_from_others() -> None:
+    network = torch.nn.Linear(2, 2)
+    assert not is_compiled(network)
+    network.compile()
+    assert is_compiled(network)

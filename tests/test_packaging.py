@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import json
 import os
@@ -64,6 +65,42 @@ def test_conda_gets_the_same_packages_in_the_same_ranges() -> None:
     ranges |= {"python": [PYPROJECT["project"]["requires-python"]], "pip": []}
     ranges |= {build.name: [str(build.specifier)]}
     assert conda == ranges
+
+
+def third_party_imports() -> dict[str, str]:
+    """What colorlab imports that is neither its own nor Python's, and a file that does."""
+    found = {}
+    for path in sorted((ROOT / "colorlab").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in names:
+                if name.partition(".")[0] not in {*sys.stdlib_module_names, "colorlab"}:
+                    found[name] = path.relative_to(ROOT).as_posix()
+    return found
+
+
+# Imported where they happen to be there; where they are not, the library says so or does without.
+OPTIONAL = {
+    "google.colab.userdata": "Colab's own, on no registry",
+    "skimage.color.rgb2lab": "of [lab]: what the course compares itself with",
+}
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    asked = {canonicalize_name(Requirement(t).name) for t in PYPROJECT["project"]["dependencies"]}
+    brought = importlib.metadata.packages_distributions()
+    imports = third_party_imports()
+    assert {"torch", "PIL.Image", "packaging.requirements.Requirement"} <= set(imports)
+    assert set(OPTIONAL) <= set(imports)
+    unasked = {
+        name: path
+        for name, path in imports.items()
+        if name not in OPTIONAL
+        and not asked & set(map(canonicalize_name, brought.get(name.partition(".")[0], [])))
+    }
+    assert not unasked
 
 
 def test_every_pin_is_in_the_range_that_is_asked_for() -> None:

@@ -122,13 +122,14 @@ class _Pool:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
             context.set_forkserver_preload(["colorlab.audit.measures"])
-            _start_helper()
         self.executor = ProcessPoolExecutor(processes, context, initializer=_begin)
 
     def __enter__(self) -> _Pool:
         try:
             with _ctrl_c_later():
-                self.executor.submit(_nothing).result()
+                with _ctrl_c_blocked():
+                    first = self.executor.submit(_nothing)
+                first.result()
         except BaseException as error:
             self.__exit__()
             if not isinstance(error, BrokenProcessPool):
@@ -147,14 +148,20 @@ class _Pool:
         return self.executor.submit(work, lot)
 
 
-def _start_helper() -> None:
-    """Start the helper deaf to Ctrl-C: while it imports, it would answer with a traceback."""
-    from multiprocessing import forkserver, resource_tracker
+@contextlib.contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """A process that is started inside is deaf to Ctrl-C, as it inherits the block: so is the
+    helper that comes with the first worker. While it imports, it would answer with a traceback.
 
-    resource_tracker.ensure_running()  # the helper's own call of it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a new process inherits it
+    Starting multiprocessing's tracker of resources would lift the block. It runs by then: the locks
+    of the executor's queues, made before the first worker, need it.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

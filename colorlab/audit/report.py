@@ -143,10 +143,6 @@ class Audit:
 
     __repr__ = __str__
 
-    def gray_below(self, threshold: float) -> list[str]:
-        """Names of the photos with a mean chroma below the threshold, colored spots or not."""
-        return [self.names[i] for i in np.flatnonzero(self.chroma < threshold)]
-
     def path(self, name: str) -> Path:
         """The file of a photo. Raises KeyError for a name that is not in `names`."""
         if name not in self.names:

@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from colorlab.audit.measures import BINS, RECORD, UNREADABLE, Problem, measure
 from colorlab.audit.report import KINDS, Audit, Finding, Part
 from colorlab.photos.exclusions import AUDITED, excluded
 from colorlab.photos.files import PhotoError, check_apart, list_photos
+from colorlab.progress import progress_bar
 
 __all__ = ["KINDS", "Audit", "Finding", "audit"]
 
@@ -84,7 +84,7 @@ def audit(
     records = np.full(len(names), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems: list[Problem] = []
-    with _bar(len(names), progress) as bar:
+    with progress_bar(len(names), "photo", shown=progress) as bar:
         for lot, measured in on_every_core(measure, _lots(parts, names), processes):
             if measured is None:
                 why = "the process that read it died: a decoder's crash, or too little memory"
@@ -186,12 +186,6 @@ def _lots(parts: list[Part], names: list[str]) -> Iterator[list[tuple[int, str]]
         for start in range(part.start, part.stop, _LOT):
             stop = min(start + _LOT, part.stop)
             yield [(i, str(part.path(names[i]))) for i in range(start, stop)]
-
-
-def _bar(total: int, shown: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="photo", disable=not shown)
 
 
 def _odd(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from colorlab.photos.files import list_photos
+from colorlab.progress import progress_bar
 from colorlab.sources import layouts
 from colorlab.sources.archives import Archive, ArchiveError
 from colorlab.sources.catalog import Source, size_in_words
@@ -38,20 +40,11 @@ def downloads_dir() -> Path:
     """Where sets are kept unless told otherwise; it need not exist yet.
 
     ``COLORLAB_DOWNLOADS`` if set; else ``%LOCALAPPDATA%\\colorlab\\Cache`` on Windows,
-    ``~/Library/Caches/colorlab`` on macOS, and ``$XDG_CACHE_HOME/colorlab`` or
-    ``~/.cache/colorlab`` elsewhere.
+    ``~/Library/Caches/colorlab`` on macOS, and ``~/.cache/colorlab`` elsewhere, unless
+    ``XDG_CACHE_HOME`` names another folder for caches.
     """
     chosen = os.environ.get(VARIABLE)
-    if chosen:
-        return Path(chosen)
-    home = Path(os.path.expanduser("~"))
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else home / "AppData" / "Local") / "colorlab" / "Cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "colorlab"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else home / ".cache") / "colorlab"
+    return Path(chosen) if chosen else platformdirs.user_cache_path("colorlab", appauthor=False)
 
 
 def fetch(
@@ -201,7 +194,8 @@ def _from_kaggle(
             missing = [name for name in files if thin or there.get(name) != files[name]]
             total = sum(files[name] for name in missing)
             _check_room(home, total, source)
-            with _bar(source, total, settings.get("progress", True)) as bar:
+            name, shown = f"unpack {source.name}", settings.get("progress", True)
+            with progress_bar(total, "B", name=name, shown=shown) as bar:
                 archive.unpack(missing, aside / ("all" if thin else "set"), bar.update)
     except ArchiveError as error:
         path.unlink(missing_ok=True)
@@ -242,10 +236,3 @@ def _check_room(folder: Path, needed: float, source: Source) -> None:
             + ("" if source.layout == "arrays" else ", or take fewer photos (limit=, --limit)")
             + "."
         )
-
-
-def _bar(source: Source, total: int, progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    name = f"unpack {source.name}"
-    return tqdm(total=total, unit="B", unit_scale=True, desc=name, disable=not progress)

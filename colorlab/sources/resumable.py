@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from colorlab.atomic import write_whole
+from colorlab.progress import progress_bar
 
 STALL = 60.0  # seconds
 TRIES = 5
@@ -149,7 +150,8 @@ def _fetch(
                 partial.unlink(missing_ok=True)
                 if part.version:
                     write_whole(note, [json.dumps(asdict(part)).encode()])
-            with partial.open("ab", buffering=0) as file, _bar(part, begin, progress) as bar:
+            bar = progress_bar(part.bytes, "B", name=part.name, begin=begin, shown=progress)
+            with partial.open("ab", buffering=0) as file, bar:
                 for chunk in answer.iter_content(_CHUNK):
                     file.write(chunk)
                     bar.update(len(chunk))
@@ -182,20 +184,6 @@ def _goes_on(answer: Any, part: _Part, have: int) -> bool:
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     sent = tuple(map(int, span.groups())) if span else None
     return answer.status_code == 206 and sent == (have, part.bytes)
-
-
-def _bar(part: _Part, begin: int, progress: bool) -> Any:
-    """A progress bar with the rate and the time left."""
-    from tqdm.auto import tqdm
-
-    return tqdm(
-        total=part.bytes,
-        initial=begin,
-        unit="B",
-        unit_scale=True,
-        desc=part.name,
-        disable=not progress,
-    )
 
 
 def in_words(error: Exception, stall: float) -> str:

@@ -12,14 +12,18 @@ import errno
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from colorlab.atomic import write_whole
 
 MANIFEST = "colorlab-set.json"
+
+# What a file system that knows no locks answers. There everybody works as if alone.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 Files = dict[str, int]  # name in the set's folder, with "/" -> bytes
 
@@ -68,27 +72,17 @@ def install(new: Path, folder: Path) -> None:
 @contextlib.contextmanager
 def alone(path: Path, name: str, wait: float = 0.5) -> Iterator[None]:
     """Hold the file's lock, which the system takes back from a process that dies."""
-    with path.open("ab") as file:
-        told = False
-        while not _locked(file):
-            if not told:
-                print(f"another process is fetching {name}; waiting for it", file=sys.stderr)
-                told = True
-            time.sleep(wait)
-        yield
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Whether the lock could be had; also where the file system knows no locks."""
+    lock = FileLock(path)
     try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"another process is fetching {name}; waiting for it", file=sys.stderr)
+            lock.acquire(poll_interval=wait)
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, record_function
 
+from colorlab.devices import is_compiled
 from colorlab.speed.op_kinds import ADAM, ARITHMETIC, LAB, OUTSIDE, kind_of
 from colorlab.speed.stopwatch import synchronize
 
@@ -95,7 +96,7 @@ def profile(
         raise ValueError(f"steps={steps}: at least one step must be profiled")
     networks, parts = dict(networks or {}), dict(parts or {})
     for name, network in networks.items():
-        if getattr(network, "_compiled_call_impl", None) is not None:
+        if is_compiled(network):
             raise ValueError(
                 f"the {name} is compiled, and compiled code melts its layers into kernels of "
                 f"other names; profile one that is not, such as Trainer(…, compile='off')"

@@ -18,19 +18,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 
-import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import best_device
-from colorlab.recipes.build import build_generator
 from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.speed.scaling import StepTimes, WireTimes, gradient_bytes
-from colorlab.training.inputs import inputs_and_target
 from colorlab.training.processes import check_device, join, run
-from colorlab.training.seeds import global_random_numbers
 from colorlab.training.trainer import Trainer
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
@@ -211,29 +206,3 @@ def _timed(work: Callable[[], object], device: torch.device, clock: str) -> floa
 def _device_here() -> torch.device:
     on_gpu = dist.get_backend() == "nccl"
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
-
-
-# --- by hand -------------------------------------------------------------------------------------
-
-
-def averaged_gradients(recipe: Recipe, photos: Tensor) -> dict[str, np.ndarray]:
-    """Gradients of the generator's L1 loss on a batch, shared out by hand over the processes.
-
-    Each process takes every p-th photo of ``photos`` (uint8, ``(B, 3, H, W)``), computes gradients
-    on the CPU in float32, and averages them with the others'. So with ``processes.run(2, …)`` and
-    alone, the answer is the same, up to rounding, for a network in which no photo of a batch
-    depends on the others: ``norm="instance"`` and no dropout.
-    """
-    rank, processes = join("cpu")
-    if len(photos) % processes:
-        raise ValueError(f"{len(photos)} photos can't be dealt to {processes} processes evenly")
-    with global_random_numbers(recipe.seed, torch.device("cpu")):
-        generator = build_generator(recipe)
-    inputs, target = inputs_and_target(photos[rank::processes], "rgb", recipe.generator.predicts)
-    F.l1_loss(generator(inputs), target).backward()
-    gradients = {name: p.grad for name, p in generator.named_parameters()}
-    for gradient in gradients.values():
-        if processes > 1:
-            dist.all_reduce(gradient)  # now the sum over all processes, in each
-        gradient /= processes
-    return {name: gradient.numpy() for name, gradient in gradients.items()}

@@ -128,7 +128,7 @@ class Background:
         if self._thread is None:
             # A notebook that is shut down, or a script that ends, does not wait: stop and save
             # then. What atexit calls comes too late: thread pools refuse work before that.
-            threading._register_atexit(_stop_at_exit, weakref.ref(self))
+            call_before_exit(_stop_at_exit, weakref.ref(self))
         self._ended.clear()
         # No daemon: one that still frees its tensors while the interpreter is taken down aborts it.
         self._thread = threading.Thread(target=self._work, name="colorlab training")
@@ -227,6 +227,16 @@ class Background:
         finally:
             for number, handler in zip(watched, before, strict=True):
                 signal.signal(number, handler)
+
+
+def call_before_exit(act: Callable[..., None], *arguments: Any) -> None:
+    """Have ``act(*arguments)`` called when the main thread has ended, before other threads are
+    waited for and before thread pools refuse work.
+
+    What Python documents for the end, atexit, comes after both. So this is a private function of
+    its own, the one that concurrent.futures uses; a test tells when it goes or comes too late.
+    """
+    threading._register_atexit(act, *arguments)
 
 
 def _stop_at_exit(job: weakref.ref[Background]) -> None:

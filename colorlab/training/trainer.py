@@ -316,16 +316,25 @@ class _Pair(nn.Module):
 
 def _accelerator(device: torch.device, precision: str):  # noqa: ANN202
     from accelerate import Accelerator, DistributedDataParallelKwargs
-    from accelerate.state import AcceleratorState
 
-    # The state is one for the whole process; a second run may want another precision or device.
-    AcceleratorState._reset_state(reset_partial_state=True)
+    _forget_accelerators()
     return Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
         cpu=device.type == "cpu",
         # Batch norm's running statistics stay each process's own; the first one's are saved.
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+
+
+def _forget_accelerators() -> None:
+    """Let the next accelerator choose its device and precision anew.
+
+    accelerate keeps one state for the whole process and refuses another choice; a second run may
+    want one. Its only way to begin anew is a private one, so that a test tells when it goes.
+    """
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def _start_from(weights: str | os.PathLike[str], generator: nn.Module, recipe: Recipe) -> None:

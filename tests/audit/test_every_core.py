@@ -43,6 +43,10 @@ def deaf(lot: list[int]) -> bool:
     return signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
+def blocked(lot: list[int]) -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def leaving_traces(lot: list[tuple[int, Path]]) -> None:
     for number, folder in lot:
         (folder / str(number)).touch()
@@ -111,6 +115,13 @@ def test_leaving_early_ends_the_processes_after_the_lots_under_way(tmp_path) -> 
 def test_processes_are_deaf_to_ctrl_c() -> None:
     """A terminal sends it to all; the first process hears it and ends the others."""
     assert [result for _, result in on_every_core(deaf, lots(2), 2)] == [True, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the helper process")
+def test_the_helper_is_deaf_to_ctrl_c_before_it_imports_anything() -> None:
+    """Its workers inherit what it inherited; this process itself hears again."""
+    assert [result for _, result in on_every_core(blocked, lots(1), 1)] == [True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def script(folder: Path, text: str) -> subprocess.Popen[str]:

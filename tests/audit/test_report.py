@@ -63,12 +63,6 @@ def test_the_table_of_splits_of_nothing_readable_and_of_odd_names(tmp_path) -> N
     text.encode()  # can be printed
 
 
-def test_gray_below(tmp_path) -> None:
-    report = made(tmp_path, [])
-    assert report.gray_below(3.0) == ["0.png", "1.png"]
-    assert report.gray_below(0) == [] and len(report.gray_below(1000)) == 4
-
-
 def test_shares_of_a_sheet() -> None:
     assert _shares({"gray": 100, "tiny": 2, "leak": 50, "sepia": 0}, 24) == {
         "gray": 11,

@@ -4,6 +4,7 @@ used as whole if they are not."""
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import os
@@ -14,9 +15,13 @@ import zipfile
 from pathlib import Path
 
 import made_sets
+import platformdirs
 import pytest
 from kaggle_server import environment_of, process, serving
 from leak_guard import FAKE_TOKEN, leaks, leaks_in_files
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
 from colorlab.photos.folder import PhotoFolder
 from colorlab.sources import downloads, set_folders
@@ -240,18 +245,34 @@ def test_two_that_want_the_same_set_share_one_download(home, server, capfd):
     assert "another process is fetching landscapes; waiting" in capfd.readouterr().err
 
 
-def test_where_sets_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads.sys, "platform", "linux")
-    assert downloads.downloads_dir() == tmp_path / ".cache/colorlab"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert downloads.downloads_dir() == tmp_path / "xdg/colorlab"
-    monkeypatch.setattr(downloads.sys, "platform", "darwin")
-    assert downloads.downloads_dir() == tmp_path / "Library/Caches/colorlab"
-    monkeypatch.setattr(downloads.sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert downloads.downloads_dir() == tmp_path / "local/colorlab/Cache"
-    monkeypatch.setenv("COLORLAB_DOWNLOADS", str(tmp_path / "mine"))
-    assert downloads.downloads_dir() == tmp_path / "mine"
+def test_a_file_system_that_knows_no_locks(home, server, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(set_folders.FileLock, "acquire", refuse)
+    number = errno.EACCES
+    with pytest.raises(DownloadError, match="Permission denied. Check the folder"):
+        fetch(home)
+    number = errno.ENOLCK
+    assert photos(fetch(home)) == made_sets.landscapes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows itself is asked there, not its variables")
+@pytest.mark.parametrize(
+    ("system", "variables", "expected"),
+    [
+        (Unix, {}, "~/.cache/colorlab"),
+        (Unix, {"XDG_CACHE_HOME": "/x"}, "/x/colorlab"),
+        (MacOS, {}, "~/Library/Caches/colorlab"),
+        (Windows, {"WIN_PD_OVERRIDE_LOCAL_APPDATA": "C:/local"}, "C:/local/colorlab/Cache"),
+        (Windows, {"COLORLAB_DOWNLOADS": "/mine"}, "/mine"),
+    ],
+)
+def test_where_sets_are_kept(tmp_path, monkeypatch, system, variables, expected):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(platformdirs, "PlatformDirs", system)
+    assert downloads.downloads_dir() == Path(expected.replace("~", str(tmp_path)))
 
 
 def test_the_command_killed_twice_and_called_again(home, server, tmp_path):

@@ -11,20 +11,17 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from made import RECIPE, with_
 
 from colorlab.recipes.recipe import Stage
-from colorlab.speed import scaling_times
 from colorlab.speed.scaling import gradient_bytes
 from colorlab.speed.scaling_times import (
     CLOCKS,
     SIZES,
     _timed,
-    averaged_gradients,
     measure_scaling,
     measure_steps,
     measure_wire,
@@ -62,7 +59,6 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
         "sum": numbers.tolist(),
         "sent": once,
         "apart": sent,
-        "gradients": averaged_gradients(ALONE, batch),
         "wire": measure_wire(2, (4096, 4 << 20), repeats=3, device="cpu"),
         "steps": measure_steps(ALONE, rounds=2, threads=True, device="cpu"),
         "both": measure_scaling(ALONE, rounds=2, clock="processor", device="cpu"),
@@ -83,15 +79,6 @@ def test_a_step_sends_what_is_counted(answer) -> None:
     assert sum(answer["sent"].values()) == gradient_bytes(ALONE)
     assert answer["sent"]["generator"] > 0 < answer["sent"]["discriminator"]
     assert answer["apart"] == answer["sent"], "apart, nothing more was sent"
-
-
-def test_two_processes_have_the_gradients_of_one(answer, batch: torch.Tensor) -> None:
-    alone = averaged_gradients(ALONE, batch)
-    half = averaged_gradients(ALONE, batch[::2])
-    assert alone.keys() == answer["gradients"].keys()
-    for name, gradient in alone.items():
-        np.testing.assert_allclose(answer["gradients"][name], gradient, atol=1e-6)
-    assert max(np.abs(half[name] - alone[name]).max() for name in alone) > 1e-4
 
 
 def test_a_wire_and_a_step_are_measured(answer) -> None:
@@ -138,12 +125,6 @@ def test_processor_time_leaves_waiting_out(answer) -> None:
 def test_what_can_not_be_measured_is_refused_at_once(call, says) -> None:
     with pytest.raises(ValueError, match=says):
         call()
-
-
-def test_photos_that_can_not_be_dealt_out_are_told(batch: torch.Tensor, monkeypatch) -> None:
-    monkeypatch.setattr(scaling_times, "join", lambda device: (0, 2))
-    with pytest.raises(ValueError, match="3 photos can't be dealt to 2 processes evenly"):
-        averaged_gradients(ALONE, batch[:3])
 
 
 def hang(folder: str) -> None:

@@ -193,3 +193,26 @@ print(job.state, flush=True)
         [sys.executable, "-c", code.format(here)], capture_output=True, text=True, timeout=30
     )
     assert (done.stdout.split(), done.returncode) == (["finished", "freed"], 0), done.stderr
+
+
+def test_what_is_called_before_the_exit_can_still_use_thread_pools() -> None:
+    """What atexit calls can't, as the second line shows: it is why a private name is needed."""
+    code = """
+import atexit, threading
+from concurrent.futures import ThreadPoolExecutor
+from colorlab.training.background import call_before_exit
+pool, ended = ThreadPoolExecutor(1), threading.Event()
+def try_pool(when):
+    try:
+        print(when, pool.submit(len, "two").result(), flush=True)
+    except RuntimeError:
+        print(when, "refused", flush=True)
+    ended.set()
+atexit.register(try_pool, "atexit")
+call_before_exit(try_pool, "before")
+threading.Thread(target=ended.wait).start()  # a thread that is waited for ends only now
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines() == ["before 3", "atexit refused"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import platformdirs
 
 from colorlab.atomic import write_whole
 
@@ -32,20 +34,16 @@ def state_dir() -> Path:
     """The folder of the progress files; it need not exist yet.
 
     ``COLORLAB_STATE`` if set; else ``%LOCALAPPDATA%\\colorlab`` on Windows,
-    ``~/Library/Application Support/colorlab`` on macOS, and ``$XDG_STATE_HOME/colorlab`` or
-    ``~/.local/state/colorlab`` elsewhere.
+    ``~/Library/Application Support/colorlab`` on macOS, and ``~/.local/state/colorlab`` elsewhere,
+    unless ``XDG_STATE_HOME`` names another folder for such things.
     """
     chosen = os.environ.get("COLORLAB_STATE")
     if chosen:
         return Path(chosen)
-    home = Path(os.path.expanduser("~"))  # unlike Path.home() never raises
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else home / "AppData" / "Local") / "colorlab"
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "colorlab"
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else home / ".local" / "state") / "colorlab"
+    try:
+        return platformdirs.user_state_path("colorlab", appauthor=False)
+    except RuntimeError:  # a user without a home folder: no reason to refuse an answer
+        return Path(tempfile.gettempdir(), "colorlab")
 
 
 def recall(lesson: str) -> tuple[dict[str, Record], str]:

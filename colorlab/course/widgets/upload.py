@@ -51,14 +51,6 @@ def read_upload(name: str, content: bytes) -> Image.Image:
             raise PhotoError(str(error).replace(str(path), name)) from error
 
 
-def uploaded_photos(value: Any) -> list[tuple[str, Image.Image]]:
-    """The photos in a FileUpload's ``value``, of ipywidgets 7 or 8, as (name, RGB image).
-
-    Raises PhotoError for the first file that is no photo.
-    """
-    return [(name, read_upload(name, content)) for name, content in uploaded_files(value)]
-
-
 class PhotoUpload(Playable):
     """A button that uploads photos, and a before/after slider for each of them.
 

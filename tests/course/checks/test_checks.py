@@ -11,13 +11,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
+from platformdirs.windows import Windows
 
 from colorlab.course import checks
 from colorlab.course.checks import check, exercises, judge, memory, progress
@@ -540,23 +545,33 @@ def test_a_read_only_folder(own_state, capsys):
     assert "can't be saved" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows itself is asked there")
 @pytest.mark.parametrize(
-    ("platform", "variables", "expected"),
+    ("system", "variables", "expected"),
     [
-        ("linux", {"HOME": "/h"}, "/h/.local/state/colorlab"),
-        ("linux", {"HOME": "/h", "XDG_STATE_HOME": "/x"}, "/x/colorlab"),
-        ("darwin", {"HOME": "/h"}, "/h/Library/Application Support/colorlab"),
-        ("win32", {"HOME": "/h", "LOCALAPPDATA": "/l"}, "/l/colorlab"),
-        ("win32", {"HOME": "/h", "COLORLAB_STATE": "/c"}, "/c"),
+        (Unix, {"HOME": "/h"}, "/h/.local/state/colorlab"),
+        (Unix, {"HOME": "/h", "XDG_STATE_HOME": "/x"}, "/x/colorlab"),
+        (MacOS, {"HOME": "/h"}, "/h/Library/Application Support/colorlab"),
+        (Windows, {"WIN_PD_OVERRIDE_LOCAL_APPDATA": "C:/l"}, "C:/l/colorlab"),
+        (Windows, {"HOME": "/h", "COLORLAB_STATE": "/c"}, "/c"),
     ],
 )
-def test_state_dir(platform, variables, expected, monkeypatch):
-    for name in ("COLORLAB_STATE", "XDG_STATE_HOME", "LOCALAPPDATA"):
+def test_state_dir(system, variables, expected, monkeypatch):
+    for name in ("COLORLAB_STATE", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(memory, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(platformdirs, "PlatformDirs", system)
     assert memory.state_dir().as_posix() == expected
+
+
+def test_state_dir_of_a_user_without_a_home(monkeypatch):
+    def unknown(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("COLORLAB_STATE", raising=False)
+    monkeypatch.setattr(platformdirs, "user_state_path", unknown)
+    assert memory.state_dir() == Path(tempfile.gettempdir(), "colorlab")
 
 
 # --- Tools for testers ---------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from colorlab.course.widgets.upload import (
     PhotoUpload,
     read_upload,
     uploaded_files,
-    uploaded_photos,
 )
 from colorlab.photos.files import PhotoError
 
@@ -240,10 +239,14 @@ def value_8(files: dict[str, bytes]) -> tuple:
 both_shapes = pytest.mark.parametrize("shape", [value_7, value_8])
 
 
+def photos_in(value):
+    return [(name, read_upload(name, content)) for name, content in uploaded_files(value)]
+
+
 @both_shapes
 def test_uploaded_photos(shape):
     files = {"b.png": file_bytes(), "C:\\fakepath\\a b.jpg": file_bytes("JPEG")}
-    photos = uploaded_photos(shape(files))
+    photos = photos_in(shape(files))
     assert [name for name, _ in photos] == ["b.png", "a b.jpg"]
     assert all(image.mode == "RGB" and image.size == (40, 30) for _, image in photos)
     np.testing.assert_array_equal(np.asarray(photos[0][1]), noise(30, 40))
@@ -251,7 +254,7 @@ def test_uploaded_photos(shape):
 
 @both_shapes
 def test_nothing_uploaded(shape):
-    assert uploaded_photos(shape({})) == []
+    assert uploaded_files(shape({})) == []
 
 
 def test_uploaded_files_refuses_other_things():
@@ -270,7 +273,7 @@ def test_a_phone_photo_is_turned_upright():
 @pytest.mark.parametrize("content", [b"", b"not a photo", file_bytes()[:200]])
 def test_a_bad_file_is_named(shape, content):
     with pytest.raises(PhotoError) as caught:
-        uploaded_photos(shape({"holiday.png": content}))
+        photos_in(shape({"holiday.png": content}))
     assert str(caught.value).startswith("holiday.png: ")
     assert "tmp" not in str(caught.value)
 

@@ -1,7 +1,7 @@
 """One training checkpoint, one file: tensors, facts, and a checksum over every byte.
 
 The file is plain safetensors, which any safetensors tool opens and which can't run code. Its
-header begins with::
+header begins, always at the same place, with::
 
     {"__metadata__":{"format":"colorlab-checkpoint-1","sha256":"<64 digits>","facts":"<JSON>"},...
 
@@ -11,26 +11,42 @@ missing byte anywhere shows before a tensor is used.
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
-import io
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from colorlab.atomic import write_whole
 
 FORMAT = "colorlab-checkpoint-1"
-LONGEST_HEADER = 100_000_000  # bytes; safetensors refuses to read more
-_BLANK = b"0" * 64
+LONGEST_HEADER = 100_000_000  # bytes; safetensors refuses more
+
+_START = f'{{"__metadata__":{{"format":"{FORMAT}","sha256":"'.encode()
+_DIGITS = slice(len(_START), len(_START) + 64)  # of the header
+_TYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "C64": "complex64",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 
 
 class CheckpointError(ValueError):
@@ -43,7 +59,6 @@ def write_checkpoint(
     """Write a checkpoint, whole or not at all; the folder must exist.
 
     Tensors may share memory, lie on any device and have any strides; each is written by itself.
-    Until it is written, the file stands in memory as well, for a moment twice.
 
     Args:
         facts: what JSON can say. It comes back as JSON has it: tuples as lists, keys as text. NaN
@@ -54,20 +69,11 @@ def write_checkpoint(
         TypeError, ValueError: facts that JSON can't say, a tensor that safetensors has no name
             for, or a header that is too long. Nothing was written.
     """
-    text = _as_json(facts)
-    whole = memoryview(save(_plain(tensors)))
-    end = 8 + int.from_bytes(whole[:8], "little")
-    entries = json.loads(bytes(whole[8:end]))
-    # A header in our order: safetensors' own changes from call to call, and sorts the tensors.
-    metadata = {"format": FORMAT, "sha256": _BLANK.decode(), "facts": text}
-    header = {"__metadata__": metadata, **{name: entries[name] for name in tensors}}
-    start = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    start += b" " * (-len(start) % 8)  # the tensors begin at a multiple of 8, as the format asks
-    if len(start) > LONGEST_HEADER:
-        raise ValueError(f"facts and names of {len(start):,} bytes are too long for a checkpoint")
-    start = len(start).to_bytes(8, "little") + start
-    digest = _digest(start, whole[end:])
-    return write_whole(path, [start.replace(_BLANK, digest.encode(), 1), whole[end:]])
+    header, payload = _laid_out(tensors, facts)
+    prefix = len(header).to_bytes(8, "little")
+    digest = _digest([prefix, header, *payload])
+    header = header[: _DIGITS.start] + digest + header[_DIGITS.stop :]
+    return write_whole(path, [prefix, header, *payload])
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -76,22 +82,25 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
     Raises:
         CheckpointError: no such file, not a checkpoint, cut short, or changed by even one bit.
     """
-    with _named(path):
-        whole = Path(path).read_bytes()  # not mapped: a drive that fails then would end the process
-        start, header, facts = _read_header(io.BytesIO(whole))
-        digest = header.pop("__metadata__")["sha256"]
-        try:
-            size = len(whole) - len(start)
-            says = max((entry["data_offsets"][1] for entry in header.values()), default=0)
-            if size != says:
-                raise ValueError(f"it holds {size:,} bytes of tensors; its header says {says:,}")
-            zeroed = start.replace(digest.encode(), _BLANK, 1)
-            if _digest(zeroed, memoryview(whole)[len(start) :]) != digest:
-                raise ValueError("its checksum does not fit, so some of its bytes have changed")
-            tensors = _load(whole)
-            return {name: tensors[name] for name in header}, facts
-        except (SafetensorError, RuntimeError, LookupError, TypeError, AttributeError) as error:
-            raise ValueError(f"its header is damaged ({error})") from error
+    try:
+        with open(path, "rb") as file:
+            prefix, header, facts = _read_header(file)
+            entries = _entries(header, os.fstat(file.fileno()).st_size - len(prefix) - len(header))
+            tensors = {
+                name: torch.empty(shape, dtype=dtype, device="cpu")
+                for name, dtype, shape, _ in entries
+            }
+            zeroed = header[: _DIGITS.start] + b"0" * 64 + header[_DIGITS.stop :]
+            # Straight into the tensors' own memory, hashed on the way: no second copy of it all.
+            places = (_bytes_of(tensors[entry[0]]) for entry in sorted(entries, key=_where))
+            digest = _digest([prefix, zeroed, *_filled(file, places)])
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
+    if digest != header[_DIGITS]:
+        raise _unreadable(path, "its checksum does not fit, so some of its bytes have changed")
+    return tensors, facts
 
 
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -100,90 +109,135 @@ def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         CheckpointError: no such file, or its header can't be read.
     """
-    with _named(path), open(path, "rb") as file:
-        return _read_header(file)[2]
-
-
-@contextlib.contextmanager
-def _named(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Inside, what goes wrong becomes a CheckpointError that names the file."""
     try:
-        yield
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"the checkpoint {os.fspath(path)} can't be used: "
-            f"{getattr(error, 'strerror', None) or error}. Start from another one, or get this one "
-            f"again from where it was copied from."
-        ) from error
+        with open(path, "rb") as file:
+            return _read_header(file)[2]
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
 
 
-def _read_header(file: BinaryIO) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
-    """The bytes before the tensors, what they say of the tensors, and the facts among it."""
-    prefix = file.read(8)
-    length = int.from_bytes(prefix, "little")
-    if len(prefix) < 8 or not 0 < length <= LONGEST_HEADER:
-        raise ValueError("it is empty, cut short, or not a safetensors file")
-    text = file.read(length)
-    if len(text) < length:
-        raise ValueError("it was cut short, or it is not a safetensors file")
-    try:
-        header = json.loads(text)
-        known = header["__metadata__"]["format"] == FORMAT and "sha256" in header["__metadata__"]
-        facts = json.loads(header["__metadata__"]["facts"]) if known else {}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"its header is damaged ({error})") from error
-    if not known:
-        raise ValueError("it is damaged, or not a checkpoint that colorlab wrote")
-    if not isinstance(facts, dict):
-        raise ValueError("its header is damaged (the facts are no dict)")
-    return prefix + text, header, facts
+def _unreadable(path: str | os.PathLike[str], why: str) -> CheckpointError:
+    return CheckpointError(
+        f"the checkpoint {os.fspath(path)} can't be used: {why}. Start from another one, or get "
+        f"this one again from where it was copied from."
+    )
 
 
-def _digest(start: bytes, rest: memoryview) -> str:
-    total = hashlib.sha256(start)
-    total.update(rest)
-    return total.hexdigest()
+# --- writing --------------------------------------------------------------------------------------
 
 
-def _as_json(facts: dict[str, Any]) -> str:
+def _laid_out(tensors: dict[str, Tensor], facts: dict[str, Any]) -> tuple[bytes, list[memoryview]]:
+    """The header, with "0" for each digit of the checksum, and the payload in its order."""
     if not isinstance(facts, dict):
         raise TypeError(f"the facts of a checkpoint should be a dict, got {type(facts).__name__}")
     try:
-        return json.dumps(facts)
+        text = json.dumps(facts)
     except (TypeError, ValueError, RecursionError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"the facts of a checkpoint must be what JSON can say: {error}. Use numbers, text, "
             f"lists and dicts; .item() or .tolist() turn tensors and arrays into them."
         ) from error
-
-
-def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as safetensors wants them: contiguous, and none in the memory of another."""
-    plain, taken = {}, set()
+    names = {getattr(torch, name): code for code, name in _TYPES.items() if hasattr(torch, name)}
     for name, tensor in tensors.items():
         if not isinstance(name, str) or name == "__metadata__":
             raise ValueError(f"{name!r} can't be a tensor's name in a checkpoint: use other text")
         if not isinstance(tensor, Tensor) or tensor.is_meta or tensor.layout != torch.strided:
             raise TypeError(f"{name} should be a dense tensor with data, got {type(tensor)}")
-        if not _has_name(tensor.dtype):
-            raise TypeError(f"{name} is {tensor.dtype}, which safetensors has no name for")
-        plain[name] = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-        if plain[name].untyped_storage().data_ptr() in taken:
-            plain[name] = plain[name].clone()
-        taken.add(plain[name].untyped_storage().data_ptr())
-    return plain
+        if tensor.dtype not in names:
+            raise TypeError(f"{name} is {tensor.dtype}; a checkpoint holds: {', '.join(_TYPES)}")
+    # The widest first: then every number stands at a multiple of its own size, as readers like.
+    order = sorted(tensors, key=lambda name: -tensors[name].element_size())
+    payload, offsets, end = [], {}, 0
+    for name in order:
+        payload.append(_bytes_of(tensors[name].detach().cpu().resolve_conj().resolve_neg()))
+        offsets[name] = [end, end + payload[-1].nbytes]
+        end = offsets[name][1]
+    metadata = {"format": FORMAT, "sha256": "0" * 64, "facts": text}
+    entries = {
+        name: {"dtype": names[t.dtype], "shape": list(t.shape), "data_offsets": offsets[name]}
+        for name, t in tensors.items()
+    }
+    whole = {"__metadata__": metadata, **entries}
+    header = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > LONGEST_HEADER:
+        raise ValueError(f"facts and names of {len(header):,} bytes are too long for a checkpoint")
+    return header, payload
 
 
-@functools.cache
-def _has_name(dtype: torch.dtype) -> bool:
-    probe = torch.empty(1, dtype=dtype, device="cpu")
+def _bytes_of(tensor: Tensor) -> memoryview:
+    """The memory of a tensor on the CPU, of any dtype; of a copy where it isn't contiguous."""
+    return memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
+def _digest(chunks: Iterable[bytes | memoryview]) -> bytes:
+    total = hashlib.sha256()
+    for chunk in chunks:
+        total.update(chunk)
+    return total.hexdigest().encode()
+
+
+# --- reading: every ValueError below becomes a CheckpointError that names the file ----------------
+
+
+def _read_header(file: BinaryIO) -> tuple[bytes, bytes, dict[str, Any]]:
+    prefix = file.read(8)
+    length = int.from_bytes(prefix, "little")
+    if not _DIGITS.stop < length <= LONGEST_HEADER:
+        raise ValueError("it is empty, cut short, or not a safetensors file")
+    header = file.read(length)
+    if len(header) < length:
+        raise ValueError("it was cut short, or it is not a safetensors file")
+    if not header.startswith(_START):
+        raise ValueError("it is damaged, or not a checkpoint that colorlab wrote")
     try:
-        return _load(save({"": probe}))[""].dtype == dtype
-    except (SafetensorError, KeyError, ValueError, TypeError):
-        return False
+        facts = json.loads(json.loads(header)["__metadata__"]["facts"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"its header is damaged ({error})") from error
+    if not isinstance(facts, dict):
+        raise ValueError("its header is damaged (the facts are no dict)")
+    return prefix, header, facts
 
 
-def _load(whole: bytes) -> dict[str, Tensor]:
-    with torch.device("cpu"):  # whatever the default device is
-        return load(whole)
+def _entries(header: bytes, size: int) -> list[tuple[str, torch.dtype, list[int], list[int]]]:
+    """Name, dtype, shape and offsets of each tensor, and sure to fill ``size`` bytes exactly.
+
+    Checked before memory is asked for: a damaged header must not ask for a terabyte.
+    """
+    entries = []
+    try:
+        for name, entry in json.loads(header).items():
+            if name != "__metadata__":
+                dtype = getattr(torch, _TYPES[entry["dtype"]])
+                shape, offsets = entry["shape"], entry["data_offsets"]
+                if not all(type(n) is int and n >= 0 for n in [*shape, *offsets]):
+                    raise ValueError(f"sizes of {name}")
+                if math.prod(n or 1 for n in shape) >= 2**60:  # beyond what torch can count
+                    raise ValueError(f"shape of {name}")
+                if offsets[1] - offsets[0] != math.prod(shape) * dtype.itemsize:
+                    raise ValueError(f"size of {name}")
+                entries.append((name, dtype, shape, offsets))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"its header is damaged ({error!r})") from error
+    end = 0
+    for name, _, _, offsets in sorted(entries, key=_where):
+        if offsets[0] != end:
+            raise ValueError(f"its header is damaged (place of {name})")
+        end = offsets[1]
+    if end != size:
+        raise ValueError(f"it holds {size:,} bytes of tensors where its header says {end:,}")
+    return entries
+
+
+def _where(entry: tuple[str, torch.dtype, list[int], list[int]]) -> list[int]:
+    return entry[3]
+
+
+def _filled(file: BinaryIO, places: Iterable[memoryview]) -> Iterator[memoryview]:
+    for place in places:
+        if file.readinto(place) != place.nbytes:
+            raise ValueError("it was cut short while it was read")
+        yield place

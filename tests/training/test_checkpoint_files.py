@@ -217,29 +217,14 @@ def test_a_header_that_lies_about_sizes_is_refused(tmp_path: Path, entry: str) -
     refused(forged(tmp_path / "a", f',"x":{entry}', bytes(4)))
 
 
-def test_files_with_their_tensors_in_any_order_are_read(tmp_path: Path) -> None:
-    """Those written before safetensors laid them out have them by size and as given."""
-    entries = ',"y":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}'
-    entries += ',"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
-    path = forged(tmp_path / "a", entries, bytes(4) + bytes([1, 2, 3, 4]))
-    tensors, facts = read_checkpoint(path)
-    same(tensors, {"y": torch.tensor([1, 2, 3, 4], dtype=torch.uint8), "x": torch.zeros(1)})
-    assert facts == {}
-
-
-def test_equal_tensors_make_equal_files(tmp_path: Path) -> None:
-    first, second = (write_checkpoint(tmp_path / n, every_kind(), FACTS) for n in "ab")
-    assert first.read_bytes() == second.read_bytes()
-
-
 def test_tensors_that_overlap_or_no_memory_can_hold_are_refused(tmp_path: Path) -> None:
     one = '{"dtype":"U8","shape":[4],"data_offsets":[0,4]}'
-    refused(forged(tmp_path / "a", f',"x":{one},"y":{one}', bytes(4)), "header is damaged .*[xy]")
+    refused(forged(tmp_path / "a", f',"x":{one},"y":{one}', bytes(4)), "place of y")
     gap = '{"dtype":"U8","shape":[4],"data_offsets":[4,8]}'
-    refused(forged(tmp_path / "a", f',"x":{gap}', bytes(8)), "header is damaged .*x")
+    refused(forged(tmp_path / "a", f',"x":{gap}', bytes(8)), "place of x")
     for shape in ("[0,4611686018427387904,8]", f"[0,1{'0' * 30}]"):
         huge = f'{{"dtype":"F32","shape":{shape},"data_offsets":[0,0]}}'
-        refused(forged(tmp_path / "a", f',"x":{huge}'), "header is damaged")
+        refused(forged(tmp_path / "a", f',"x":{huge}'), "shape of x")
 
 
 class Payload:

@@ -152,3 +152,16 @@ def test_a_planted_circle_is_found(copy: Path) -> None:
         file.write("\nfrom colorlab.encoders import HintUNet\n")
     (found,) = complaints(copy)
     assert found.startswith("a circle: ") and "hints" in found and "encoders" in found
+
+
+def test_nobody_reaches_into_a_run() -> None:
+    """`run._name` of somebody else's run: what others need has a public name."""
+    found = []
+    for file in sorted(HOUSE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                owner = node.value
+                name = getattr(owner, "id", getattr(owner, "attr", ""))
+                if name in ("run", "_run") and not node.attr.startswith("__"):
+                    found.append(f"{file.relative_to(HOUSE)}:{node.lineno} {node.attr}")
+    assert found == []

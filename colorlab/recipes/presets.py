@@ -83,7 +83,7 @@ _STARTER = Recipe(
     data=DataConfig(scale=(1.0, 1.5), hinted=0.5),
     generator=GeneratorConfig(kind="hint-unet"),
     objective=ObjectiveConfig(
-        color="huber", color_weight=100.0, chroma_weight=2.0, palette_weight=1.0
+        color="huber", color_weight=100.0, chroma_weight=3.0, palette_weight=1.0
     ),
     optimization=OptimizationConfig(
         betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2, average=0.998
@@ -91,6 +91,8 @@ _STARTER = Recipe(
     stages=(
         Stage("pretrain", 1095, 96, 32, 2e-3, warmup=200, balance=0.6),
         Stage("pretrain", 1000, 128, 32, 1.2e-3, schedule="cosine", warmup=40, balance=0.6),
+        Stage("pretrain", 2600, 96, 32, 1.5e-3, warmup=100, balance=0.6),
+        Stage("pretrain", 2200, 128, 32, 1.2e-3, schedule="cosine", warmup=40, balance=0.6),
     ),
 )
 

@@ -73,6 +73,8 @@ class Run(Background):
     Attributes:
         step: steps taken.
         history: a dict a step: ``step``, ``stage``, then every loss as a float.
+        times: seconds of training until the end of each row of the history.
+        held_out: the validation photos that are colored again and again, uint8; None without any.
         state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
             ``"finished"`` or ``"failed"``; see :class:`colorlab.training.background.Background`,
             also for ``error``, ``signal``, and the methods that it brings.
@@ -116,13 +118,13 @@ class Run(Background):
         self.ask = ask
         self.step = 0
         self.history: list[dict] = []
-        self._seconds: list[float] = []  # of each row of the history, since the run began
+        self.times: list[float] = []  # of each row of the history, since the run began
         self._last_checkpoint = (time.monotonic(), 0)  # when, at which step
         self._is_saved = True
         self._rates: dict[str, float] = {}
         self._score: float | None = None
         self.feed = Feed(recipe, self.photos, threads, keep_photos)
-        self._held_out = None if validation is None else self.feed.held_out(data_set(validation))
+        self.held_out = None if validation is None else self.feed.held_out(data_set(validation))
         self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
 
         self.trainer = Trainer(
@@ -135,7 +137,7 @@ class Run(Background):
         self.folder: RunFolder | None = None
         self.changes = ChangeLog()
         if self.output is not None:
-            self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self._warn)
+            self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self.warn)
             found = self.folder.find(resume, recipe)
             if self.is_main:
                 self.folder.check_writable()
@@ -248,12 +250,12 @@ class Run(Background):
             self.step += 1
             pictures = self._sample(row)
             self.history.append(row)
-            self._seconds.append(self.seconds + time.monotonic() - began)
+            self.times.append(self.seconds + time.monotonic() - began)
             self._tell("step", **row)
             if pictures is not None:
                 self._tell_sample(row["held_out"], pictures)
             if message := watch(row):
-                self._warn(message)
+                self.warn(message)
             self._end_epoch(stage)
             if self.step < before + stage.steps:  # the end of a stage has its own
                 self._save_in_turn()
@@ -287,7 +289,7 @@ class Run(Background):
     @property
     def seconds(self) -> float:
         """Seconds of training so far, those before an interruption included."""
-        return self._seconds[-1] if self._seconds else 0.0
+        return self.times[-1] if self.times else 0.0
 
     # --- settings ----------------------------------------------------------------------------
 
@@ -296,7 +298,7 @@ class Run(Background):
             try:
                 self.changes.add(change)
             except OSError as error:
-                self._warn(
+                self.warn(
                     f"the change of {change.name} could not be written down ({error}); a run that "
                     f"is resumed won't know it unless a checkpoint was written since"
                 )
@@ -363,11 +365,11 @@ class Run(Background):
     def _sample(self, row: dict) -> list[Tensor] | None:
         """Color the held-out photos, when it is time; the loss goes into ``row``."""
         last = self.step == self.recipe.steps
-        if self._held_out is None or not (self.step % self.sample_every == 0 or last):
+        if self.held_out is None or not (self.step % self.sample_every == 0 or last):
             return None
         if not self.is_main:
             return None
-        inputs, target = self.trainer.split(self._held_out)
+        inputs, target = self.trainer.split(self.held_out)
         prediction = self.trainer.colorize(inputs, self.recipe.seed)
         row["held_out"] = self._score = F.l1_loss(prediction, target).item()
         gray = gray_prediction(inputs, self.recipe.generator.predicts)
@@ -403,7 +405,7 @@ class Run(Background):
         }
         # The weights first: a run that is killed in between writes them again when it is resumed.
         self._save_weights("weights.safetensors")
-        path = self.folder.save(facts, tensors, self.history, self._seconds)
+        path = self.folder.save(facts, tensors, self.history, self.times)
         self._is_saved = path is not None
         if path is not None:
             self._tell("checkpoint", path=path)
@@ -415,7 +417,7 @@ class Run(Background):
             path = save_weights(self.output / name, self.best_generator, self.recipe, notes=notes)
             self.folder.mirror_file(path)
         except OSError as error:
-            self._warn(f"{name} could not be written ({error}); the run goes on")
+            self.warn(f"{name} could not be written ({error}); the run goes on")
 
     def _end_stage(self, number: int) -> None:
         if self.folder is not None and self.is_main:
@@ -426,7 +428,7 @@ class Run(Background):
         """Continue where the checkpoint was written."""
         self.trainer.load_state(found.tensors, found.facts)
         self.step = found.facts["step"]
-        self.history, self._seconds = found.history, found.seconds
+        self.history, self.times = found.history, found.seconds
         self._score = found.facts["score"]
         self._last_checkpoint = (time.monotonic(), self.step)
         self.changes.merge([Change(**change) for change in found.facts["changes"]])
@@ -438,7 +440,7 @@ class Run(Background):
             ("precision", self.trainer.precision),
         ):
             if found.facts[what] != now:
-                self._warn(
+                self.warn(
                     f"the {what} were {found.facts[what]} when {found.path.name} was written and "
                     f"are {now} now: the run goes on, but not as it would have gone"
                 )
@@ -449,11 +451,11 @@ class Run(Background):
         if self.output is None or not self.is_main:
             yield
             return
-        rows = list(zip(self.history, self._seconds, strict=True))
+        rows = list(zip(self.history, self.times, strict=True))
         try:
             history = CsvHistory(self.output / "history.csv", rows)
         except OSError as error:
-            self._warn(f"history.csv could not be written ({error}); the run goes on")
+            self.warn(f"history.csv could not be written ({error}); the run goes on")
             history = None
         if history is None:
             yield
@@ -478,7 +480,7 @@ class Run(Background):
             except Exception as error:  # noqa: BLE001 - a broken display must not cost the run
                 self.listeners.remove(listener)
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                self._warn(
+                self.warn(
                     f"the listener {listener!r} failed and is asked no more: "
                     f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
                 )
@@ -490,10 +492,10 @@ class Run(Background):
             try:
                 _write_grid(pictures, path)
             except OSError as error:
-                self._warn(f"{path} could not be written ({error}); the run goes on")
+                self.warn(f"{path} could not be written ({error}); the run goes on")
         self._tell("sample", held_out=held_out, pictures=pictures, path=path)
 
-    def _warn(self, message: str) -> None:
+    def warn(self, message: str) -> None:
         if not any(getattr(listener, "shows_warnings", False) for listener in self.listeners):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
         self._tell("warning", message=message)

@@ -200,7 +200,7 @@ class Recorder:
         """
         if self._run is not None:
             raise ValueError("this recorder watches a run already; make one for each run")
-        if run._held_out is None:
+        if run.held_out is None:
             raise ValueError(
                 "this run never samples, so nothing could be recorded; give it validation photos: "
                 "Run(…, validation=FOLDER)"

@@ -217,8 +217,8 @@ class Board(Playable):
         run = self.run
         if run.output is not None and run.step:
             self.views.samples.add_folder(run.output / "samples", until=run.step)
-        if run._held_out is not None and run.state == "new":
-            inputs, target = run.trainer.split(run._held_out)
+        if run.held_out is not None and run.state == "new":
+            inputs, target = run.trainer.split(run.held_out)
             gray = gray_prediction(inputs, run.recipe.generator.predicts)
             colors = (gray, run.trainer.colorize(inputs, run.recipe.seed), target)
             self.views.samples.add(0, [run.trainer.picture(inputs, ab) for ab in colors])

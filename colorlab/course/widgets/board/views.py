@@ -33,7 +33,7 @@ class Views:
 
     def __init__(self, run: Run, look: Callable[[], None]) -> None:
         self.samples, self.series = Samples(), Series()
-        self.has_photos = run._held_out is not None
+        self.has_photos = run.held_out is not None
         self.boxes = boxes(run.recipe, held_out=self.has_photos)
         self.looked: int | None = None  # the step whose photos are shown; None: the newest
         self._steps: list[int] = []  # what the slider goes over

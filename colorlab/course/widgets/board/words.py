@@ -34,7 +34,7 @@ def figures(run: Run) -> list[str]:
         f"{stage.image_size} px, batch {stage.batch_size}",
         f"{run.feed.photos_seen(step):,} images seen",
     ]
-    found = speeds(run.history, run._seconds)
+    found = speeds(run.history, run.times)
     speed = found.get(place.number) or next(iter(found.values()), None)
     pace = ["no step timed yet"]
     if speed is not None:

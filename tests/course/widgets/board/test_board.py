@@ -366,11 +366,11 @@ def test_a_failure_is_printed_where_no_board_shows_it(make, capsys, seen: bool) 
 def test_warnings_are_shown_and_then_not_printed(make, capsys) -> None:
     run = make(LONG)
     board = Board(run)
-    run._warn("not seen <yet>")
+    run.warn("not seen <yet>")
     assert "not seen" in capsys.readouterr().err  # no page shows the board
     board.shows_warnings = True
     for number in range(3):
-        run._warn(f"number {number}")
+        run.warn(f"number {number}")
     assert capsys.readouterr().err == ""
     until(lambda: "number 2" in words(board))
     assert "warning at step 0: number 1" in words(board) and "number 0" not in words(board)

@@ -11,7 +11,8 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,48 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+Warn = Callable[[str], None]
+
+
+class Listeners(list[Listener]):
+    """The listeners of a run. One that raises is named in a warning and asked no more: a broken
+    display must not cost the run."""
+
+    def tell(self, event: Event, warn: Warn) -> None:
+        for listener in list(self):
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001
+                self.remove(listener)
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                warn(
+                    f"the listener {listener!r} failed and is asked no more: "
+                    f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+                )
+
+    def show(self, what: str) -> bool:
+        """Whether one of them shows ``"warnings"`` or ``"failures"``."""
+        return any(getattr(listener, f"shows_{what}", False) for listener in self)
+
+    @contextlib.contextmanager
+    def history_file(
+        self, path: Path, rows: list[tuple[dict, float]], warn: Warn
+    ) -> Iterator[None]:
+        """Inside, ``history.csv`` is one of them. A disk that fails is a warning."""
+        try:
+            history = CsvHistory(path, rows)
+        except OSError as error:
+            warn(f"{path.name} could not be written ({error}); the run goes on")
+            yield
+            return
+        self.append(history)
+        try:
+            yield
+        finally:
+            if history in self:
+                self.remove(history)
+            history.close()
+
 
 COUNTERS = ("step", "stage")
 LOSSES = (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -39,6 +40,12 @@ class Answer:
     save: bool = True
     generator_rate: float | None = None
     discriminator_rate: float | None = None
+
+
+def mean_losses(rows: Sequence[dict]) -> dict[str, float]:
+    """The mean of each loss in rows of a run's history; NaN where a row has it not."""
+    names = [name for name in rows[-1] if name not in ("step", "stage", "held_out")]
+    return {name: sum(row.get(name, math.nan) for row in rows) / len(rows) for name in names}
 
 
 def ask_in_terminal(

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
 from colorlab.training.feed import Feed, data_set, fingerprint
 from colorlab.training.inputs import gray_prediction
-from colorlab.training.listeners import BalanceWatch, CsvHistory, Event, Listener, ProgressBar
-from colorlab.training.questions import Answer, EpochQuestion
+from colorlab.training.listeners import BalanceWatch, Event, Listener, Listeners, ProgressBar
+from colorlab.training.questions import Answer, EpochQuestion, mean_losses
 from colorlab.training.run_folder import Found, RunFolder
 from colorlab.training.trainer import Trainer
-from colorlab.weights import save_weights
 
 
 class TrainingDiverged(FloatingPointError):
@@ -125,7 +124,7 @@ class Run(Background):
         self._score: float | None = None
         self.feed = Feed(recipe, self.photos, threads, keep_photos)
         self.held_out = None if validation is None else self.feed.held_out(data_set(validation))
-        self.listeners = [*listeners, *([ProgressBar()] if progress else [])]
+        self.listeners = Listeners([*listeners, *([ProgressBar()] if progress else [])])
 
         self.trainer = Trainer(
             recipe, holds=self.photos.holds, device=device, start=start, compile=compile
@@ -253,7 +252,8 @@ class Run(Background):
             self.times.append(self.seconds + time.monotonic() - began)
             self._tell("step", **row)
             if pictures is not None:
-                self._tell_sample(row["held_out"], pictures)
+                path = self.folder and self.folder.write_sample(pictures, self.step)
+                self._tell("sample", held_out=row["held_out"], pictures=pictures, path=path)
             if message := watch(row):
                 self.warn(message)
             self._end_epoch(stage)
@@ -328,9 +328,7 @@ class Run(Background):
         if epoch == (seen - stage.batch_size) // photos:
             return
         steps = min(math.ceil(photos / stage.batch_size), len(self.history))
-        rows = self.history[-steps:]
-        names = [name for name in rows[-1] if name not in ("step", "stage", "held_out")]
-        means = {n: sum(row.get(n, math.nan) for row in rows) / steps for n in names}
+        means = mean_losses(self.history[-steps:])
         self._tell("epoch", epoch=epoch, **means)
         if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
             return
@@ -404,24 +402,17 @@ class Run(Background):
             "score": self._score,
         }
         # The weights first: a run that is killed in between writes them again when it is resumed.
-        self._save_weights("weights.safetensors")
+        self.folder.save_weights("weights", self.best_generator, self.recipe, self.step)
         path = self.folder.save(facts, tensors, self.history, self.times)
         self._is_saved = path is not None
         if path is not None:
             self._tell("checkpoint", path=path)
         return path
 
-    def _save_weights(self, name: str) -> None:
-        try:
-            notes = {"steps_trained": str(self.step)}
-            path = save_weights(self.output / name, self.best_generator, self.recipe, notes=notes)
-            self.folder.mirror_file(path)
-        except OSError as error:
-            self.warn(f"{name} could not be written ({error}); the run goes on")
-
     def _end_stage(self, number: int) -> None:
         if self.folder is not None and self.is_main:
-            self._save_weights(f"weights-stage-{number}.safetensors")
+            name = f"weights-stage-{number}"
+            self.folder.save_weights(name, self.best_generator, self.recipe, self.step)
             self._save()
 
     def _go_back_to(self, found: Found) -> None:
@@ -446,64 +437,27 @@ class Run(Background):
                 )
         self.state = "finished" if self.step == self.recipe.steps else "stopped"
 
-    @contextmanager
-    def _history_file(self) -> Iterator[None]:
-        if self.output is None or not self.is_main:
-            yield
-            return
-        rows = list(zip(self.history, self.times, strict=True))
-        try:
-            history = CsvHistory(self.output / "history.csv", rows)
-        except OSError as error:
-            self.warn(f"history.csv could not be written ({error}); the run goes on")
-            history = None
-        if history is None:
-            yield
-            return
-        self.listeners.append(history)
-        try:
-            yield
-        finally:
-            if history in self.listeners:
-                self.listeners.remove(history)
-            history.close()
-
     # --- what is told ------------------------------------------------------------------------
 
     def _tell(self, kind: str, **data: Any) -> None:
-        if not self.is_main:
-            return
-        event = Event(kind, self.step, self.seconds, data)
-        for listener in list(self.listeners):
-            try:
-                listener(event)
-            except Exception as error:  # noqa: BLE001 - a broken display must not cost the run
-                self.listeners.remove(listener)
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                self.warn(
-                    f"the listener {listener!r} failed and is asked no more: "
-                    f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-                )
+        if self.is_main:
+            self.listeners.tell(Event(kind, self.step, self.seconds, data), self.warn)
 
-    def _tell_sample(self, held_out: float, pictures: list[Tensor]) -> None:
-        path = None
-        if self.output is not None:
-            path = self.output / "samples" / f"step-{self.step:06d}.png"
-            try:
-                _write_grid(pictures, path)
-            except OSError as error:
-                self.warn(f"{path} could not be written ({error}); the run goes on")
-        self._tell("sample", held_out=held_out, pictures=pictures, path=path)
+    def _history_file(self) -> AbstractContextManager:
+        if self.output is None or not self.is_main:
+            return nullcontext()
+        rows = list(zip(self.history, self.times, strict=True))
+        return self.listeners.history_file(self.output / "history.csv", rows, self.warn)
 
     def warn(self, message: str) -> None:
-        if not any(getattr(listener, "shows_warnings", False) for listener in self.listeners):
+        if not self.listeners.show("warnings"):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
         self._tell("warning", message=message)
 
     @property
     def _is_shown(self) -> bool:
         """Whether a listener shows failures too, as a board does and a bar does not."""
-        return any(getattr(listener, "shows_failures", False) for listener in self.listeners)
+        return self.listeners.show("failures")
 
     def _state_changed(self) -> None:
         self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
@@ -525,25 +479,11 @@ class Run(Background):
             f"memory on {self.trainer.device} did not suffice for a batch of {stage.batch_size} at "
             f"{stage.image_size} pixels, at step {self.step + 1} ({problem})."
         )
-        size = len(batch) // 2
-        while self.processes == 1 and size:
-            self.trainer.forget_gradients()
-            try:
-                self.trainer.step(stage.kind, self.step + 1, batch[:size])
-                return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
-            except Exception:  # noqa: BLE001 - whatever the reason, this one doesn't do
-                size //= 2
+        size = self.trainer.batch_that_fits(stage.kind, self.step + 1, batch)
+        if size:
+            return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
         return f"{begin} Take smaller batches, smaller pictures, or smaller networks."
 
     def _alone(self, what: str) -> None:
         if self.processes > 1:
             raise RuntimeError(f"{what}: a run over several processes can only be stopped")
-
-
-def _write_grid(pictures: Sequence[Tensor], path: Path) -> None:
-    from PIL import Image
-
-    from colorlab.show import tiled
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(tiled(pictures)).save(path)

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorlab.recipes.recipe import Recipe, differences
 from colorlab.training.checkpoint_files import CheckpointError, read_checkpoint
 from colorlab.training.checkpoints import Checkpoints, step_of
+from colorlab.weights import save_weights
 
 HISTORY = "history"
 
@@ -50,7 +51,7 @@ class RunFolder:
         self.path = Path(path)
         if self.path.is_file():
             raise FileExistsError(f"{path} is a file; name a folder for the run's output")
-        self.mirror = None if mirror is None else Path(mirror)
+        self.mirror, self.warn = None if mirror is None else Path(mirror), warn
         self.checkpoints = Checkpoints(
             self.path / "checkpoints", keep=keep, mirror=mirror, warn=warn
         )
@@ -139,6 +140,29 @@ class RunFolder:
             facts["score"],
         )
         self.mirror_file(self.path / "changes.jsonl")
+        return path
+
+    def save_weights(self, name: str, generator: nn.Module, recipe: Recipe, step: int) -> None:
+        """``name.safetensors``, to color with. A disk that fails is a warning."""
+        file = f"{name}.safetensors"
+        try:
+            notes = {"steps_trained": str(step)}
+            self.mirror_file(save_weights(self.path / file, generator, recipe, notes=notes))
+        except OSError as error:
+            self.warn(f"{file} could not be written ({error}); the run goes on")
+
+    def write_sample(self, pictures: Sequence[Tensor], step: int) -> Path:
+        """A grid of columns ``(B, 3, H, W)`` in [0, 1]. A disk that fails is a warning."""
+        from PIL import Image
+
+        from colorlab.show import tiled
+
+        path = self.path / "samples" / f"step-{step:06d}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(tiled(pictures)).save(path)
+        except OSError as error:
+            self.warn(f"{path} could not be written ({error}); the run goes on")
         return path
 
     def mirror_file(self, path: Path) -> None:

@@ -159,6 +159,19 @@ class Trainer(Step):
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def batch_that_fits(self, kind: str, number: int, batch: Tensor) -> int:
+        """Half the batch, a quarter, …: the first size whose step does not fail, or 0. The networks
+        are lost by it. For one process; with several it tries nothing."""
+        size = len(batch) // 2
+        while self.accelerator.num_processes == 1 and size:
+            self.forget_gradients()
+            try:
+                self.step(kind, number, batch[:size])
+                return size
+            except Exception:  # noqa: BLE001 - whatever the reason, this one doesn't do
+                size //= 2
+        return 0
+
     def split(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The generator's inputs and their target, on the device, in [-1, 1]."""
         batch = batch.to(self.device, non_blocking=True)

@@ -761,7 +761,7 @@ def test_a_history_that_can_not_be_written_does_not_stop_the_run(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("colorlab.training.run.CsvHistory", full)
+    monkeypatch.setattr("colorlab.training.listeners.CsvHistory", full)
     run = make(output=tmp_path)
     run.train()
     assert run.state == "finished" and run.save().is_file()

@@ -56,7 +56,8 @@ class Colorizer:
         self.recipe = recipe
         self.device = torch.device(device or best_device())
         self.generator = generator.eval().to(self.device)
-        self.size = round(recipe.stages[-1].image_size * recipe.data.scale[1])
+        # The mean short side of the photos that it was trained on crops of.
+        self.size = round(recipe.stages[-1].image_size * sum(recipe.data.scale) / 2)
 
     @classmethod
     def load(

@@ -31,6 +31,34 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # because they measure how quickly widgets answer. So `pytest tests` leaves it out.
 collect_ignore = ["browser"]
 
+# `make quick` leaves these out: they train, start processes or servers, or try a whole lesson.
+SLOW = (
+    "audit/test_every_core.py",
+    "audit/test_search.py",
+    "course/",
+    "photos/test_arrays.py",
+    "photos/test_batches.py",
+    "photos/test_folder.py",
+    "photos/test_packed.py",
+    "sources/test_downloads.py",
+    "speed/",
+    "test_browser_guard.py",
+    "test_lessons.py",
+    "test_main.py",
+    "training/test_checkpoints.py",
+    "training/test_processes.py",
+    "training/test_run.py",
+    "training/test_several_processes.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 # A busy machine is no bug: hypothesis must not fail an example for the time it took. Every run
 # tries the same examples; new ones are looked for with HYPOTHESIS_PROFILE=explore.
 settings.register_profile("colorlab", deadline=None, derandomize=True)

@@ -452,10 +452,12 @@ def test_load_gives_the_generator_that_was_saved(tmp_path):
     path = save_weights(tmp_path / "w.safetensors", generator, SMALL)
     made = Colorizer.load(path, "cpu")
     assert made.recipe == SMALL
-    assert made.size == 40  # 32-pixel crops of photos up to 1.25 times as large
+    assert made.size == 36  # 32-pixel crops of photos 1 to 1.25 times as large
     assert not made.generator.training
     lightness, ab = made.predict(PHOTO)
-    assert lightness.shape[0:2] == (1, 1) and min(lightness.shape[2:]) == 40
+    assert (
+        lightness.shape[0:2] == (1, 1) and min(lightness.shape[2:]) == 32
+    )  # 36 is no multiple of 8
     assert lightness.min() >= -1 and lightness.max() <= 1 and lightness.std() > 0.1
     with torch.no_grad():
         torch.testing.assert_close(ab, generator(lightness))
@@ -509,18 +511,18 @@ class TestStarterWeights:
 
     def test_a_hint_recolors_its_place_and_leaves_what_looks_different(self):
         made = Colorizer.load(device="cpu")
-        photo = next(path for path in bundled_photos("test") if path.stem == "kingfisher")
+        photo = next(path for path in bundled_photos("test") if path.stem == "fish25")
         gray = Image.open(photo).convert("L")
-        x, y = int(0.45 * gray.width), int(0.45 * gray.height)  # its breast
+        x, y = int(0.62 * gray.width), int(0.52 * gray.height)  # a goldfish on black
         before, after = (
             rgb2lab(np.asarray(made.colorize(gray, hints=hints)))[..., 1:]
-            for hints in ([], [(x, y, "#d06020")])
+            for hints in ([], [(x, y, "#e09030")])
         )
-        wanted = rgb2lab(np.uint8([[[0xD0, 0x60, 0x20]]]))[0, 0, 1:]
-        breast = (slice(y - 4, y + 5), slice(x - 4, x + 5))
-        missing = [np.linalg.norm(ab[breast].mean((0, 1)) - wanted) for ab in (before, after)]
+        wanted = rgb2lab(np.uint8([[[0xE0, 0x90, 0x30]]]))[0, 0, 1:]
+        body = (slice(y - 4, y + 5), slice(x - 4, x + 5))
+        missing = [np.linalg.norm(ab[body].mean((0, 1)) - wanted) for ab in (before, after)]
         assert missing[1] < missing[0] / 2
-        corner = (slice(0, gray.height // 4), slice(0, gray.width // 8))
+        corner = (slice(-gray.height // 6, None), slice(0, gray.width // 8))  # black
         assert np.linalg.norm(after[corner] - before[corner], axis=-1).mean() < 2
 
 

@@ -49,7 +49,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
         return future.then(lambda done: done.value()[0])
 
     trainer._generator.register_comm_hook("generator", counting)
-    trainer._judge.register_comm_hook("discriminator", counting)
+    trainer._pair.register_comm_hook("discriminator", counting)
     share = batch[rank::processes]
     trainer.step("adversarial", 1, share)
     once = dict(sent)

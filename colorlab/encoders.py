@@ -299,7 +299,7 @@ class Carry(nn.Module):
         """ab ``(B, 2, h, w)`` with the hints carried into it.
 
         Args:
-            ab: the network's answer.
+            ab: the network's prediction.
             x: the decoder's features there, ``(B, C, h, w)``.
             lightness, planes: what the network was given, at a multiple of that size.
         """
@@ -329,8 +329,8 @@ class Carry(nn.Module):
         y, x_ = (torch.arange(n, device=ab.device) / min(height, width) for n in (height, width))
         place = torch.stack(torch.meshgrid(y, x_, indexing="ij"))
         place = place.expand(len(ab), -1, -1, -1)
-        given = torch.cat([place, lightness, ab.detach()], 1)
-        return torch.cat([given * self.scale, self.features(x)], 1)
+        by_hand = torch.cat([place, lightness, ab.detach()], 1)
+        return torch.cat([by_hand * self.scale, self.features(x)], 1)
 
 
 def _squared_distance(one: Tensor, other: Tensor) -> Tensor:

@@ -377,6 +377,15 @@ def test_carrying_teaches_the_likeness(carry: Carry) -> None:
         assert taught.grad.isfinite().all() and taught.grad.any()
 
 
+def test_the_likeness_does_not_teach_the_color(carry: Carry) -> None:
+    """Of a place without a hint, ab counts once: as what the hints' colors are added to."""
+    ab, x = torch.rand(1, 2, 8, 8).requires_grad_(), random(1, 3, 8, 8, seed=2)
+    planes = hinted_at([(1, 1), (6, 6)], 8, 8)
+    carry(ab, x, random(1, 1, 8, 8, seed=3), planes).sum().backward()
+    elsewhere = (planes[0, 2] == 0).expand(2, -1, -1)
+    assert torch.equal(ab.grad[0][elsewhere], torch.ones(2 * 62))
+
+
 # --- the U-Net that takes hints -------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ HOUSE = Path(__file__).resolve().parent.parent / "colorlab"
 # Those of one layer may import one another, as long as that makes no circle, as encoders imports
 # hints.
 LAYERS = (
-    {"color", "layers", "devices", "atomic", "lazy", "progress"},
+    {"color", "layers", "devices", "atomic", "locks", "lazy", "progress"},
     {"unet", "losses"},
     {"photos", "patchgan", "encoders", "palette", "hints", "show"},
     {"recipes", "sources", "audit"},

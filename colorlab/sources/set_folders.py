@@ -8,7 +8,6 @@ the learner's own.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import sys
@@ -16,14 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from colorlab import locks
 from colorlab.atomic import write_whole
 
 MANIFEST = "colorlab-set.json"
-
-# What a file system that knows no locks answers. There everybody works as if alone.
-_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 Files = dict[str, int]  # name in the set's folder, with "/" -> bytes
 
@@ -70,19 +65,15 @@ def install(new: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(path: Path, name: str, wait: float = 0.5) -> Iterator[None]:
-    """Hold the file's lock, which the system takes back from a process that dies."""
-    lock = FileLock(path)
+def alone(path: Path, name: str) -> Iterator[None]:
+    """Hold the file's lock. Where the file system knows no locks, everybody works as if alone."""
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"another process is fetching {name}; waiting for it", file=sys.stderr)
-            lock.acquire(poll_interval=wait)
-    except (OSError, NotImplementedError) as error:
-        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
-            raise
+        lock = locks.take(path, timeout=0)
+    except locks.Timeout:
+        print(f"another process is fetching {name}; waiting for it", file=sys.stderr)
+        lock = locks.take(path, timeout=-1)
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()

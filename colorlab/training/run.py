@@ -16,18 +16,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import is_out_of_memory
-from colorlab.recipes.recipe import Recipe, Stage
+from colorlab.recipes.recipe import Recipe, Stage, differences
 from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
 from colorlab.training.feed import Feed, data_set, fingerprint
 from colorlab.training.inputs import gray_prediction
 from colorlab.training.listeners import BalanceWatch, Event, Listener, Listeners, ProgressBar
+from colorlab.training.lock import FolderInUse
 from colorlab.training.questions import Answer, EpochQuestion, mean_losses
 from colorlab.training.run_folder import Found, RunFolder
 from colorlab.training.trainer import Trainer
@@ -41,8 +43,14 @@ class OutOfMemory(MemoryError):
     """A batch was too large for the device; the message names one that fits."""
 
 
+_RUNS: WeakValueDictionary[Path, Run] = WeakValueDictionary()  # the last one made for each output
+
+
 class Run(Background):
     """Trains the networks of a recipe.
+
+    An output folder belongs to one live run. Where this process trains into ``output`` already, as
+    when a notebook's cell runs again, that run is returned as it is, its settings unchanged.
 
     Args:
         recipe: what to train and how.
@@ -81,10 +89,16 @@ class Run(Background):
 
     Raises:
         FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
+        colorlab.training.lock.FolderInUse: a live run of another process, or of another recipe,
+            writes into ``output`` or the mirror.
         OSError: ``output`` can't be written.
         ValueError: the checkpoint is of another recipe; the message lists the differences.
         colorlab.training.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
+
+    def __new__(cls, recipe: Recipe, photos: Any, *, output: Any = None, **settings: Any) -> Run:
+        run = None if output is None else _RUNS.get(Path(output).resolve())
+        return run if run is not None and run.is_alive else super().__new__(cls)
 
     def __init__(
         self,
@@ -108,6 +122,9 @@ class Run(Background):
         listeners: Sequence[Listener] = (),
         ask: Callable[[EpochQuestion], Answer] | None = None,
     ):
+        if getattr(self, "is_alive", False):
+            self._attach(recipe)
+            return
         super().__init__()
         self.recipe = recipe
         self.photos = data_set(photos)
@@ -136,13 +153,15 @@ class Run(Background):
         self.folder: RunFolder | None = None
         self.changes = ChangeLog()
         if self.output is not None:
-            self.folder = RunFolder(self.output, keep=keep, mirror=mirror, warn=self.warn)
-            found = self.folder.find(resume, recipe)
-            if self.is_main:
-                self.folder.check_writable()
-            self.changes = ChangeLog(self.output / "changes.jsonl", anew=resume is False)
-            if found is not None:
-                self._go_back_to(found)
+            self.folder = RunFolder(
+                self.output, keep=keep, mirror=mirror, warn=self.warn, writes=self.is_main
+            )
+            with self.folder.claimed():
+                found = self.folder.find(resume, recipe)
+                self.changes = ChangeLog(self.output / "changes.jsonl", anew=resume is False)
+                if found is not None:
+                    self._go_back_to(found)
+            _RUNS[self.output.resolve()] = self
         elif resume:
             raise ValueError("resume needs the output folder of the run to go on with")
 
@@ -155,6 +174,16 @@ class Run(Background):
             self.start()
             self.wait()
         return self.history
+
+    def start(self) -> Run:
+        """Train in the background and return at once; after :meth:`stop`, go on.
+
+        Raises:
+            FolderInUse: another run lives in the output folder, or went on from this one's state.
+        """
+        if self.folder is not None and self.state in ("new", "stopped"):
+            self.folder.claim(self.step)
+        return super().start()
 
     def pause(self) -> None:
         self._alone("pause")
@@ -171,7 +200,10 @@ class Run(Background):
             raise RuntimeError("this run has no output folder; give it one: Run(…, output=…)")
         if self.state == "failed":
             raise RuntimeError("this run has failed; its last good checkpoint is kept")
-        return self._request(self._save)
+        if self.is_alive:
+            return self._request(self._save)
+        with self.folder.claimed(self.step):
+            return self._save()
 
     def set(self, **settings: float) -> None:
         """Change settings from the next step on: ``color_weight`` (the λ of L1),
@@ -201,12 +233,16 @@ class Run(Background):
     # --- the thread --------------------------------------------------------------------------
 
     def _job(self) -> str:
-        with self._history_file():
-            self._train()
-            if self._last_checkpoint[1] != self.step or not self.step:  # stopped within a stage
-                self._save()
-            if self.folder is not None and self.is_main:
-                self.folder.close()
+        try:
+            with self._history_file():
+                self._train()
+                if self._last_checkpoint[1] != self.step or not self.step:  # stopped within a stage
+                    self._save()
+                if self.folder is not None and self.is_main:
+                    self.folder.close()
+        finally:
+            if self.folder is not None:
+                self.folder.lock.release()
         # What is not on the disk is not finished: once there is room, save() can be tried again.
         return "finished" if self.step == self.recipe.steps and self._is_saved else "stopped"
 
@@ -463,6 +499,16 @@ class Run(Background):
         self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
 
     # --- what goes wrong ---------------------------------------------------------------------
+
+    def _attach(self, recipe: Recipe) -> None:
+        """A live run was made once more, as by a notebook's cell that runs again."""
+        if lines := differences(self.recipe, recipe):
+            raise FolderInUse(
+                f"a live run of this process trains another recipe into {self.output}:\n  "
+                + "\n  ".join(lines)
+                + "\nStop it (run.stop()), or name another output folder."
+            )
+        print(f"{self.output} has a live run, at step {self.step} of {recipe.steps}: here it is")
 
     def _diverged(self, what: str) -> str:
         kept = None if self.folder is None else self.folder.newest_path()

@@ -5,13 +5,16 @@ changes.jsonl             settings that were changed, with their steps
 history.csv               the losses, a line a step
 samples/step-….png        held-out photos: gray, ours, truth
 weights.safetensors       the generator alone, to color with
+run.lock                  held by the live run; run.owner.json says by which process
 """
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from torch import Tensor, nn
 from colorlab.recipes.recipe import Recipe, differences
 from colorlab.training.checkpoint_files import CheckpointError, read_checkpoint
 from colorlab.training.checkpoints import Checkpoints, step_of
+from colorlab.training.lock import FolderInUse, RunLock
 from colorlab.weights import save_weights
 
 HISTORY = "history"
@@ -47,6 +51,7 @@ class RunFolder:
         keep: int = 3,
         mirror: str | os.PathLike[str] | None = None,
         warn: Callable[[str], None],
+        writes: bool = True,
     ):
         self.path = Path(path)
         if self.path.is_file():
@@ -55,6 +60,35 @@ class RunFolder:
         self.checkpoints = Checkpoints(
             self.path / "checkpoints", keep=keep, mirror=mirror, warn=warn
         )
+        folders = [self.path] if mirror is None else [self.path, self.mirror]
+        self.writes, self.lock = writes, RunLock(folders if writes else [], warn)
+        self._known: list[Path] = []  # checkpoints that were there when the run was made
+
+    def claim(self, step: int) -> None:
+        """Lock the folder for a run that stands at ``step``.
+
+        Raises:
+            FolderInUse: another run lives there, or went on since this one was made.
+        """
+        if self.writes:
+            self.check_writable()
+        self.lock.acquire()
+        later = [path for path in self.checkpoints.candidates() if step_of(path.name) > step]
+        if new := [path for path in later if path not in self._known]:
+            self.lock.release()
+            raise FolderInUse(
+                f"{new[0]} was written by another run, and this one stands at step {step}: make a "
+                f"new Run with resume=True, which goes on from there"
+            )
+
+    @contextmanager
+    def claimed(self, step: float = math.inf) -> Iterator[None]:
+        """:meth:`claim` for a moment."""
+        self.claim(step)
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     def holds_a_run(self) -> bool:
         """Whether a step was taken there: a run that failed before its first leaves a header."""
@@ -87,6 +121,7 @@ class RunFolder:
             ValueError: it is of another recipe (the message lists the differences), or the folder
                 holds later ones.
         """
+        self._known = self.checkpoints.candidates()
         if resume is False:
             if self.holds_a_run():
                 raise FileExistsError(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from colorlab.show import photo_grid, tiled, to_gray, to_uint8
+from colorlab.show import INK, photo_grid, present, tiled, to_gray, to_uint8
 
 
 @pytest.fixture
@@ -206,3 +210,64 @@ def test_rows_of_batches_become_one_picture():
     assert picture.shape == (8, 10, 3) and picture.dtype == np.uint8
     assert (picture[:4, :5] == 0).all() and (picture[:4, 5:] == 255).all()
     assert (picture[4:] == 51).all()
+
+
+# --- present -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def displayed(monkeypatch) -> list[tuple[dict, dict]]:
+    """What `present` gave to the notebook: data and metadata."""
+    found = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda output: found.append(output._repr_mimebundle_())
+    )
+    return found
+
+
+def decoded(data: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+ALT = "Line chart of a loss over steps: it falls from 1 to 0."
+
+
+def test_a_chart_is_transparent_and_its_ink_is_read_on_white_and_on_dark(displayed):
+    figure, axes = plt.subplots()
+    axes.plot([1, 0], label="loss")
+    axes.set(title="A loss", xlabel="step")
+    axes.text(0.5, 0.5, "here")
+    axes.legend()
+    present(figure, ALT)
+    [(data, metadata)] = displayed
+    assert metadata["image/png"]["alt"] == ALT
+    pixels = np.asarray(decoded(data["image/png"]).convert("RGBA")).astype(int)
+    assert (pixels[0, 0, 3], pixels[-1, -1, 3]) == (0, 0)
+    opaque = pixels[pixels[..., 3] == 255][:, :3]
+    assert len(opaque) and (opaque.max(-1) > 100).all()  # nothing is black
+    assert not plt.fignum_exists(figure.number)
+    for text in figure.findobj(plt.Text):
+        assert not text.get_text() or text.get_color() == INK, text
+    for page in ("#ffffff", "#111111"):
+        assert contrast(INK, page) > 4
+
+
+def contrast(*colors: str) -> float:
+    """WCAG 2.1's ratio of two colors."""
+    values = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colors])
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_photos_are_a_jpeg_with_their_colors(displayed):
+    present(photo_grid([[np.full((40, 40, 3), (200, 30, 60), np.uint8)]]), "A red square, alone.")
+    [(data, metadata)] = displayed
+    assert metadata["image/jpeg"]["alt"] == "A red square, alone."
+    picture = np.asarray(decoded(data["image/jpeg"]))
+    assert np.abs(picture[picture.shape[0] // 2, picture.shape[1] // 2] - (200.0, 30, 60)).max() < 6
+
+
+def test_a_description_that_says_nothing_is_refused():
+    with pytest.raises(ValueError, match="too short"):
+        present(plt.figure(), "a figure")

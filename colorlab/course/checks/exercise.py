@@ -30,7 +30,7 @@ from colorlab.course.checks.limit import unlimited
 
 @dataclass(frozen=True)
 class Hint:
-    """What is wrong with an answer, and the next step."""
+    """What is wrong with a solution, and the next step."""
 
     mistake: str
     advice: str = ""
@@ -50,7 +50,7 @@ class Exercise:
 
     name: "0.1", the lesson's number and the exercise's; difficulty: 1 to 3; minutes: as on the
     label of the cell; start: the first step, printed for a stub that nobody has touched; test: the
-    tester; solved: one sentence for who got it right; seconds: after this long the answer counts
+    tester; solved: one sentence for who got it right; seconds: after this long the solution counts
     as one that does not end.
     """
 
@@ -81,7 +81,7 @@ class Exercise:
 
 
 def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
-    """``function(*arguments)``, with the learner's usual slips told apart first.
+    """``function(*arguments)``, with the learner's usual slips recognized first.
 
     `pure`: arrays, tensors and lists that go in must come out as they were.
 
@@ -96,7 +96,7 @@ def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
     name = name_of(function)
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-ins have none; then the call itself will tell
+    except (TypeError, ValueError):  # some built-ins have none; then the call itself will show it
         signature = None
     if signature is not None:
         try:
@@ -110,7 +110,7 @@ def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
     result = function(*arguments)
     if not all(_same(*pair) for pair in zip(before, arguments, strict=False)):
         raise NotYet(
-            f"{name} has changed what it was given.",
+            f"{name} has changed its arguments.",
             "Make something new: `x = x - mean` instead of `x -= mean`, and no pop() on a list.",
         )
     if result is None:
@@ -145,13 +145,13 @@ def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | Non
     """A tester whose torch starts from seed 0 with gradients on, and leaves both as they were."""
 
     @functools.wraps(test)
-    def forked(answer: Any) -> Hint | None:
+    def forked(solution: Any) -> Hint | None:
         with unlimited():
             import torch
 
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
-            return test(answer)
+            return test(solution)
 
     return forked
 
@@ -212,8 +212,8 @@ def layers_of(module: Any) -> list[Any]:
     A layer that stands there twice counts twice; ``nn.Identity`` does nothing and is left out.
     """
     parts = [part for _, part in module.named_modules(remove_duplicate=False)]
-    alone = [part for part in parts if not list(part.children())]
-    return [part for part in alone if type(part).__name__ != "Identity"]
+    leaves = [part for part in parts if not list(part.children())]
+    return [part for part in leaves if type(part).__name__ != "Identity"]
 
 
 def want_array(
@@ -305,7 +305,7 @@ def want_number(value: Any, what: str = "your result") -> float:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise NotYet(
             f"One number was expected for {what}; it is {describe(value)}.",
-            "Return the number alone, such as 0.5.",
+            "Return only the number, such as 0.5.",
         )
     if not math.isfinite(number):
         raise NotYet(
@@ -327,7 +327,7 @@ def match(
     Args:
         result: what the learner's code gave: an array, a tensor or a number.
         right: the same, as it should be.
-        mistakes: what well-known mistakes give, each with its hint; the first that fits is told.
+        mistakes: what well-known mistakes give, each with its hint; the first that fits is used.
         otherwise: the hint where none of them fits.
         tolerance: the largest difference that counts as none, beside 1e-4 of the number itself.
     """

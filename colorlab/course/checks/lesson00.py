@@ -21,21 +21,21 @@ def _before_after(before_after: Any) -> Hint | None:
     # Wide, tall and odd, and not square: a mix-up of rows and columns must show.
     for height, width in ((4, 10), (10, 4), (6, 7)):
         gray, colored = _pictures(height, width)
-        given = gray.copy(), colored.copy()
-        result = call(before_after, *given)
-        hint = _judge(result, gray, colored)
+        arguments = gray.copy(), colored.copy()
+        result = call(before_after, *arguments)
+        hint = _check(result, gray, colored)
         if hint is not None:
             return hint
-        if not (np.array_equal(given[0], gray) and np.array_equal(given[1], colored)):
+        if not (np.array_equal(arguments[0], gray) and np.array_equal(arguments[1], colored)):
             return Hint(
-                "The picture is right, but your function has painted over one that it was given.",
+                "The picture is right, but your function has painted over one of its arguments.",
                 "Arrays are handed over without a copy. Begin with `result = colored.copy()` and "
                 "write into `result`.",
             )
     return None
 
 
-def _judge(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
+def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
     height, width, _ = gray.shape
     half = width // 2
     if isinstance(result, np.ndarray) and result.shape != gray.shape:
@@ -103,7 +103,7 @@ def _judge(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
 
 
 def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
-    """The hint for a shape that tells which mistake was made; None for any other shape."""
+    """The hint for a shape that shows which mistake was made; None for any other shape."""
     height, width, _ = gray.shape
     half = width // 2
     if result.shape == (height, 2 * width, 3):
@@ -118,7 +118,7 @@ def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> H
         )
     if result.shape in ((height, half, 3), (height, width - half, 3)):
         return Hint(
-            "That is one half alone.",
+            "That is only one half.",
             "Put the other one to its right: np.concatenate([left, right], axis=1).",
         )
     if result.shape == (2 * height, half, 3):

@@ -398,7 +398,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
             "other branch was chosen; that is NaN. Make the root's input safe first: "
             "t.clamp(min=KNEE) inside the power.",
         )
-    wanted = _slope(pixels)
+    wanted = _gradient(pixels)
     away = (batch.grad - wanted).abs().amax(dim=1)
     if away.max() > 1e-3 * wanted.abs().max():
         return Hint(
@@ -415,8 +415,8 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     return None
 
 
-def _slope(pixels: np.ndarray) -> Any:
-    """The gradient of the sum of all of Lab in sRGB, (B, 3, H, W), by the formulas' own slopes."""
+def _gradient(pixels: np.ndarray) -> Any:
+    """The gradient of the sum of all of Lab in sRGB, (B, 3, H, W), by the formulas' derivatives."""
     import torch
 
     t = _decode(pixels) @ RGB_TO_XYZ.T / WHITE
@@ -443,7 +443,7 @@ def _test_prepare(prepare: Any) -> Hint | None:
     if isinstance(result, np.ndarray) and result.shape == (5, 6, 3):
         return Hint(
             "All three channels of Lab came back.",
-            "The network gets L alone: lab[..., 0].",
+            "The network gets only L: lab[..., 0].",
         )
     result = want_array(result, shape=(5, 6), what="the network's input")
     luma = photo @ np.array([0.299, 0.587, 0.114]) / 255
@@ -518,13 +518,13 @@ def _test_share(share_nearly_gray: Any) -> Hint | None:
         [random.uniform(0, 100, (3, 1, 40, 50)), random.normal(0, 12, (3, 2, 40, 50))], axis=1
     )
     for limit in (17.0, 10.0):
-        hint = _judge_share(share_nearly_gray, lab, limit)
+        hint = _check_share(share_nearly_gray, lab, limit)
         if hint is not None:
             return hint
     return None
 
 
-def _judge_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint | None:
+def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint | None:
     result = call(share_nearly_gray, lab.copy(), limit, pure=True)
     a, b = lab[:, 1], lab[:, 2]
     near = np.hypot(a, b) < limit
@@ -560,7 +560,7 @@ def _judge_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint 
         ),
         (
             (np.linalg.norm(lab, axis=1) < limit).mean(),
-            Hint("L is in it too.", "Chroma is made of a and b alone: lab[:, 1] and lab[:, 2]."),
+            Hint("L is in it too.", "Chroma is made only of a and b: lab[:, 1] and lab[:, 2]."),
         ),
         (
             (np.hypot(lab[:, 0], a) < limit).mean(),

@@ -200,13 +200,13 @@ def _test_random_square(random_square: Any) -> Hint | None:
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(devices=[]):
-            return _judge_squares(random_square)
+            return _check_squares(random_square)
     finally:
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 
 
-def _judge_squares(random_square: Any) -> Hint | None:
+def _check_squares(random_square: Any) -> Hint | None:
     import torch
 
     moved = Hint(
@@ -237,13 +237,13 @@ def _judge_squares(random_square: Any) -> Hint | None:
             found.append(window)
         if _states() != before:
             return moved
-        if hint := _judge_places(found, height - _SIDE, width - _SIDE):
+        if hint := _check_places(found, height - _SIDE, width - _SIDE):
             return hint
     for seed in range(20):  # the same windows of another picture of that size
         if _window(_square(random_square, _picture(14, 8, 9), _SIDE, seed), 9) != found[seed]:
             return Hint(
                 "For another photo of the same size, the same seed cut another place.",
-                "The seed alone decides: neither the photo's pixels nor what came in before.",
+                "Only the seed decides: neither the photo's pixels nor what came in before.",
             )
     for edge in ((3, 5, 5), (3, 5, 8), (3, 8, 5)):  # no room to move in one direction
         small = torch.zeros(edge, dtype=torch.uint8)
@@ -299,7 +299,7 @@ def _no_window(square: Any) -> Hint:
     )
 
 
-def _judge_places(
+def _check_places(
     found: Sequence[tuple[int, int, bool]], last_top: int, last_left: int
 ) -> Hint | None:
     tops, lefts, mirrored = (np.array(part) for part in zip(*found, strict=True))
@@ -554,7 +554,7 @@ def _halves(result: Any, names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _spied(places: dict[str, float]) -> tuple[Callable[[str], float], list[str]]:
-    """A `place` that answers from a table, and the list of what it was asked."""
+    """A `place` that looks its result up in a table, and the list of its arguments."""
     asked: list[str] = []
 
     def place(text: str) -> float:
@@ -568,7 +568,7 @@ def _spied(places: dict[str, float]) -> tuple[Callable[[str], float], list[str]]
     return place, asked
 
 
-def _judge_split(
+def _check_split(
     function: Any, names: list[str], places: dict[str, float], share: float, right: set[str]
 ) -> tuple[list[str], list[str], list[str], Hint | None]:
     """train, test, what `place` was asked, and the hint on what both exercises have in common."""
@@ -582,7 +582,7 @@ def _judge_split(
     ):
         hint = Hint(
             "The parts are right, and their names stand in another order.",
-            "In the order given: walk through `names`, without sorting.",
+            "In the order of `names`: walk through `names`, without sorting.",
         )
     elif set(test) != right and not asked and share:
         hint = Hint(
@@ -605,7 +605,7 @@ def _test_split(split: Any) -> Hint | None:
     shares, found, asked = (0.3, 0.65, 0.6, 0.0), [], []
     for share in shares:
         right = _below(lambda place, share=share: place < share)
-        _, test, more, hint = _judge_split(split, _NAMES, _PLACES, share, right)
+        _, test, more, hint = _check_split(split, _NAMES, _PLACES, share, right)
         if hint is not None:
             return hint
         found.append(set(test))
@@ -681,27 +681,27 @@ def _series(name: str) -> str:
 
 def _test_split_series(split_series: Any) -> Hint | None:
     for share in (0.3, 0.12):
-        hint = _judge_series(split_series, share)
+        hint = _check_series(split_series, share)
         if hint is not None:
             return hint
     return None
 
 
-def _judge_series(split_series: Any, share: float) -> Hint | None:
+def _check_series(split_series: Any, share: float) -> Hint | None:
     # Frames, shorter and longer beginnings of names lie elsewhere than the series itself.
     places = {name: 0.05 if name in ("bee_001.jpg", "bee_left.jpg") else 0.95 for name in _FRAMES}
     places |= {"old": 0.9, "deep": 0.9, "sea": 0.9, "": 0.4, **_SERIES}
     right = {name for name in _FRAMES if _SERIES[_series(name)] < share}
-    train, test, asked, hint = _judge_split(split_series, _FRAMES, places, share, right)
+    train, test, asked, hint = _check_split(split_series, _FRAMES, places, share, right)
     if hint is not None:
         return hint
     if set(test) == right:
         return None
     if "old_harbor_001.jpg" in asked:
-        alone = {name for name in _FRAMES if places[name] < share}
+        by_name = {name for name in _FRAMES if places[name] < share}
         return Hint(
             "You ask place for whole names"
-            + (": this is the split of the exercise before." if set(test) == alone else "."),
+            + (": this is the split of the exercise before." if set(test) == by_name else "."),
             'Ask once for a series, by its own name: name.rpartition("_")[0].',
         )
     torn = {
@@ -832,7 +832,7 @@ def _test_mean_chroma(mean_chroma: Any) -> Hint | None:
             (a.abs().mean(), Hint("b is missing.", "sqrt(a² + b²) has both.")),
             (
                 (L**2 + a**2 + b**2).sqrt().mean(),
-                Hint("L is in it.", "Chroma is the distance from the gray axis: a and b alone."),
+                Hint("L is in it.", "Chroma is the distance from the gray axis: only a and b."),
             ),
             (
                 ((L**2 + a**2) ** 0.5).mean(),
@@ -872,13 +872,13 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
 
     rng = np.random.default_rng(5)
     rough = Image.fromarray(rng.integers(0, 256, (14, 20, 3), dtype=np.uint8))
-    slope = np.linspace(0, 255, 40).astype(np.uint8)
-    falling = Image.fromarray(np.broadcast_to(slope[::-1], (30, 40)).copy()).convert("RGB")
+    ramp = np.linspace(0, 255, 40).astype(np.uint8)
+    falling = Image.fromarray(np.broadcast_to(ramp[::-1], (30, 40)).copy()).convert("RGB")
     flat = Image.new("RGB", (30, 20), (120, 60, 30))
     faint = Image.fromarray(rng.integers(100, 108, (34, 46, 3), dtype=np.uint8))
     upright = Image.fromarray(rng.integers(90, 106, (520, 300, 3), dtype=np.uint8))
     gray = rough.convert("L")
-    pictures = ((rough, "noise"), (faint, "faint noise"), (falling, "a slope"), (flat, "one color"))
+    pictures = ((rough, "noise"), (faint, "faint noise"), (falling, "a ramp"), (flat, "one color"))
     pictures += ((upright, "noise, upright"), (gray, "a gray file"))
     for image, name in pictures:
         result = call(difference_hash, image.copy())
@@ -895,7 +895,7 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
         if isinstance(result, np.ndarray) and result.shape in ((9, 8), (9, 7)):
             return Hint("The result has 9 rows.", "Pillow's resize takes (width, height): (9, 8).")
         if isinstance(result, np.ndarray) and result.shape == (64,):
-            return Hint("The 64 answers lie in one row.", "Leave them as (8, 8).")
+            return Hint("The 64 bits lie in one row.", "Leave them as (8, 8).")
         found = want_array(result, shape=(8, 8), what="the hash")
         if found.dtype != bool:
             return Hint(
@@ -1003,7 +1003,7 @@ EXERCISES = (
         "Make a generator of your own: own = random.Random(seed). Draw top, left and whether to "
         "mirror from it.",
         _test_random_square,
-        "All places, both ways round, and the seed alone decides.",
+        "All places, both ways round, and only the seed decides.",
     ),
     Exercise(
         "2.3",

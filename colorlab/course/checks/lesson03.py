@@ -85,17 +85,17 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | N
         )
     with torch.no_grad():
         x = torch.randn(2, inputs, 16, 16)
-        given = x.clone()
-        answer = block(given)
-        found = tuple(answer.shape)
-    if not torch.equal(given, x):
+        inputs = x.clone()
+        output = block(inputs)
+        found = tuple(output.shape)
+    if not torch.equal(inputs, x):
         return Hint(
             "The block writes into its input, which a skip still needs.", "Without inplace=True."
         )
     side = int(16 * factor)
     if found == (2, outputs, side, side):
         with torch.no_grad():
-            if not torch.allclose(answer, nn.Sequential(*layers_of(block))(x), atol=1e-4):
+            if not torch.allclose(output, nn.Sequential(*layers_of(block))(x), atol=1e-4):
                 return Hint(
                     "The layers are right, but the block does not send x through all of them.",
                     "nn.Sequential(*layers) does, one after the other.",
@@ -258,7 +258,7 @@ def _test_walk(walk: Any) -> Hint | None:
             f"Two photos went in, {len(result)} came out: they are joined along the batch.",
             "Channels are dimension 1: torch.cat([x, skip], 1).",
         )
-    result = want_tensor(result, what="the network's answer")
+    result = want_tensor(result, what="the network's output")
 
     def cat(one: Any, other: Any) -> Any:
         return torch.cat([one, other], 1)
@@ -301,10 +301,10 @@ def _test_walk(walk: Any) -> Hint | None:
             _walked(downs, ups, x, lambda one, other: cat(one, one)),
             Hint("Each map is joined with itself.", "Its partner comes from skips.pop()."),
         ),
-        (encoded, Hint("That is the way down alone.", "The up blocks have not been walked yet.")),
+        (encoded, Hint("That is only the way down.", "The up blocks have not been walked yet.")),
     )
     otherwise = Hint(
-        f"The answer's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
+        f"The output's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
         "Print the shape after each block. Each up block but the first gets "
         "torch.cat([x, skips.pop()], 1).",
     )
@@ -322,7 +322,7 @@ def _test_walk(walk: Any) -> Hint | None:
             "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
         )
     shorter = downs[:2], [ups[1], ups[2]]
-    other = want_tensor(call(walk, *shorter, x.clone()), what="the answer of a shallower network")
+    other = want_tensor(call(walk, *shorter, x.clone()), what="the output of a shallower network")
     if other.shape != x.shape[:1] + (2, 16, 16) or not torch.allclose(
         other, _walked(*shorter, x, cat), rtol=1e-3
     ):
@@ -396,7 +396,7 @@ def _test_parameters(parameters: Any) -> Hint | None:
                 _count(*size, doubled="always"),
                 Hint(
                     "The innermost up block gets twice the channels too.",
-                    "Nothing lies beside it: it gets the innermost map alone.",
+                    "Nothing lies beside it: it gets only the innermost map.",
                 ),
             ),
             (
@@ -493,14 +493,14 @@ def _test_step(train_step: Any) -> Hint | None:
     losses = []
     for L, ab in batches:
         with torch.no_grad():
-            answer = net(L)
+            prediction = net(L)
             losses.append(
-                [float((answer - ab).abs().mean()), float(((answer - ab) ** 2).mean()),
-                 float((answer - ab).abs().sum())]
+                [float((prediction - ab).abs().mean()), float(((prediction - ab) ** 2).mean()),
+                 float((prediction - ab).abs().sum())]
             )  # fmt: skip
         twin.load_state_dict(net.state_dict())  # net itself would call the hook
-        (slope,) = torch.autograd.grad((twin(L) - ab).abs().mean(), twin.weight)
-        wanted = (twin.weight - 0.5 * slope).detach()
+        (gradient,) = torch.autograd.grad((twin(L) - ab).abs().mean(), twin.weight)
+        wanted = (twin.weight - 0.5 * gradient).detach()
         returned = call(train_step, net, optimizer, L, ab)
         steps_right.append(torch.allclose(net.weight, wanted, atol=1e-6))
         with torch.no_grad():
@@ -583,7 +583,7 @@ def _test_output(output_block: Any) -> Hint | None:
         return Hint("The convolution has changed.", "It was right: kernel 4, stride 2, padding 1.")
     x = 8 * torch.randn(2, 6, 4, 4)
     with torch.no_grad():
-        result = want_tensor(block(x), what="the block's answer")
+        result = want_tensor(block(x), what="the block's output")
         if tuple(result.shape) != (2, 2, 8, 8):
             return Hint(
                 f"A map of 4 × 4 with 6 channels became {tuple(result.shape)}.",
@@ -608,7 +608,7 @@ def _test_output(output_block: Any) -> Hint | None:
             (
                 raw,
                 Hint(
-                    f"Without a bound the answers reach {float(raw.abs().max()):.1f}; ab / 110 "
+                    f"Without a bound the outputs reach {float(raw.abs().max()):.1f}; ab / 110 "
                     "ends at 1.",
                     "nn.Tanh() keeps them inside.",
                 ),
@@ -650,10 +650,11 @@ def _test_output(output_block: Any) -> Hint | None:
 def _test_expected(expected_loss: Any) -> Hint | None:
     colors = np.array([[60.0, 45.0], [15.0, -50.0], [-55.0, 50.0]])
     shares = np.array([0.5, 0.3, 0.2])
-    answer = np.array([30.0, -5.0])
-    away = np.abs(colors - answer)
+    prediction = np.array([30.0, -5.0])
+    away = np.abs(colors - prediction)
     for power in (1, 2):
-        result = call(expected_loss, answer.copy(), colors.copy(), shares.copy(), power, pure=True)
+        arguments = prediction.copy(), colors.copy(), shares.copy(), power
+        result = call(expected_loss, *arguments, pure=True)
         if isinstance(result, np.ndarray) and result.shape == (3,):
             return Hint(
                 "That is one number a color.",
@@ -665,7 +666,7 @@ def _test_expected(expected_loss: Any) -> Hint | None:
             )
         number = want_number(result, "the expected loss")
         each = (away**power).sum(axis=1)
-        signed = ((colors - answer) ** power).sum(axis=1)
+        signed = ((colors - prediction) ** power).sum(axis=1)
         mistakes = (
             (
                 float(each.mean()),
@@ -697,9 +698,9 @@ def _test_expected(expected_loss: Any) -> Hint | None:
                 ),
             ),
             (
-                float((np.abs(shares @ colors - answer) ** power).sum()),
+                float((np.abs(shares @ colors - prediction) ** power).sum()),
                 Hint(
-                    "You average the colors first, and then look how far the answer is from that.",
+                    "You average the colors first, and then take the distance to the prediction.",
                     "First the cost of each color, then the mean of the costs.",
                 ),
             ),
@@ -718,12 +719,13 @@ def _test_expected(expected_loss: Any) -> Hint | None:
         otherwise = Hint(
             f"For power {power} the expected loss should be "
             f"{float((shares * each).sum()):.2f} in this check; yours is {number:.2f}.",
-            "First the distances |color - answer| ** power, added up over a and b; then weighed.",
+            "First |color - prediction| ** power, added up over a and b; then weighed.",
         )
         hint = match(number, float((shares * each).sum()), mistakes, otherwise)
         if hint is not None:
             return hint
-    two = want_number(call(expected_loss, answer, colors[:2], np.array([0.5, 0.5]), 1), "the loss")
+    halves = np.array([0.5, 0.5])
+    two = want_number(call(expected_loss, prediction, colors[:2], halves, 1), "the loss")
     if abs(two - away[:2].sum() / 2) > 1e-6:
         return Hint("With three colors it is right, with two it is not.", "Use all that come in.")
     return None
@@ -808,10 +810,10 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Return the loss that the answer has on average, where each color comes with its "
-            "share. A first step: `away = np.abs(colors - answer) ** power`."
+            "Return the loss that the prediction has on average, where each color comes with its "
+            "share. A first step: `away = np.abs(colors - prediction) ** power`."
         ),
         test=_test_expected,
-        solved="Now try all answers and see which one is cheapest.",
+        solved="Now try all predictions and see which one is cheapest.",
     ),
 )

@@ -71,7 +71,7 @@ def _test_map_size(map_size: Any) -> Hint | None:
             (
                 _sizes(size, layers, lambda n, k, s, p: n // s),
                 Hint(
-                    "You divide by the stride alone.",
+                    "You divide only by the stride.",
                     "A kernel of 4 at stride 1 takes a pixel off, which dividing does not see.",
                 ),
             ),
@@ -287,9 +287,9 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
                 "nn.BatchNorm2d takes the number of channels of the convolution before it.",
             )
         leaky = [layer for layer in layers if isinstance(layer, nn.LeakyReLU)]
-        slopes = {layer.negative_slope for layer in leaky}
-        if slopes - {0.2}:
-            return Hint(f"A LeakyReLU has the slope {max(slopes - {0.2})}.", "nn.LeakyReLU(0.2).")
+        found = {layer.negative_slope for layer in leaky}
+        if found - {0.2}:
+            return Hint(f"A LeakyReLU has the slope {max(found - {0.2})}.", "nn.LeakyReLU(0.2).")
         if len(leaky) != depth + 1:
             return Hint(
                 "A LeakyReLU(0.2) should stand behind each convolution (or its norm), but not "
@@ -347,8 +347,8 @@ def _test_step(discriminator_step: Any) -> Hint | None:
             F.softplus(-twin(torch.cat([L, real_ab], 1))).mean()
             + F.softplus(twin(torch.cat([L, generator(L).detach()], 1))).mean()
         )
-        (slope,) = torch.autograd.grad(cost, twin.weight)
-        wanted = (D.weight - 0.5 * slope).detach()
+        (gradient,) = torch.autograd.grad(cost, twin.weight)
+        wanted = (D.weight - 0.5 * gradient).detach()
         fake_ab = generator(L)
         returned = call(discriminator_step, D, optimizer, L, real_ab, fake_ab)
         right_way.append(torch.allclose(D.weight, wanted, atol=1e-5))
@@ -422,7 +422,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
     if not all(right_way) and generator.weight.grad is None:
         return Hint(
             "The loss is right, but D's step is not the one down this loss.",
-            "Is D's *answer* detached, or computed under no_grad? Then D learns nothing from it. "
+            "Is D's *output* detached, or computed under no_grad? Then D learns nothing from it. "
             "What must be cut is its input: D(torch.cat([L, fake_ab.detach()], 1)).",
         )
     if not fake_ab.requires_grad or not D.training:
@@ -447,11 +447,11 @@ def _test_instance(instance_norm: Any) -> Hint | None:
 
     x = 3 * torch.randn(4, 5, 3, 6) + torch.arange(5.0)[:, None, None]
     x = x * torch.arange(1.0, 5.0)[:, None, None, None]
-    given = x.clone()
-    result = want_tensor(call(instance_norm, given), shape=(4, 5, 3, 6), what="the result")
-    if not torch.equal(given, x):
+    inputs = x.clone()
+    result = want_tensor(call(instance_norm, inputs), shape=(4, 5, 3, 6), what="the result")
+    if not torch.equal(inputs, x):
         return Hint(
-            "Your function has changed the x that it was given.",
+            "Your function has changed its argument x.",
             "`x -= ...` writes into it: use `x = x - ...`, or another name.",
         )
 
@@ -536,8 +536,8 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
     import torch.nn.functional as F
 
     real, fake = 3 * torch.randn(2, 1, 5, 5) + 1, 3 * torch.randn(2, 1, 5, 5)
-    given = real.clone().requires_grad_(), fake.clone().requires_grad_()
-    returned = call(discriminator_loss, *given)
+    logits = real.clone().requires_grad_(), fake.clone().requires_grad_()
+    returned = call(discriminator_loss, *logits)
     number = want_number(returned, "the loss")
 
     def loss(on_real: Any, on_fake: Any) -> float:
@@ -591,7 +591,7 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
         return hint
     found: tuple[Any, ...] = (None, None)
     if isinstance(returned, torch.Tensor) and returned.requires_grad:
-        found = torch.autograd.grad(returned, given, allow_unused=True)
+        found = torch.autograd.grad(returned, logits, allow_unused=True)
     wanted = -torch.sigmoid(-real) / real.numel() / 2, torch.sigmoid(fake) / fake.numel() / 2
     if any(
         one is None or not torch.allclose(one, other, atol=1e-6)
@@ -621,7 +621,7 @@ EXERCISES = (
             "`for kernel, stride, padding in layers:`."
         ),
         test=_test_map_size,
-        solved="256 pixels, 30 × 30 verdicts.",
+        solved="256 pixels, 30 × 30 logits.",
     ),
     Exercise(
         name="4.2",
@@ -657,7 +657,7 @@ EXERCISES = (
             "first step: `real = D(torch.cat([L, real_ab], 1))`."
         ),
         test=_test_step,
-        solved="Half of the adversarial game is written; lesson 06 writes the other half.",
+        solved="Half of the adversarial step is written; lesson 06 writes the other half.",
     ),
     Exercise(
         name="4.5",
@@ -669,11 +669,11 @@ EXERCISES = (
             "first step: `mean = x.mean((2, 3), keepdim=True)`."
         ),
         test=_test_instance,
-        solved="Each photo is judged by itself.",
+        solved="Each photo is normalized by itself.",
     ),
     Exercise(
         name="4.6",
-        title="The planted bug: a judge that can't make up its mind",
+        title="The planted bug: a discriminator that can't make up its mind",
         difficulty=1,
         minutes=5,
         start="Copy the function with the bug, and repair it.",

@@ -1,4 +1,4 @@
-"""The testers of lesson 05: a game of two numbers, three families of losses, a bug in G's step."""
+"""The testers of lesson 05: a GAN of two numbers, three families of losses, a bug in G's step."""
 
 from __future__ import annotations
 
@@ -30,55 +30,55 @@ def _two(value: Any, names: tuple[str, str]) -> tuple[float, float]:
     return want_number(value[0], names[0]), want_number(value[1], names[1])
 
 
-# --- 5.1: the game -------------------------------------------------------------------------------
+# --- 5.1: a GAN of two numbers -------------------------------------------------------------------
 
 
 def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z))
 
 
-def _test_game(game_step: Any) -> Hint | None:
+def _test_two_numbers(adversarial_step: Any) -> Hint | None:
     for theta, psi, rate in ((1.0, 0.4, 0.1), (-0.7, 1.3, 0.5)):
-        found = _two(call(game_step, theta, psi, rate), ("theta", "psi"))
-        g = _sigmoid(-psi * theta) * psi  # minus the generator's slope
-        d = _sigmoid(psi * theta) * theta  # the discriminator's slope
+        found = _two(call(adversarial_step, theta, psi, rate), ("theta", "psi"))
+        g = _sigmoid(-psi * theta) * psi  # minus the generator's gradient
+        d = _sigmoid(psi * theta) * theta  # the discriminator's gradient
         new, first = psi - rate * d, theta + rate * g
         mistakes = (
             (
                 (theta + rate * _sigmoid(-new * theta) * new, new),
                 Hint(
-                    "The generator already answers to the discriminator's new psi.",
-                    "Both move at once here: compute both slopes first, then both steps.",
+                    "The generator already uses the discriminator's new psi.",
+                    "Both move at once here: compute both gradients first, then both steps.",
                 ),
             ),
             (
                 (theta + rate * g, psi - rate * _sigmoid(psi * first) * first),
                 Hint(
-                    "The discriminator already answers to the generator's new theta.",
-                    "Both move at once here: compute both slopes first, then both steps.",
+                    "The discriminator already uses the generator's new theta.",
+                    "Both move at once here: compute both gradients first, then both steps.",
                 ),
             ),
             (
                 (theta - rate * g, psi - rate * d),
                 Hint(
                     "The generator walks the wrong way: it makes its loss larger.",
-                    "Its loss is softplus(-psi * theta), whose slope in theta is "
-                    "-sigmoid(-psi * theta) * psi; a step goes against the slope.",
+                    "Its loss is softplus(-psi * theta), whose gradient in theta is "
+                    "-sigmoid(-psi * theta) * psi; a step goes against the gradient.",
                 ),
             ),
             (
                 (theta + rate * g, psi + rate * d),
                 Hint(
                     "The discriminator walks the wrong way: it makes its loss larger.",
-                    "Its loss is softplus(psi * theta), whose slope in psi is "
-                    "sigmoid(psi * theta) * theta; a step goes against the slope.",
+                    "Its loss is softplus(psi * theta), whose gradient in psi is "
+                    "sigmoid(psi * theta) * theta; a step goes against the gradient.",
                 ),
             ),
             (
                 (theta + rate * psi, psi - rate * theta),
                 Hint(
                     "The sigmoids are missing.",
-                    "The slope of softplus(z) is sigmoid(z), times the slope of z.",
+                    "The gradient of softplus(z) is sigmoid(z), times the gradient of z.",
                 ),
             ),
             (
@@ -92,16 +92,16 @@ def _test_game(game_step: Any) -> Hint | None:
                 (theta + rate * _sigmoid(-psi * theta), psi - rate * _sigmoid(psi * theta)),
                 Hint(
                     "The chain rule's second factor is missing.",
-                    "The slope of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
+                    "The gradient of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
                 ),
             ),
             (
                 (theta + g, psi - d),
-                Hint("The rate is not used.", "Each step is rate times the slope."),
+                Hint("The rate is not used.", "Each step is rate times the gradient."),
             ),
             (
                 (g, d),
-                Hint("Those are the slopes.", "Return where both players stand after the step."),
+                Hint("Those are the gradients.", "Return theta and psi after the step."),
             ),
             (
                 (psi - rate * d, theta + rate * g),
@@ -110,9 +110,9 @@ def _test_game(game_step: Any) -> Hint | None:
         )
         right = (theta + rate * g, psi - rate * d)
         otherwise = Hint(
-            f"From theta {theta}, psi {psi} with rate {rate} the players go to "
+            f"From theta {theta}, psi {psi} with rate {rate} the step goes to "
             f"{right[0]:.4f}, {right[1]:.4f}; yours to {found[0]:.4f}, {found[1]:.4f}.",
-            "Write the two slopes on two lines, each with its sigmoid, and print them.",
+            "Write the two gradients on two lines, each with its sigmoid, and print them.",
         )
         hint = match(found, right, mistakes, otherwise, 1e-6)
         if hint is not None:
@@ -145,7 +145,7 @@ def _test_non_saturating(non_saturating: Any) -> Hint | None:
             float(-F.softplus(logits).mean()),
             Hint(
                 "That is the saturating loss, log(1 - sigmoid).",
-                "Asked for is -log sigmoid(logits): same aim, another slope.",
+                "Asked for is -log sigmoid(logits): same aim, another gradient.",
             ),
         ),
         (
@@ -201,8 +201,8 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
 
     real = 2 * torch.randn(2, 1, 4, 4) + 1
     fake = 2 * torch.randn(2, 1, 4, 4) - 0.5
-    given = real.clone().requires_grad_(), fake.clone().requires_grad_()
-    returned = call(family, *given)
+    logits = real.clone().requires_grad_(), fake.clone().requires_grad_()
+    returned = call(family, *logits)
     found = _two(returned, ("for_D", "for_G"))
     wanted = right(real, fake)
     otherwise = Hint(
@@ -212,7 +212,7 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
     )
     if match(found, wanted[::-1], [], otherwise, 1e-5) is None:
         return Hint("The two losses have changed places.", "return for_D, for_G")
-    # a mistake in D's loss is told before one in G's: so each is compared by itself
+    # a mistake in D's loss is reported before one in G's: so each is compared by itself
     for position, who in enumerate("DG"):
         hint = match(
             found[position],
@@ -227,11 +227,11 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
         "The values are right, but no gradient can flow back, or not to all that it should.",
         "Return tensors, without .item(), .detach() or NumPy.",
     )
-    for loss, needed in zip(returned, (given, given[1:]), strict=True):
+    for loss, needed in zip(returned, (logits, logits[1:]), strict=True):
         if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
             return cut
-        slopes = torch.autograd.grad(loss, needed, allow_unused=True, retain_graph=True)
-        if any(slope is None for slope in slopes):
+        gradients = torch.autograd.grad(loss, needed, allow_unused=True, retain_graph=True)
+        if any(gradient is None for gradient in gradients):
             return cut
     return None
 
@@ -406,19 +406,19 @@ def _test_generator(generator_loss: Any) -> Hint | None:
         leaves = logits.clone().requires_grad_(), ours.clone().requires_grad_()
         returned = call(generator_loss, leaves[0], leaves[1], truth, weight)
         number = want_number(returned, "the loss")
-        fool, wrong = float(F.softplus(-logits).mean()), float(F.softplus(logits).mean())
+        adversarial, wrong = float(F.softplus(-logits).mean()), float(F.softplus(logits).mean())
         l1, l2 = float((ours - truth).abs().mean()), float(((ours - truth) ** 2).mean())
         mistakes = (
             (
-                weight * fool + l1,
+                weight * adversarial + l1,
                 Hint("The weight stands at the wrong term.", "adversarial + weight * L1"),
             ),
             (
-                weight * (fool + l1),
+                weight * (adversarial + l1),
                 Hint("The weight counts for both.", "adversarial + weight * L1"),
             ),
-            (fool + l1, Hint("The weight is not used.", "adversarial + weight * L1")),
-            (fool + weight * l2, Hint("That is L2.", "L1 is the mean absolute difference.")),
+            (adversarial + l1, Hint("The weight is not used.", "adversarial + weight * L1")),
+            (adversarial + weight * l2, Hint("That is L2.", "L1 is the mean absolute difference.")),
             (
                 wrong + weight * l1,
                 Hint(
@@ -427,29 +427,29 @@ def _test_generator(generator_loss: Any) -> Hint | None:
                 ),
             ),
             (
-                fool + weight * float((ours - truth).abs().sum()),
+                adversarial + weight * float((ours - truth).abs().sum()),
                 Hint("L1 is summed over all pixels.", "Take the mean."),
             ),
             (
-                fool + weight * 2 * l1,
+                adversarial + weight * 2 * l1,
                 Hint("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
             ),
             (
-                weight * l1 - fool,
+                weight * l1 - adversarial,
                 Hint("The adversarial term has a minus.", "Both are to be made small: a plus."),
             ),
             (weight * l1, Hint("The adversarial term is missing.", "adversarial + weight * L1")),
             (
-                fool + 100 * l1,
+                adversarial + 100 * l1,
                 Hint("100 stands there as a fixed number.", "Use the argument: weight."),
             ),
         )
         otherwise = Hint(
-            f"In this check the adversarial term is {fool:.4f} and L1 {l1:.4f}; with weight "
-            f"{weight:g} the sum is {fool + weight * l1:.4f}, yours {number:.4f}.",
+            f"In this check the adversarial term is {adversarial:.4f} and L1 {l1:.4f}; with weight "
+            f"{weight:g} the sum is {adversarial + weight * l1:.4f}, yours {number:.4f}.",
             "Print the two terms, each for itself.",
         )
-        hint = match(number, fool + weight * l1, mistakes, otherwise, 1e-4)
+        hint = match(number, adversarial + weight * l1, mistakes, otherwise, 1e-4)
         if hint is not None:
             return hint
         if not isinstance(returned, torch.Tensor) or not returned.requires_grad:
@@ -487,8 +487,8 @@ def _test_step(generator_step: Any) -> Hint | None:
         G, D = networks()
         ours = G(L)
         loss = loss_of(D, ours)
-        (slope,) = torch.autograd.grad(loss, [G.weight])
-        return (G.weight - rate * slope).detach()
+        (gradient,) = torch.autograd.grad(loss, [G.weight])
+        return (G.weight - rate * gradient).detach()
 
     def look(D: Any, ours: Any) -> Any:
         return D(torch.cat([L, ours], 1))
@@ -498,11 +498,11 @@ def _test_step(generator_step: Any) -> Hint | None:
 
     right = moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours))
     G, D = networks()
-    start, judge = G.weight.detach().clone(), D.weight.detach().clone()
+    start, weight_of_D = G.weight.detach().clone(), D.weight.detach().clone()
     optimizer = torch.optim.SGD(G.parameters(), lr=rate)
     call(generator_step, G, D, optimizer, L, truth, weight)
     after = G.weight.detach().clone()
-    if not torch.equal(D.weight, judge):
+    if not torch.equal(D.weight, weight_of_D):
         return Hint(
             "The discriminator has moved too.",
             "Only the generator takes a step here: optimizer.step() of G's optimizer.",
@@ -522,7 +522,7 @@ def _test_step(generator_step: Any) -> Hint | None:
         (
             moved(lambda D, ours: l1(ours)),
             Hint(
-                "The bug is still in: G moves along L1 alone, as if there were no D.",
+                "The bug is still in: G moves only along L1, as if there were no D.",
                 "Which of the two terms sends a gradient through D back into G, and what cuts it "
                 "off?",
             ),
@@ -555,8 +555,8 @@ def _test_step(generator_step: Any) -> Hint | None:
     if hint is not None:
         return hint
     ours = G(L)
-    (slope,) = torch.autograd.grad(F.softplus(-look(D, ours)).mean() + l1(ours), [G.weight])
-    second = (after - rate * slope).detach()
+    (gradient,) = torch.autograd.grad(F.softplus(-look(D, ours)).mean() + l1(ours), [G.weight])
+    second = (after - rate * gradient).detach()
     call(generator_step, G, D, optimizer, L, truth, weight)
     if not torch.allclose(G.weight, second, atol=1e-6):
         return Hint(
@@ -569,14 +569,14 @@ def _test_step(generator_step: Any) -> Hint | None:
 EXERCISES = (
     Exercise(
         name="5.1",
-        title="A game of two numbers",
+        title="A GAN of two numbers",
         difficulty=2,
         minutes=10,
         start=(
-            "Compute both slopes at the old place, then both steps, and return the new theta and "
-            "psi. A first step: the discriminator's slope is `sigmoid(psi * theta) * theta`."
+            "Compute both gradients at the old place, then both steps, and return the new theta "
+            "and psi. A first step: the discriminator's gradient is `sigmoid(psi * theta) * theta`."
         ),
-        test=_test_game,
+        test=_test_two_numbers,
         solved="Now let the two play, and see where they end.",
     ),
     Exercise(

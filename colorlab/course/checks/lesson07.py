@@ -46,15 +46,15 @@ def _compared(
     mistakes: Callable[..., Mistakes],
     advice: str,
 ) -> Hint | None:
-    """Judge what a formula gave for all cases at once, so that a mistake is told by all of it.
+    """Check what a formula returns for all cases at once, so that a mistake shows in all of it.
 
     `right` and `mistakes` get the arguments of a case.
     """
     wanted = [right(*case) for case in cases]
     off = next((i for i in range(len(cases)) if match(found[i], wanted[i], [], Hint("x"), 0)), 0)
-    given = ", ".join(f"{value:g}" for value in cases[off])
+    arguments = ", ".join(f"{value:g}" for value in cases[off])
     otherwise = Hint(
-        f"{name_of(function)}({given}) should give {wanted[off]:.6g}; yours gives "
+        f"{name_of(function)}({arguments}) should give {wanted[off]:.6g}; yours gives "
         f"{found[off]:.6g}.",
         advice,
     )
@@ -105,7 +105,7 @@ def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, Mist
         (
             min(w),
             "That is the quickest call.",
-            "The minimum tells of the luckiest moment, the median of an ordinary one.",
+            "The minimum is the luckiest moment, the median an ordinary one.",
         ),
         (max(w), "That is the slowest call.", "The median stands in the middle."),
         (sum(w), "That is the time of all calls together.", "The time of a single one is wanted."),
@@ -142,8 +142,8 @@ def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, Mist
             "The middle of the list, but the list is not sorted.",
             "statistics.median sorts.",
         ),
-        (w[-1], "That is the last call alone.", "Keep all times in a list: .append"),
-        (w[0], "That is one call alone, the first measured.", "Keep all times in a list."),
+        (w[-1], "That is only the last call.", "Keep all times in a list: .append"),
+        (w[0], "That is only one call, the first measured.", "Keep all times in a list."),
         (
             float(median(since)),
             "Each time is counted from the same start.",
@@ -241,7 +241,7 @@ def _test_stopwatch(stopwatch: Any) -> Hint | None:
 
 
 def _timed(found: list[float], calls: list[int]) -> Hint | None:
-    """Judge the seconds of all runs at once: a single run may give two mistakes one number."""
+    """Check the seconds of all runs at once: a single run may give two mistakes one number."""
     wanted = [float(median(script[1 : repeats + 1])) for repeats, script in RUNS]
     right = calls == [repeats + 1 for repeats, _ in RUNS]
     if right:
@@ -450,7 +450,7 @@ def _test_attainable(attainable: Any) -> Hint | None:
         )
     if said == ["compute", "memory", "compute", "memory"]:
         return Hint(
-            "The time is right; the name tells only whether there are more operations than bytes.",
+            "The time is right; the name says only whether there are more operations than bytes.",
             meet,
         )
     wrong = next(i for i in range(4) if said[i] != names[i])
@@ -488,8 +488,8 @@ class _Bench:
         return self.loss(network(part), part)
 
     @staticmethod
-    def loss(answer: Any, part: Any) -> Any:
-        return ((answer - part.prod(1, keepdim=True) - 1) ** 2).mean()
+    def loss(output: Any, part: Any) -> Any:
+        return ((output - part.prod(1, keepdim=True) - 1) ** 2).mean()
 
     def look(self, part: Any) -> tuple[float, Any]:
         """Loss and gradient of a part at the weights as they are; leaves no trace."""
@@ -497,8 +497,8 @@ class _Bench:
 
         weight = self.network.weight.detach().clone().requires_grad_()
         loss = self.loss(part @ weight.T, part)
-        (slope,) = torch.autograd.grad(loss, [weight])
-        return loss.item(), slope
+        (gradient,) = torch.autograd.grad(loss, [weight])
+        return loss.item(), gradient
 
     def run(self, accumulate: Any) -> Any:
         self.order.clear()
@@ -516,9 +516,9 @@ class _Bench:
             ) from None
 
 
-def _movement(bench: _Bench, slopes: Any, moved: Any) -> Hint | None:
-    """Whether the step went along the mean of the parts' slopes, (n, 1, 2)."""
-    count, rows = len(slopes), bench.rows
+def _movement(bench: _Bench, gradients: Any, moved: Any) -> Hint | None:
+    """Whether the step went along the mean of the parts' gradients, (n, 1, 2)."""
+    count, rows = len(gradients), bench.rows
     if "backward" not in bench.order:
         return Hint("No gradient has been computed.", "loss.backward(), for each part.")
     if "step" not in bench.order:
@@ -545,7 +545,7 @@ def _movement(bench: _Bench, slopes: Any, moved: Any) -> Hint | None:
             "along.",
             "zero_grad, backward for all parts, step.",
         )
-    total = slopes.sum(0)
+    total = gradients.sum(0)
     only = (
         "Only the last part has gone into the step.",
         "backward adds up in .grad, as long as nothing clears it between the parts.",
@@ -574,18 +574,18 @@ def _movement(bench: _Bench, slopes: Any, moved: Any) -> Hint | None:
             "The number of parts divides twice.",
             "Once: the loss, or the gradient.",
         ),
-        (slopes[-1], *only),
-        (slopes[-1] / count, *only),
-        (slopes[0], *first),
-        (slopes[0] / count, *first),
+        (gradients[-1], *only),
+        (gradients[-1] / count, *only),
+        (gradients[0], *first),
+        (gradients[0] / count, *first),
         (-total / count, "The step goes uphill.", "No minus before the loss."),
         (
-            slopes[:-1].sum(0) / count,
+            gradients[:-1].sum(0) / count,
             "The last part is left out.",
             "for part in parts: all of them.",
         ),
         (
-            slopes[1:].sum(0) / count,
+            gradients[1:].sum(0) / count,
             "The first part is left out.",
             "for part in parts: all of them.",
         ),
@@ -599,7 +599,7 @@ def _movement(bench: _Bench, slopes: Any, moved: Any) -> Hint | None:
 
 
 def _one_accumulation(bench: _Bench, accumulate: Any) -> tuple[Any, list[float], Any, Any]:
-    """What came back, the parts' losses and slopes before the step, and how the weight moved."""
+    """What came back, the parts' losses and gradients before the step, and how the weight moved."""
     import torch
 
     looks = [bench.look(part) for part in bench.parts]
@@ -649,7 +649,7 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
 
     for count in (4, 2):
         bench = _Bench(count)
-        returned, losses, slopes, moved = _one_accumulation(bench, accumulate)
+        returned, losses, gradients, moved = _one_accumulation(bench, accumulate)
         if max(bench.sizes, default=0) > bench.rows:
             return Hint(
                 "The parts are joined into the large batch again.",
@@ -657,7 +657,7 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
             )
         if "backward" in bench.order and not bench.sizes:
             return Hint("loss_of has not been called.", "loss_of(network, part)")
-        hint = _movement(bench, slopes, moved) or _loss_returned(bench, returned, losses)
+        hint = _movement(bench, gradients, moved) or _loss_returned(bench, returned, losses)
         if hint is not None:
             return hint
         if len(bench.sizes) != count:
@@ -681,7 +681,7 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
             )
         _, _, again, moved = _one_accumulation(bench, accumulate)
         too = (
-            again.mean(0) + slopes.mean(0),
+            again.mean(0) + gradients.mean(0),
             "The first step is right; the second one goes along the first one's gradient too.",
             "optimizer.zero_grad() before the loop.",
         )
@@ -694,8 +694,8 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
             return hint
     bench = _Bench(4)
     bench.network.weight.grad = torch.full_like(bench.network.weight, 0.7)
-    _, _, slopes, moved = _one_accumulation(bench, accumulate)
-    if not torch.allclose(moved, slopes.mean(0), rtol=1e-6, atol=1e-9):
+    _, _, gradients, moved = _one_accumulation(bench, accumulate)
+    if not torch.allclose(moved, gradients.mean(0), rtol=1e-6, atol=1e-9):
         return Hint(
             "Where a gradient lies there before the call, the step is another one.",
             "In a GAN the other network's step leaves one. Zeroing after the step is too late: "
@@ -741,8 +741,8 @@ def _averaged(average_gradients: Any, networks: list[Any]) -> Any:
     returned = []
 
     @functools.wraps(average_gradients)
-    def done(given: list[Any]) -> bool:
-        result = average_gradients(given)
+    def done(replicas: list[Any]) -> bool:
+        result = average_gradients(replicas)
         if inspect.isgenerator(result) or inspect.iscoroutine(result):
             result.close()
             raise NotYet("It is a generator: nothing has run yet.", "No `yield`, no `async`.")
@@ -753,24 +753,24 @@ def _averaged(average_gradients: Any, networks: list[Any]) -> Any:
     return returned[0]
 
 
-def _mean_mistakes(given: Any) -> Mistakes:
+def _mean_mistakes(gradients: Any) -> Mistakes:
     """What mistakes make of the gradients (n, P), each with its hint."""
     import torch
 
-    count, total = len(given), given.sum(0)
+    count, total = len(gradients), gradients.sum(0)
     right = total / count
 
     def all_get(row: Any) -> Any:
         return row.expand(count, -1)
 
-    polluted, chained = given.clone(), given[0]
+    polluted, chained = gradients.clone(), gradients[0]
     for i in range(count):
         polluted[i] = polluted.mean(0)
-    for row in given[1:]:
+    for row in gradients[1:]:
         chained = (chained + row) / 2
     return [
         (
-            given,
+            gradients,
             "The gradients are as they were.",
             "Assign to parameter.grad, of each parameter of each replica; `parameter = …` only "
             "gives the name another meaning.",
@@ -781,17 +781,17 @@ def _mean_mistakes(given: Any) -> Mistakes:
             "Divided by the number of replicas it is the mean: len(...).",
         ),
         (
-            torch.cat([right[None], given[1:]]),
+            torch.cat([right[None], gradients[1:]]),
             "Only the first replica has the mean.",
             "Give it to each of them.",
         ),
         (
-            torch.cat([given[:-1], right[None]]),
+            torch.cat([gradients[:-1], right[None]]),
             "Only the last replica has the mean.",
             "Give it to each of them.",
         ),
         (
-            torch.cat([total[None], given[1:]]),
+            torch.cat([total[None], gradients[1:]]),
             "Only the first has changed, and it has the sum.",
             "The mean, for each.",
         ),
@@ -813,12 +813,12 @@ def _mean_mistakes(given: Any) -> Mistakes:
             "Add all, then divide once.",
         ),
         (
-            all_get(given[0]),
+            all_get(gradients[0]),
             "Each has the first replica's gradient.",
             "That is a copy, not a mean.",
         ),
         (
-            all_get(given[-1]),
+            all_get(gradients[-1]),
             "Each has the last replica's gradient.",
             "That is a copy, not a mean.",
         ),
@@ -834,30 +834,30 @@ def _mean_mistakes(given: Any) -> Mistakes:
             else "With two replicas it still divides by 3.",
             "len(replicas), no fixed number.",
         ),
-        (given / count, "Each has its own gradient divided.", "Add those of the others first."),
-        (given * 0, "The gradients are all 0 now.", "Zeroing comes after the step."),
+        (gradients / count, "Each has its own gradient divided.", "Add those of the others first."),
+        (gradients * 0, "The gradients are all 0 now.", "Zeroing comes after the step."),
     ]
 
 
 ONE_NUMBER = (
     "Each gradient is one number all over.",
-    "The mean goes over the replicas alone: torch.stack(gradients).mean(dim=0).",
+    "The mean goes only over the replicas: torch.stack(gradients).mean(dim=0).",
 )
 
 
-def _unchanged(given: Any, returned: Any, frozen: bool) -> Mistakes:
+def _unchanged(gradients: Any, returned: Any, frozen: bool) -> Mistakes:
     """Why the gradients may be as they were, where more than that is known."""
     import torch
 
     if isinstance(returned, dict):
         returned = list(returned.values())
     if isinstance(returned, list | tuple) and any(isinstance(r, torch.Tensor) for r in returned):
-        return [(given, "The means are returned; write them into .grad.", "parameter.grad = …")]
+        return [(gradients, "The means are returned; write them into .grad.", "parameter.grad = …")]
     if not frozen:  # all was well before a parameter without a gradient came first
         return []
     return [
         (
-            given,
+            gradients,
             "With the first layer frozen nothing is averaged any more.",
             "`continue` goes on to the next parameter; `break` and `return` end it all.",
         )
@@ -869,7 +869,7 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
 
     names = [name for name, p in networks[0].named_parameters() if p.requires_grad]
     weights = [_flat(network, False).clone() for network in networks]
-    given = torch.stack([_flat(network, True) for network in networks])
+    gradients = torch.stack([_flat(network, True) for network in networks])
     scalars = [p.grad.numel() for p in networks[0].parameters() if p.requires_grad]
     returned = _averaged(average_gradients, networks)
     if not all(torch.equal(w, _flat(n, False)) for w, n in zip(weights, networks, strict=True)):
@@ -883,13 +883,13 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
                 return Hint(f"{name} has lost its gradient.", "It should hold the mean.")
             if not parameter.requires_grad and parameter.grad is not None:
                 return Hint(
-                    f"The frozen parameter {name} has been given a gradient.",
+                    f"The frozen parameter {name} now has a gradient.",
                     "Parameters without one are left out: an optimizer would move what has one.",
                 )
     found = torch.stack([_flat(network, True) for network in networks])
-    right = given.mean(0).expand(len(networks), -1)
+    right = gradients.mean(0).expand(len(networks), -1)
     pooled = [part.mean().expand(len(part)) for part in right[0].split(scalars)]
-    pieces = list(zip(names, right.split(scalars, 1), given.split(scalars, 1), strict=True))
+    pieces = list(zip(names, right.split(scalars, 1), gradients.split(scalars, 1), strict=True))
     off = [
         name
         for name, a, b in zip(names, found[0].split(scalars), right[0].split(scalars), strict=True)
@@ -897,8 +897,8 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
     ]
     started = [a if name == names[0] else b for name, a, b in pieces]
     mistakes = [
-        *_unchanged(given, returned, frozen=len(names) < len(list(networks[0].parameters()))),
-        *_mean_mistakes(given),
+        *_unchanged(gradients, returned, frozen=len(names) < len(list(networks[0].parameters()))),
+        *_mean_mistakes(gradients),
         (
             torch.cat(started, 1),
             "Only the first parameter has been averaged: is there a return in the loop?",
@@ -1001,7 +1001,7 @@ def _test_ring(ring_seconds: Any) -> Hint | None:
             (many * wait, "The bytes are not in it.", "A message takes latency + its bytes' time."),
             (many * wait + sending, "One message's bytes are counted.", "All take their time."),
             (2 * message, "Two messages are counted.", "Two rounds, of p - 1 messages each."),
-            (message, "That is one message alone.", "How many come one after the other?"),
+            (message, "That is only one message.", "How many come one after the other?"),
             (wait + n / wire, "That is sending everything once.", "In p parts, twice round."),
             (
                 many * (wait + 8 * sending),
@@ -1049,12 +1049,12 @@ def _test_ring(ring_seconds: Any) -> Hint | None:
     if hint is not None:
         return hint
     try:
-        alone = want_number(call(ring_seconds, 240e6, 1, 1.5e9, 0.01), "the time of one process")
+        single = want_number(call(ring_seconds, 240e6, 1, 1.5e9, 0.01), "the time of one process")
     except ZeroDivisionError:
-        alone = None
-    if alone != 0:
-        shown = "divides by zero" if alone is None else f"gives {alone:g} s"
-        return Hint(f"For one process it {shown}.", "It has nobody to send to: 0 seconds.")
+        single = None
+    if single != 0:
+        result = "divides by zero" if single is None else f"gives {single:g} s"
+        return Hint(f"For one process it {result}.", "It has nobody to send to: 0 seconds.")
     return None
 
 
@@ -1081,7 +1081,7 @@ def _photos(my_photos: Any, count: int, rank: int, processes: int, epoch: int, d
 
     random.seed(dice)
     np.random.seed(dice)
-    torch.default_generator.manual_seed(dice)  # the CPU's alone: no GPU's state is touched
+    torch.default_generator.manual_seed(dice)  # only the CPU's: no GPU's state is touched
     value = call(my_photos, count, rank, processes, epoch)
     if isinstance(value, np.ndarray | torch.Tensor):
         value = value.tolist()
@@ -1269,7 +1269,7 @@ EXERCISES = (
             "the median. A first step: `before = perf_counter()`."
         ),
         test=_test_stopwatch,
-        solved="One slow call, the first above all, can no longer fool you.",
+        solved="One slow call, the first above all, can no longer mislead you.",
     ),
     Exercise(
         name="7.2",

@@ -5,8 +5,10 @@
     check("0.1", my_function)   # prints a result: solved, not yet and why, or where to start
     progress("00")              # prints what is solved and what is open in lesson 00
 
-`check` never raises: whatever the solution does, the cells below it still run. The one exception is
-the learner's own Stop button (``KeyboardInterrupt``), which stops. A lesson's testers stand in
+A wrong solution is first told what is wrong with it. The advice comes with the second attempt that
+makes the same mistake. `check` never raises: whatever the solution does, the cells below it still
+run. The one exception is the learner's own Stop button (``KeyboardInterrupt``), which stops. A
+lesson's testers stand in
 ``colorlab/course/checks/lessonNN.py``; `exercise` says how they are written.
 """
 
@@ -33,6 +35,8 @@ __all__ = ["Exercise", "Hint", "NotYet", "Result", "check", "evaluate", "exercis
 MARKS = {"solved": "✓", "not yet": "✗", "open": "○"}
 MISSES_BEFORE_FOLDED_HINT = 2
 
+_last_mistakes: dict[str, str] = {}  # of each exercise, in this kernel
+
 
 @dataclass(frozen=True)
 class Result:
@@ -51,7 +55,10 @@ def check(name: str, solution: Any = None) -> None:
         return
     result = evaluate(exercise, solution)
     lines = [f"{MARKS[result.status]} {exercise.name} {exercise.title}: {result.status}"]
-    lines += [part for part in (result.finding, result.advice) if part]
+    advice = result.advice
+    if not _is_repeated(exercise.name, result) and result.status == "not yet":
+        advice = "Look again. The same mistake once more brings advice." if advice else ""
+    lines += [part for part in (result.finding, advice) if part]
     if result.status != "open":
         solved = result.status == "solved"
         record, note = memory.remember(exercise.lesson, exercise.name, solved=solved)
@@ -124,6 +131,14 @@ def exercises(lesson: str) -> tuple[Exercise, ...]:
     Raises ModuleNotFoundError where the lesson has none.
     """
     return importlib.import_module(f"{__name__}.lesson{lesson}").EXERCISES
+
+
+def _is_repeated(name: str, result: Result) -> bool:
+    """Whether the attempt before had this result too; numbers in its text may differ."""
+    mistake = result.status + re.sub(r"[-−\d.,]+", "", result.finding)
+    before = _last_mistakes.get(name)
+    _last_mistakes[name] = mistake
+    return mistake == before
 
 
 def _solved(records: dict[str, memory.Record], name: str) -> bool:

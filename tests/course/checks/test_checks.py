@@ -36,6 +36,7 @@ def own_state(tmp_path, monkeypatch):
     """Each test has a progress folder of its own."""
     monkeypatch.setenv("COLORLAB_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(memory, "_unsaved", {})
+    monkeypatch.setattr(checks, "_last_mistakes", {})
     return tmp_path / "state"
 
 
@@ -477,6 +478,45 @@ def test_prints_on_a_terminal_without_those_signs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Half gray, half in color: open" in done.stdout
+
+
+# --- Advice comes second --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def said(monkeypatch, capsys):
+    """What `check` prints of an attempt at an exercise whose tester names two mistakes."""
+
+    def tester(value):
+        if value < 0:
+            return Hint(f"{value} is below 0.", "Square it.")
+        return None if value == 42 else Hint(f"{value} is not 42.", "Try 42.")
+
+    monkeypatch.setattr(checks, "_find", lambda name: exercise_of(tester, name=name))
+
+    def attempt(value, name="0.7") -> str:
+        capsys.readouterr()
+        check(name, value)
+        return capsys.readouterr().out
+
+    return attempt
+
+
+def test_the_advice_comes_with_the_second_attempt_at_the_same_mistake(said):
+    first, second, third = said(1), said(2), said(3.5)
+    assert "1 is not 42." in first and "Try 42." not in first
+    assert "The same mistake once more brings advice." in first
+    assert "2 is not 42." in second and "Try 42." in second and "once more" not in second
+    assert "Try 42." in third
+
+
+def test_another_mistake_another_exercise_and_a_solution_begin_anew(said):
+    said(1)
+    assert "Square it." not in said(-1)
+    assert "Try 42." not in said(1)
+    assert "Try 42." not in said(1, name="0.8")
+    said(42)
+    assert "Try 42." not in said(1)
 
 
 # --- Progress ------------------------------------------------------------------------------------

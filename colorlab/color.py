@@ -139,7 +139,7 @@ def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
 
 @torch.no_grad()
 def fit_gamut(lab: Tensor) -> Tensor:
-    """Bring colors that sRGB cannot show into its gamut by lowering chroma alone.
+    """Bring colors that sRGB cannot show into its gamut by lowering only chroma.
 
     Clipping in RGB, which `lab_to_rgb` does, also moves lightness and hue. Here a color outside is
     drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b that

@@ -25,7 +25,7 @@ def bf16_is_fast(device: torch.device | str) -> bool:
     True on a GPU with bf16 tensor cores (NVIDIA Ampere and later) and on an x86 processor with
     AVX512-BF16 or AMX. Elsewhere torch runs bf16 too, but emulates it, which is slower than
     float32. So this doesn't ask whether bf16 *works*, as most of torch's own questions do. On
-    MPS, and on processors other than x86, the answer is False: nobody has measured a gain there.
+    MPS, and on processors other than x86, the result is False: nobody has measured a gain there.
 
     On the CPU the gain needs ``channels_last`` too. Forward and backward of
     Conv2d(64, 128, 4, 2, 1) on 4 x 64 x 128 x 128, two cores with AVX512-BF16: float32 48 ms,
@@ -41,7 +41,7 @@ def bf16_is_fast(device: torch.device | str) -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-    # Older versions of torch (Colab's among them) answer this under private names, or not at all.
+    # Older versions of torch (Colab's among them) have this under private names, or not at all.
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in questions)
 
@@ -82,7 +82,7 @@ def choose_compile(device: torch.device | str, wanted: str = "auto") -> bool:
 
 def is_compiled(network: torch.nn.Module) -> bool:
     """Whether ``network.compile()`` was called. No public name of torch says so, hence a private
-    one is read; a test tells when it goes."""
+    one is read; a test fails when it goes."""
     return getattr(network, "_compiled_call_impl", None) is not None
 
 
@@ -120,7 +120,7 @@ def hardware_name(device: torch.device | str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name, as the system tells it."""
+    """The processor's name, as the system reports it."""
     import platform
     from pathlib import Path
 

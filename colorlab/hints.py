@@ -193,7 +193,7 @@ def read(path: str | os.PathLike[str]) -> list[Hint]:
 
 
 def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
-    """The hints as :class:`Hint`, each inside the photo and with a color that can be shown there.
+    """The hints as :class:`Hint`, each inside the photo and with a color that sRGB has there.
 
     Where no screen shows the color at the photo's lightness, a warning says so and names the
     nearest color of that lightness, which is then painted.
@@ -218,7 +218,7 @@ def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
                 f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
             )
         hint = Hint(int(x), int(y), tuple(int(c) for c in color))
-        _warn_if_not_shown(i, hint, float(lightness[hint.y, hint.x]))
+        _warn_outside_gamut(i, hint, float(lightness[hint.y, hint.x]))
         checked.append(hint)
     return checked
 
@@ -231,14 +231,14 @@ def _is_color(color: object) -> bool:
     return len(parts) == 3 and all(0 <= part <= 255 for part in parts)
 
 
-def _warn_if_not_shown(number: int, hint: Hint, lightness: float) -> None:
+def _warn_outside_gamut(number: int, hint: Hint, lightness: float) -> None:
     lab = torch.cat([torch.tensor([lightness]), ab_of(hint.color)])[:, None, None]
     if bool(in_gamut(lab, tolerance=2 / 255)):
         return
     rgb = (lab_to_rgb(fit_gamut(lab)).flatten() * 255).round().int().tolist()
-    wanted, shown = ("#{:02x}{:02x}{:02x}".format(*color) for color in (hint.color, rgb))
+    wanted, nearest = ("#{:02x}{:02x}{:02x}".format(*color) for color in (hint.color, rgb))
     warnings.warn(
         f"hint {number}: no screen shows {wanted} at lightness {lightness:.0f}, which the photo "
-        f"has at x {hint.x}, y {hint.y}; it becomes {shown}",
+        f"has at x {hint.x}, y {hint.y}; it becomes {nearest}",
         stacklevel=4,
     )

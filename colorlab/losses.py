@@ -1,4 +1,4 @@
-"""The objectives: who wins the adversarial game, and how far the colors are from the truth.
+"""The objectives: the adversarial losses, and how far the colors are from the truth.
 
 Discriminators return logits; the sigmoid and the labels live here.
 """

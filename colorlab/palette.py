@@ -1,7 +1,7 @@
 """Color as a distribution: the ab plane cut into bins, and back to one color.
 
-A network that answers with one color a pixel learns the mean of what is plausible, and the mean of
-a red and a blue balloon is brown. Here it answers instead how likely each of 261 colors is:
+A network that predicts one color a pixel learns the mean of what is plausible, and the mean of
+a red and a blue balloon is brown. Here it predicts instead how likely each of 261 colors is:
 
     ab  --encode-->  shares of bins  --cross-entropy-->  logits  --annealed_mean-->  ab
 

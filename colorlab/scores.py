@@ -50,7 +50,7 @@ class Scores:
             ``(recognized - gray_recognized) / (1 - gray_recognized)``; negative where ours loses
             more, NaN where gray loses none.
         frechet, gray_frechet: see :func:`colorlab.frechet.frechet_distance`; NaN for one photo.
-        hinted_psnr: number of hints -> PSNR with so many true colors given.
+        hinted_psnr: number of hints -> PSNR with so many true colors as hints.
         intervals: name of a figure -> the ends of its 95 % interval; of ``hinted_psnr[5]`` under
             ``"psnr_5_hints"``. From :func:`colorlab.intervals.bootstrap`, but from
             :func:`~colorlab.intervals.jackknife` for the Fréchet distances: photos drawn twice

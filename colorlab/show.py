@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = ("gray input", "ours", "truth")
-# Okabe and Ito, "Color Universal Design" (2008): told apart with any kind of color vision.
+# Okabe and Ito, "Color Universal Design" (2008): distinct with any kind of color vision.
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 OVERSHOOT = 0.02  # rounding and resampling leave [0, 1] by no more than this
 LETTER_WIDTH = 0.62  # of the size of the font, for a mix of letters
@@ -46,7 +46,7 @@ def to_uint8(picture: Any) -> np.ndarray:
     """
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
-    elif hasattr(picture, "detach"):  # a torch tensor, told without loading torch
+    elif hasattr(picture, "detach"):  # a torch tensor, recognized without loading torch
         picture = picture.detach().cpu()
         picture = (picture if picture.dtype.itemsize == 1 else picture.float()).numpy()
     if not isinstance(picture, np.ndarray):
@@ -120,9 +120,9 @@ def photo_grid(
     top = height - title_room
     for line_number, line in enumerate(lines):
         bottom = top - heights[line_number]
-        for group, shown in enumerate(line):
+        for group, pictures in enumerate(line):
             left = group * (columns * (cell + gap) - gap + group_gap)
-            for column, picture in enumerate(shown):
+            for column, picture in enumerate(pictures):
                 box = (left + column * (cell + gap), bottom, cell, heights[line_number])
                 axes = figure.add_axes(
                     (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
@@ -193,7 +193,7 @@ def _title_size(titles: Sequence[str], cell: float) -> float:
 
 
 def _tallest(line: list[list[np.ndarray]]) -> float:
-    return max(picture.shape[0] / picture.shape[1] for shown in line for picture in shown)
+    return max(picture.shape[0] / picture.shape[1] for pictures in line for picture in pictures)
 
 
 def _cut(text: str, letters: int) -> str:
@@ -216,7 +216,7 @@ def _channels_last(picture: np.ndarray) -> np.ndarray:
         return np.moveaxis(picture, 0, -1)
     raise ValueError(
         f"Neither the first nor the last dimension of {picture.shape} is a number of channels "
-        "(1, 3 or 4). Two channels are ab alone: put L before them and call lab_to_rgb."
+        "(1, 3 or 4). Two channels are only ab: put L before them and call lab_to_rgb."
     )
 
 

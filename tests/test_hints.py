@@ -70,9 +70,9 @@ def test_no_hints_are_planes_of_zeros() -> None:
 def test_where_hints_meet_the_later_one_holds() -> None:
     one, other = Hint(5, 5, RED), Hint(7, 5, BLUE)
     both = lay([one, other], (16, 16), (16, 16))
-    alone = lay([other], (16, 16), (16, 16))
-    covered = alone[0, 2] > 0
-    assert torch.equal(both[0][:, covered], alone[0][:, covered])
+    other_only = lay([other], (16, 16), (16, 16))
+    covered = other_only[0, 2] > 0
+    assert torch.equal(both[0][:, covered], other_only[0][:, covered])
     first = lay([one], (16, 16), (16, 16))
     assert torch.equal(both[0, :, :, 4:6], first[0, :, :, 4:6])
     assert both[0, 2].sum() == 15  # they share a column of three
@@ -403,11 +403,11 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
 
 
 def test_hints_come_back_as_hints_however_they_are_given() -> None:
-    given = [Hint(1, 2, (128, 120, 120)), (3, 0, (120, 128, 120)), (0, 1, "gray")]
+    hints = [Hint(1, 2, (128, 120, 120)), (3, 0, (120, 128, 120)), (0, 1, "gray")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        checked = check(given, torch.full((4, 5), 50.0))
-    assert checked == [*given[:1], Hint(3, 0, (120, 128, 120)), Hint(0, 1, (128, 128, 128))]
+        checked = check(hints, torch.full((4, 5), 50.0))
+    assert checked == [*hints[:1], Hint(3, 0, (120, 128, 120)), Hint(0, 1, (128, 128, 128))]
     assert all(type(hint) is Hint for hint in checked)
     assert check([], torch.zeros(1, 1)) == []
     (one,) = check(

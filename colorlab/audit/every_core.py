@@ -43,7 +43,7 @@ def on_every_core(
     lots: drawn as they are needed.
     processes: how many; None: one a core; 0: no process, the work is done in this one.
 
-    Where a process dies over a lot (a decoder's crash, the system's answer to too little memory),
+    Where a process dies over a lot (a decoder's crash, the system's reaction to too little memory),
     the lots under way are done once more, item by item in a process of its own each time one dies;
     the item over which it dies again comes as (a lot of this item alone, None).
 
@@ -151,7 +151,7 @@ class _Pool:
 @contextlib.contextmanager
 def _ctrl_c_blocked() -> Iterator[None]:
     """A process that is started inside is deaf to Ctrl-C, as it inherits the block: so is the
-    helper that comes with the first worker. While it imports, it would answer with a traceback.
+    helper that comes with the first worker. While it imports, it would print a traceback.
 
     Starting multiprocessing's tracker of resources would lift the block. It runs by then: the locks
     of the executor's queues, made before the first worker, need it.
@@ -175,8 +175,8 @@ def _ctrl_c_later() -> Iterator[None]:
         return
     pressed = []
 
-    def remember(*given: Any) -> None:
-        pressed.append(given)
+    def remember(*arguments: Any) -> None:
+        pressed.append(arguments)
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, remember)

@@ -43,7 +43,7 @@ RECORD = np.dtype(
 )
 UNREADABLE = np.array((0, 0, np.nan, np.nan, np.nan, 0, (0, 0, 0, 0), False), RECORD)
 
-_FLAT = 2.0  # levels of gray (0..255): below this deviation a hash would be of noise alone
+_FLAT = 2.0  # levels of gray (0..255): below this deviation a hash would be of nothing but noise
 _FILLED = 16  # a decoder's filling counts from 1/16 of the photo on
 
 
@@ -146,7 +146,7 @@ def filled(pixels: np.ndarray) -> float:
 
     Where a JPEG's data end early, but with an end mark (a download that a tool repaired, or a cut
     photo saved anew), decoders fill the rest with gray 128 and report nothing. Such a strip lies at
-    one edge alone, the lower one before the photo is turned; a frame has more. 0.0 without one.
+    only one edge, the lower one before the photo is turned; a frame has more. 0.0 without one.
     """
     near = pixels - np.uint8(127) <= 2  # 127 to 129; what is lower wraps around
     gray = near[..., 0] & near[..., 1] & near[..., 2]

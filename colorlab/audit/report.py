@@ -41,8 +41,8 @@ HEADER = [
     "# The audit renews the lines whose reason begins with 'audit:'; lines of your own stay.",
 ]
 
-_NAMES_SHOWN = 3
-_PARTS_SHOWN = 5
+_MAX_NAMES = 3
+_MAX_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ class Audit:
         return len(self.names)
 
     def __str__(self) -> str:
-        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts[:_PARTS_SHOWN]]
-        places += ["…"] * (len(self.parts) > _PARTS_SHOWN)
+        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts[:_MAX_PARTS]]
+        places += ["…"] * (len(self.parts) > _MAX_PARTS)
         what = f"{len(self):,} photos in {self.parts[0].folder}"
         if len(self.parts) > 1:
             what = f"{len(self):,} photos: {', '.join(places)}"
@@ -122,8 +122,8 @@ class Audit:
         for kind, meaning in KINDS.items():
             found = by_kind[kind]
             if found:
-                meaning += ": " + ", ".join(quoted(f.name) for f in found[:_NAMES_SHOWN])
-                meaning += ", …" * (len(found) > _NAMES_SHOWN)
+                meaning += ": " + ", ".join(quoted(f.name) for f in found[:_MAX_NAMES])
+                meaning += ", …" * (len(found) > _MAX_NAMES)
             share = f"{len(found) / len(self):.1%}" if found else ""
             lines.append(f"{kind:11}{len(found):8,} {share:>8}  {meaning}")
         readable = ~np.isnan(self.chroma)
@@ -201,7 +201,7 @@ class Audit:
         """Write the list of photos to leave out, which `PhotoFolder` honors; returns its path.
 
         path: by default `exclude.txt` in the folder. Of splits, or several folders, each gets its
-            own, so that it counts for whoever opens that folder alone; then the paths of all lists
+            own, so that it counts for whoever opens only that folder; then the paths of all lists
             are returned (of folders from which nothing is to go and that have no list: none).
         kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
             photo in the earlier split goes: what a network is judged on has to stay the same, or
@@ -263,6 +263,6 @@ def _shares(found: dict[str, int], count: int) -> dict[str, int]:
     for left, kind in zip(range(len(waiting), 0, -1), waiting, strict=True):
         shares[kind] = min(found[kind], max(1, count // left))
         count -= shares[kind]
-    if len(found) == 1:  # asked for by name: a sheet that says "0 photos" is an answer
+    if len(found) == 1:  # asked for by name: a sheet that says "0 photos" is a result
         return {kind: shares.get(kind, 0) for kind in found}
     return {kind: shares[kind] for kind in found if kind in shares}

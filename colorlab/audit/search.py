@@ -67,7 +67,7 @@ def audit(
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
-    train comes first and one called test last, the others as given. Of near-duplicates within a
+    train comes first and one called test last, the others in order. Of near-duplicates within a
     split all but one are "duplicate"; the one is flawless if any is, and then the largest.
 
     Raises FileNotFoundError, NotADirectoryError or `PhotoError` for a folder that is not there or
@@ -79,12 +79,12 @@ def audit(
             f"tiny={tiny}, gray={gray}, sepia={sepia}: expected tiny and gray of 0 or more "
             "(and finite), and sepia from 0 (none) to 1."
         )
-    Hashes(np.empty(0), np.empty(0), distance)  # tells a wrong distance before the work, not after
+    Hashes(np.empty(0), np.empty(0), distance)  # a wrong distance is refused at once
     parts, names, left_out = _listed(split_folders(folders), exclude)
     records = np.full(len(names), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems: list[Problem] = []
-    with progress_bar(len(names), "photo", shown=progress) as bar:
+    with progress_bar(len(names), "photo", visible=progress) as bar:
         for lot, measured in on_every_core(measure, _lots(parts, names), processes):
             if measured is None:
                 why = "the process that read it died: a decoder's crash, or too little memory"
@@ -133,12 +133,12 @@ def split_folders(
     if isinstance(folders, Mapping):
         if bad := [name for name in folders if not name or "/" in name]:
             raise ValueError(f"{bad[0]!r} is no name of a split; it stands before the photos' own.")
-        given = [(str(name), Path(folder), True) for name, folder in folders.items()]
-        given.sort(key=lambda part: (part[0] != "train", part[0] == "test"))
+        splits = [(str(name), Path(folder), True) for name, folder in folders.items()]
+        splits.sort(key=lambda part: (part[0] != "train", part[0] == "test"))
     else:
-        given = [(Path(folder).as_posix(), Path(folder), False) for folder in folders]
-    check_apart([folder for _, folder, _ in given])
-    return given
+        splits = [(Path(folder).as_posix(), Path(folder), False) for folder in folders]
+    check_apart([folder for _, folder, _ in splits])
+    return splits
 
 
 def _listed(
@@ -191,7 +191,7 @@ def _lots(parts: list[Part], names: list[str]) -> Iterator[list[tuple[int, str]]
 def _odd(
     records: np.ndarray, names: list[str], tiny: int, gray: float, sepia: float
 ) -> list[Finding]:
-    """What the numbers of a photo alone tell."""
+    """What is found from a photo's own numbers."""
     width, height, chroma = records["width"], records["height"], records["chroma"]
     readable = ~np.isnan(chroma)
     is_tiny = readable & (np.minimum(width, height) < tiny)
@@ -208,7 +208,7 @@ def _odd(
         Finding(
             "sepia",
             names[i],
-            f"mean chroma {chroma[i]:.1f}, {records['toning'][i]:.0%} of it not told by lightness",
+            f"mean chroma {chroma[i]:.1f}, {records['toning'][i]:.0%} of it not from lightness",
         )
         for i in np.flatnonzero(is_sepia)
     ]
@@ -241,6 +241,6 @@ def _alike(
     duplicates, leaks = [], []
     for number, photos in enumerate(groups):
         duplicates += findings("duplicate", photos, hashes.copies(photos))
-        if later := groups[:number:-1]:  # the last split first: the test set is told rather
+        if later := groups[:number:-1]:  # the last split first: the test set is named rather
             leaks += findings("leak", photos, hashes.first_match(photos, np.concatenate(later)))
     return duplicates + leaks

@@ -64,11 +64,11 @@ def run(options: argparse.Namespace) -> int:
         check_list(listed, folders)
     names = ("processes", "tiny", "gray", "sepia", "distance")
     chosen = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    shown = sys.stderr.isatty()
-    report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
+    progress = sys.stderr.isatty()
+    report = audit(options.folders, progress=progress, exclude=not options.all, **chosen)
     print(report)
     if options.exclude is not None:
-        with telling(listed or "a list of photos to leave out"):
+        with clear_write_errors(listed or "a list of photos to leave out"):
             written = report.exclude(listed)
         for path in written if isinstance(written, list) else [written]:
             print(f"list of photos to leave out: {path}")
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         from colorlab.commands.colorize import write_photo
 
         sheet = report.sheet()
-        with telling(options.sheet):
+        with clear_write_errors(options.sheet):
             write_photo(sheet, Path(options.sheet))
         print(f"contact sheet: {options.sheet}")
     return 1 if report.findings else 0
@@ -137,8 +137,8 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
 
 
 @contextlib.contextmanager
-def telling(what: str) -> Iterator[None]:
-    """What goes wrong when the block writes is told in one line: what, why, and what to do."""
+def clear_write_errors(what: str) -> Iterator[None]:
+    """An OSError of the block becomes one line: what could not be written, why, and what to do."""
     try:
         yield
     except OSError as error:

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hints",
         action="store_true",
-        help="also color with 1, 5, 10 and 50 true colors given, for weights trained with hints",
+        help="also color with 1, 5, 10 and 50 true colors as hints, for weights trained with hints",
     )
     parser.add_argument(
         "--temperature",
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             "these weights were trained without hints; leave --hints out, or name weights of a "
             "recipe that learns to take hints with --weights"
         )
-    if options.csv:  # a folder that can't be made is told before the minutes of work
+    if options.csv:  # a folder that can't be made is refused before the minutes of work
         Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
     hints = HINT_COUNTS if options.hints else ()
     colorize = colorizer.colorize

@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Training photos and held-out ones: a wrong name is told before a run is begun."""
+    """Training photos and held-out ones: a wrong name is refused before a run is begun."""
     from colorlab import sources
     from colorlab.training.feed import data_set
 
@@ -158,7 +158,7 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
     if others and len(names) > 1:
         raise ValueError(
             f"{others[0]} holds {find(others[0]).layout} and can't be mixed with other sets; "
-            "give --source that one alone"
+            "name only that one with --source"
         )
     if others:
         photos = sources.get(names[0])
@@ -197,7 +197,7 @@ def check_output(output: str | os.PathLike[str], folders: list[Path]) -> None:
 
 
 def check_splits(folders: Sequence[str]) -> None:
-    """Say so where one folder is given that holds a training part beside others."""
+    """Say so where one folder is named that holds a training part beside others."""
     from colorlab.audit.search import SPLITS
 
     for folder in map(Path, folders):
@@ -233,7 +233,7 @@ def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> Paired
 
 def _is_gray(path: Path) -> bool | None:
     """Whether R, G and B agree within 2 levels, on the mean; None for a photo that can't be read,
-    which is told when it is learned from."""
+    which is reported when it is learned from."""
     try:
         picture = np.asarray(read_photo(path, short_side=64)[0]).astype(np.int16)
     except PhotoError:

@@ -147,7 +147,7 @@ def folder_weights(folder_of: Sequence[int], balance: float) -> torch.Tensor:
 def split_by_name(
     names: Iterable[str | PurePath], fractions: dict[str, float] = FRACTIONS
 ) -> dict[str, list[Any]]:
-    """Deal names into parts by a hash of each name alone, in the order given.
+    """Deal names into parts by a hash of each name only, in the order of `names`.
 
     BLAKE2b (RFC 7693) of the name, as a number in [0, 1), falls into one part's share of that
     interval. A photo's part depends on nothing but its name and the fractions: adding, removing

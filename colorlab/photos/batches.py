@@ -82,7 +82,7 @@ def photo_loader(
         gets those of a batch at once and may read them with threads: together with `ahead` the way
         to read beside a training that runs in a thread, from where forking processes can hang.
     weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
-    samples: photos an epoch; len(dataset) unless told. More than that without weights: again
+    samples: photos an epoch; len(dataset) by default. More than that without weights: again
         from the start, in a new order.
     Raises ValueError where the arguments contradict each other or no batch would come out.
     """
@@ -124,7 +124,7 @@ def ahead(batches: Iterable[T], depth: int = 2) -> Iterator[T]:
     """The same batches in the same order, drawn by one background thread while others are used.
 
     At most `depth` are drawn and not yet handed out; 0: no thread, nothing ahead. So what `batches`
-    draws from a generator, or tells of its progress, runs up to `depth` batches in advance.
+    draws from a generator, or reports its progress, runs up to `depth` batches in advance.
 
     An exception of `batches` comes up here, after the batches before it, with its own traceback.
     Closing the generator early (`close()`, or dropping it, as a `for` loop that is left does) stops

@@ -30,7 +30,7 @@ _NAMED_IN_WARNING = 5
 
 @dataclass
 class ExcludeList:
-    """What stands in a list: name -> reason ("" where none is given), and its comments."""
+    """What stands in a list: name -> reason ("" for none), and its comments."""
 
     entries: dict[str, str] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
@@ -76,18 +76,18 @@ def write_list(path: str | os.PathLike[str], content: ExcludeList) -> Path:
 
 
 def excluded(
-    folder: Path, names: Iterable[str], given: str | os.PathLike[str] | None = None
+    folder: Path, names: Iterable[str], list_path: str | os.PathLike[str] | None = None
 ) -> dict[str, str]:
     """Which of the photos `names` of `folder` are on a list: name -> reason.
 
-    given: a list of names relative to `folder`, wherever it lies; None: those in the folder and its
-        subfolders, as far as there are photos.
+    list_path: a list of names relative to `folder`, wherever it lies; None: those in the folder
+        and its subfolders, as far as there are photos.
 
     Warns of names on a list that are not among the photos. Raises as `read_list` does.
     """
     names = list(names)
-    if given is not None:
-        lists = {"": Path(given)}
+    if list_path is not None:
+        lists = {"": Path(list_path)}
     else:
         inside = {""} | {parent for name in names for parent in _parents(name)}
         lists = {p: folder / p / FILE_NAME for p in sorted(inside)}
@@ -137,7 +137,7 @@ def wanted(
     return [name for name in names if name not in left_out], left_out
 
 
-def told(count: int) -> str:
+def left_out_message(count: int) -> str:
     """That the lists in the folders leave so many photos out."""
     return f"{count} photo(s) left out, as {FILE_NAME} says"
 

@@ -61,7 +61,7 @@ class StoredPhoto:
 def open_photo(path: str | os.PathLike[str]) -> Image.Image:
     """The photo in `path` as an upright 8-bit sRGB picture (mode "RGB"), without metadata.
 
-    - Formats: JPEG, PNG, WebP, GIF, TIFF, BMP, told by content, not by name. Of an animation or a
+    - Formats: JPEG, PNG, WebP, GIF, TIFF, BMP, known by content, not by name. Of an animation or a
       multi-page file: the first frame.
     - The EXIF orientation is applied. Broken EXIF is passed over.
     - Gray and bilevel: the same value in all three channels.
@@ -75,7 +75,7 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 
     Raises `PhotoError` naming the file when it is missing, corrupt, truncated, of another format,
     or so large that Pillow takes it for a decompression bomb (over 179 megapixels). Damage that
-    leaves a decodable file, such as a flipped bit in a JPEG or BMP, cannot be told from a picture.
+    leaves a decodable file, such as a flipped bit in a JPEG or BMP, looks like a picture.
     """
     return read_photo(Path(path))[0]
 
@@ -271,7 +271,7 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
 def list_photos(folder: Path) -> list[str]:
     """Names of the photos below `folder`, relative, with "/", sorted the same on every machine.
 
-    Told by `SUFFIXES` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
+    Known by `SUFFIXES` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
     and all other files are left out; links to folders are not followed.
     """
     if not folder.exists():
@@ -317,7 +317,7 @@ def list_photos(folder: Path) -> list[str]:
 
 
 def check_apart(folders: Sequence[Path]) -> None:
-    """Raise ValueError where a folder is given twice, or one lies in another."""
+    """Raise ValueError where a folder is named twice, or one lies in another."""
     for number, folder in enumerate(folders):
         for other in folders[:number]:
             a, b = folder.resolve(), other.resolve()

@@ -20,7 +20,7 @@ import torch
 
 from colorlab.photos.base import PhotoSet, folder_weights, split_by_name
 from colorlab.photos.batches import photo_loader
-from colorlab.photos.exclusions import FILE_NAME, told, wanted
+from colorlab.photos.exclusions import FILE_NAME, left_out_message, wanted
 from colorlab.photos.files import PhotoError, check_apart, list_photos, open_photo, read_photo
 
 __all__ = [
@@ -126,7 +126,7 @@ class PhotoFolder(PhotoSet):
             self.names += names
             self.folder_of += [number] * len(names)
         if self.excluded and exclude is True:  # who named a file knows of it
-            warnings.warn(told(len(self.excluded)), stacklevel=2)
+            warnings.warn(left_out_message(len(self.excluded)), stacklevel=2)
         if self.skipped:
             reasons = list(self.skipped.values())
             more = len(reasons) - _NAMED_IN_WARNING

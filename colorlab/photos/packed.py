@@ -1,14 +1,14 @@
 """Folders of photos packed into a few large files, for sets that memory can't hold.
 
     OUT/photos-00000.tar    the photos, one after the other, each as the file that it was
-    OUT/photos-00001.tar    a shard: 256 MB of photos, or what `pack` was told
+    OUT/photos-00001.tar    a shard: 256 MB of photos, or the size that `pack` was asked for
     OUT/colorlab-pack.npz   the index: where each photo lies, and its checksum
 
 A hundred thousand files take long to list and to copy, and to open one by one on a network drive;
 a dozen large ones do not. `tar -xf` gives the folder back, and `webdataset` reads the shards.
 
 Read by its index, a photo at a time and in any order, a packed set is a `PhotoSet` like any other:
-the seed alone decides the order, whatever the number of threads and processes, and a run that is
+only the seed decides the order, whatever the number of threads and processes, and a run that is
 resumed goes on exactly. What else there is does not give that:
 
 - webdataset's own pipeline streams the shards: its order follows from the number of workers and
@@ -72,7 +72,7 @@ class PackedPhotos(PhotoSet):
 
     `.names` and `.folder_of` are those of the `PhotoFolder` that was packed, so `.split` deals
     every photo into the same part, and a run that began on the folder can go on with the pack.
-    `.shards`: the tar files. `.reduced_to`: the `size` that `pack` was given, or None. `.skipped`:
+    `.shards`: the tar files. `.reduced_to`: the `size` that `pack` got, or None. `.skipped`:
     name in the pack -> why the photo was left out.
 
     Raises FileNotFoundError for a folder, index or shard that is not there; `ShardError`, a

@@ -17,7 +17,7 @@ from PIL import Image
 
 from colorlab.photos.base import PhotoSet
 from colorlab.photos.cuts import Box, resize
-from colorlab.photos.exclusions import FILE_NAME, told, wanted
+from colorlab.photos.exclusions import FILE_NAME, left_out_message, wanted
 from colorlab.photos.files import PhotoError, canonical, list_photos, open_photo, read_photo
 
 _NAMED_IN_WARNING = 20
@@ -39,7 +39,7 @@ class PairedFolder(PhotoSet):
 
     `.names`: the color files' names, sorted, so that `.split` and a `PhotoFolder` of the color
     folder deal every photo into the same part. `.pairs[i]`: the two paths (gray, color).
-    `.unmatched`: (names only in gray, names only in color); a warning tells of them.
+    `.unmatched`: (names only in gray, names only in color); a warning names them.
 
     Raises FileNotFoundError or NotADirectoryError for a folder that is not there; `PhotoError`, a
     ValueError, for one without a photo or of which each is excluded, for folders of which no names
@@ -67,8 +67,8 @@ class PairedFolder(PhotoSet):
         self.gray, self.color = Path(gray), Path(color)
         if self.gray.resolve() == self.color.resolve():
             raise ValueError(
-                f"{self.gray} was given for the gray and for the color photos. To train on color "
-                "photos alone use PhotoFolder, which makes the gray ones itself."
+                f"{self.gray} is the folder of both the gray and the color photos. To train on "
+                "color photos only, use PhotoFolder, which makes the gray ones itself."
             )
         self.excluded: dict[Path, str] = {}
         sides, left_out = [], set()
@@ -99,7 +99,7 @@ class PairedFolder(PhotoSet):
         self.names = [colors[stem] for stem in matched]
         self.pairs = [(self.gray / grays[stem], self.color / colors[stem]) for stem in matched]
         if self.excluded:
-            warnings.warn(told(len(self.excluded)), stacklevel=2)
+            warnings.warn(left_out_message(len(self.excluded)), stacklevel=2)
         if any(self.unmatched):
             lines = [
                 f"  {len(names)} only in {folder}: {_some(names, _NAMED_IN_WARNING)}"

@@ -28,7 +28,7 @@ class DataConfig:
 
     Attributes:
         scale: the short side is brought to crop × u, u uniform in this range, before the crop.
-        hinted: share of the photos that are shown with simulated hints, for a generator that
+        hinted: share of the photos that come with simulated hints, for a generator that
             takes some.
     """
 
@@ -67,16 +67,16 @@ class GeneratorConfig:
         _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
         _one_of("generator.head", self.head, ("ab", "bins"))
         if self.kind != "unet" and self.predicts != "ab":
-            raise ValueError(f"generator.kind {self.kind!r} predicts 'ab' alone")
+            raise ValueError(f"generator.kind {self.kind!r} predicts only 'ab'")
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
-    colors alone if not.
+    only the colors if not.
 
     ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
-    predicts ab at half size, 2 makes it judge colors and not sharpness, at a quarter of the cost.
+    predicts ab at half size, 2 makes it see colors and not sharpness, at a quarter of the cost.
     """
 
     conditional: bool = True
@@ -117,7 +117,7 @@ class OptimizationConfig:
         average: decay of the running average of the generator's weights, which is what gets
             saved; 0 saves the weights themselves.
         precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``, ``"fp16"``
-            (with a gradient scaler; GPUs alone).
+            (with a gradient scaler; GPUs only).
         sync_batch_norm: with several GPUs, normalize over the batches of all of them; otherwise
             each process normalizes over its own share.
         ask_each_epoch: after each epoch ask whether to save and whether to change the rates.
@@ -140,7 +140,7 @@ class Stage:
     """A stretch of training with one objective and one picture size.
 
     Attributes:
-        kind: ``"pretrain"``: the color (and perceptual) loss alone; ``"adversarial"``: all.
+        kind: ``"pretrain"``: the color (and perceptual) loss only; ``"adversarial"``: all.
         steps: generator updates.
         image_size: side of the crops in pixels.
         balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
@@ -205,7 +205,7 @@ class Recipe:
         ):
             if value and self.generator.kind != "hint-unet":
                 raise ValueError(
-                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others answer "
+                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others predict "
                     f"with no distribution and take no hints"
                 )
 

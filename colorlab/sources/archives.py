@@ -98,7 +98,7 @@ class Archive:
     ) -> None:
         """Write these files below `folder`; none that is there already is replaced.
 
-        progress: told the bytes written, in steps of a megabyte at most.
+        progress: called with the bytes written, in steps of a megabyte at most.
         Raises `ArchiveError` for an entry that is damaged (its checksum is wrong, or it ends too
         early), OSError as the disk gave it. What was written until then stays.
         """
@@ -214,5 +214,5 @@ def _count(file: BinaryIO, most: int) -> int:
         file.seek(length, os.SEEK_CUR)
         read += _ENTRY_SIZE + length
     if listed > _MOST_LIST:
-        raise ArchiveError(f"its list of entries alone takes {listed:,} bytes")
+        raise ArchiveError(f"its list of entries by itself takes {listed:,} bytes")
     return count

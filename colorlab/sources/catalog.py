@@ -1,6 +1,6 @@
 """The named sources of photos: what each is, where it comes from, and under which license.
 
-What could not be established is None, and printed as unknown: the set's page tells, and what the
+What could not be established is None, and printed as unknown: the set's page says it, and what the
 server says of the size when a download begins.
 """
 

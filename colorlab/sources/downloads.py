@@ -24,10 +24,10 @@ from colorlab.sources.kaggle import download
 from colorlab.sources.resumable import DownloadError
 from colorlab.sources.set_folders import (
     Files,
-    alone,
     complete,
     install,
     intact,
+    locked,
     read_manifest,
     write_manifest,
 )
@@ -37,7 +37,7 @@ _SPARE = 200e6  # bytes that a disk is not filled beyond
 
 
 def downloads_dir() -> Path:
-    """Where sets are kept unless told otherwise; it need not exist yet.
+    """Where sets are kept by default; it need not exist yet.
 
     ``COLORLAB_DOWNLOADS`` if set; else ``%LOCALAPPDATA%\\colorlab\\Cache`` on Windows,
     ``~/Library/Caches/colorlab`` on macOS, and ``~/.cache/colorlab`` elsewhere, unless
@@ -76,7 +76,7 @@ def fetch(
         return folder
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with alone(home / f".{source.name}.lock", source.name):
+        with locked(home / f".{source.name}.lock", source.name):
             if not complete(folder):  # nobody made it while this process waited
                 _make(source, folder, limit, seed, whole, settings)
     except OSError as error:
@@ -194,8 +194,8 @@ def _from_kaggle(
             missing = [name for name in files if thin or there.get(name) != files[name]]
             total = sum(files[name] for name in missing)
             _check_room(home, total, source)
-            name, shown = f"unpack {source.name}", settings.get("progress", True)
-            with progress_bar(total, "B", name=name, shown=shown) as bar:
+            name, visible = f"unpack {source.name}", settings.get("progress", True)
+            with progress_bar(total, "B", name=name, visible=visible) as bar:
                 archive.unpack(missing, aside / ("all" if thin else "set"), bar.update)
     except ArchiveError as error:
         path.unlink(missing_ok=True)

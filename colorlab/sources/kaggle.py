@@ -2,14 +2,14 @@
 
 The client says who we are and gets the address of the archive, which Kaggle signs for a while. The
 bytes are then fetched here and not by the client's own `dataset_download_files`: its first request
-waits for ever on a connection that stands still, and whatever answer but 206 a request to go on
+waits for ever on a connection that stands still, and whatever response but 206 a request to go on
 gets (an address that has run out, a server's hiccup) makes it write that over what it already has.
 
 The client is imported here alone. As soon as it is, it logs in, prints, may end the process, and
 with VERBOSE=1 prints the credentials: see `_calm`.
 
 The credentials are looked for in the places that Kaggle's client documents, and in Colab's, without
-the client. What is found is handed over once, and shown to nobody: no message, `repr` or traceback
+the client. What is found is handed over once, and goes to nobody: no message, `repr` or traceback
 contains it.
 """
 
@@ -54,7 +54,7 @@ def download(
 ) -> Path:
     """Fetch the archive of Kaggle's data set `slug` ("owner/name") to the file `target`.
 
-    patience: seconds for Kaggle to answer who asks for the address. The rest, and how it goes on
+    patience: seconds for Kaggle to send the address. The rest, and how it goes on
         where it broke off: see `colorlab.sources.resumable.download`.
 
     Raises `DownloadError` and `colorlab.sources.kaggle.LoginMissing`, which are OSErrors.
@@ -78,25 +78,25 @@ def download(
 
 def _address(slug: str, login: Login, patience: float) -> str:
     """The address where the archive of a data set lies for a while, signed by Kaggle."""
-    answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def ask() -> None:
         # Nothing of an error leaves this thread but its kind: it, and the client's own variables
         # along its traceback, hold the credentials.
         try:
-            answers.put(("address", _ask(slug)))
+            results.put(("address", _ask(slug)))
         except SystemExit:
-            answers.put(("status", 401))
+            results.put(("status", 401))
         except BaseException as error:
-            answers.put(_told(error, patience))
+            results.put(_failure(error, patience))
 
     # In a thread, because the client sets its requests no time limit.
     with _calm(login):
         threading.Thread(target=ask, name="colorlab-kaggle", daemon=True).start()
         try:
-            kind, value = answers.get(timeout=patience)
+            kind, value = results.get(timeout=patience)
         except queue.Empty:
-            kind, value = "broken", f"Kaggle did not answer for {patience:g} s"
+            kind, value = "broken", f"Kaggle did not respond for {patience:g} s"
     if kind == "address":
         return value
     if kind == "broken":
@@ -114,21 +114,21 @@ def _ask(slug: str) -> str:
     request = ApiDownloadDatasetRequest()
     request.owner_slug, request.dataset_slug = slug.split("/")
     with api.build_kaggle_client() as client:
-        answer = client.datasets.dataset_api_client.download_dataset(request)
-        answer.close()
-        if not answer.history:
+        response = client.datasets.dataset_api_client.download_dataset(request)
+        response.close()
+        if not response.history:
             raise ValueError("Kaggle sent no address")
-        return answer.url
+        return response.url
 
 
-def _told(error: BaseException, patience: float) -> tuple[str, Any]:
+def _failure(error: BaseException, patience: float) -> tuple[str, Any]:
     """What went wrong in the client, without a word of its own."""
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if status is not None and not response.history and status < 500 and status != 429:
         return "status", status
     if status is not None:
-        return "broken", f"Kaggle answered {status}" + " (too many requests)" * (status == 429)
+        return "broken", f"Kaggle sent {status}" + " (too many requests)" * (status == 429)
     if isinstance(error, ImportError):
         return "failed", (
             f"Kaggle's client can't be imported ({error.name} is missing). Install it: "
@@ -206,7 +206,7 @@ def _exchanged(login: Login) -> Login:
 class Login:
     """Credentials, and where they were found: a variable, a file, or Colab's secrets.
 
-    variables: what Kaggle's client is given in the environment; empty where it reads, and renews,
+    variables: what Kaggle's client gets in the environment; empty where it reads, and renews,
         its own file (after `kaggle auth login`).
     """
 
@@ -221,8 +221,8 @@ class LoginMissing(OSError):
 
 def has_credentials() -> bool:
     """Whether a download from Kaggle would find credentials here. Asks no network, and doesn't
-    tell whether Kaggle takes them. Where the environment variable COLORLAB_OFFLINE is set, as
-    `make notebooks` does, the answer is no: running the lessons as tests downloads nothing."""
+    know whether Kaggle takes them. Where the environment variable COLORLAB_OFFLINE is set, as
+    `make notebooks` does, the result is False: running the lessons as tests downloads nothing."""
     if os.environ.get(OFFLINE):
         return False
     try:
@@ -251,7 +251,7 @@ def find_login() -> Login:
 
 
 def _places() -> Iterator[tuple[str, dict[str, str] | str]]:
-    """Every place where something is, with what the client is to be given, or what is wrong."""
+    """Every place where something is, with what the client is to get, or what is wrong."""
     token = os.environ.get(TOKEN, "").strip()
     if token and _is_file(token):
         yield from _token_file(Path(token))

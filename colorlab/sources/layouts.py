@@ -1,6 +1,6 @@
 """How a set of photos lies in its folder: plain photos, gray and color in two folders, or arrays.
 
-The same rules choose what to unpack of an archive and tell what a learner's own folder is.
+The same rules choose what to unpack of an archive and recognize what a learner's own folder is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def recognize(
 ) -> tuple[str, PhotoFolder | PackedPhotos | PairedFolder | LabArrays, str]:
     """The layout of a folder, its set, and a line that says what was found.
 
-    What `pack` made is told by its index, arrays by the names of their files, pairs by the names of
+    What `pack` made is known by its index, arrays by the names of the files, pairs by the names of
     two folders (`gray` and `color`, `train_black` and `train_color`, and the like); all else that
     has photos is photos.
     """
@@ -147,7 +147,7 @@ def _pair_key(path: PurePosixPath) -> str | None:
 def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: int) -> list[str]:
     """The files of `limit` photos drawn at random by `seed`; of pairs, only those to train on.
 
-    Which photos, is decided by their names and the seed alone: the same on any machine, and those
+    Which photos, is decided by their names and the seed only: the same on any machine, and those
     of a smaller limit are among those of a larger one. Arrays can't be drawn from by file, see
     `thin_arrays`.
     """

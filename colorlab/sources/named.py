@@ -82,7 +82,7 @@ def folder(
     from colorlab.sources.layouts import recognize
 
     if not os.fspath(path):
-        raise ValueError("an empty name was given for the folder; the current one is '.'")
+        raise ValueError("an empty name for the folder; the current one is '.'")
     _, photos, found = recognize(Path(path))
     print(found)
     return photos

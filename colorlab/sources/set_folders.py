@@ -1,7 +1,7 @@
 """The folder of a set of photos: which of its files are there, and who may work on it.
 
 Its manifest, written last, lists the files and their sizes. A folder without one is not whole, and
-of one with a manifest it can be told which files are missing. Files that stand there besides are
+of one with a manifest it is known which files are missing. Files that stand there besides are
 the learner's own.
 """
 
@@ -22,7 +22,7 @@ from colorlab.atomic import write_whole
 
 MANIFEST = "colorlab-set.json"
 
-# What a file system that knows no locks answers. There everybody works as if alone.
+# The errors of a file system that knows no locks. There everybody works without one.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 Files = dict[str, int]  # name in the set's folder, with "/" -> bytes
@@ -70,7 +70,7 @@ def install(new: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(path: Path, name: str, wait: float = 0.5) -> Iterator[None]:
+def locked(path: Path, name: str, wait: float = 0.5) -> Iterator[None]:
     """Hold the file's lock, which the system takes back from a process that dies."""
     lock = FileLock(path)
     try:

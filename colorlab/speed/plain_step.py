@@ -179,7 +179,7 @@ def _require_plain(recipe: Recipe) -> None:
         "its generator predicts RGB": generator.predicts != "ab",
         "its generator takes noise": generator.noise_channels > 0,
         "its generator has a pretrained encoder": generator.kind != "unet",
-        "its discriminator sees ab alone or reduced pictures": not discriminator.conditional
+        "its discriminator sees only ab or reduced pictures": not discriminator.conditional
         or discriminator.reduce > 1,
         "it has weight decay or averages its weights": bool(
             choices.weight_decay or choices.average

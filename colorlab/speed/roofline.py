@@ -77,7 +77,7 @@ def ceilings(
     """Measure the ceilings of ``device``: the best of ``repeats``, since noise only slows.
 
     Args:
-        precisions: which to measure; fp32 and what training takes there unless told.
+        precisions: which to measure; fp32 and what training takes there by default.
 
     Arithmetic: the quickest of two square matrix products and a convolution such as pix2pix's,
     for they run in libraries of their own: on an AMD processor MKL's products in float32 were

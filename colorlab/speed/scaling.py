@@ -82,7 +82,7 @@ class WireTimes:
 
         The model is a straight line over the size, t = A + B · size. A and B are those with the
         least sum of squares of the *relative* errors, since the times span four decades and the
-        longest would else decide alone; then latency = A / 2(p - 1) and
+        longest would else decide; then latency = A / 2(p - 1) and
         bandwidth = 2(p - 1) / (p B). An A below 0, which no wire has, is taken as 0.
 
         Raises:
@@ -157,7 +157,7 @@ class StepTimes:
         return self.together - self.apart
 
     def predicted(self, wire: Wire, overlap: float = 0.0) -> float:
-        """Seconds of ``together`` by the model: the share alone, then what is sent."""
+        """Seconds of ``together`` by the model: the share first, then what is sent."""
         return self.share + (1 - overlap) * wire.seconds(self.sent, self.processes)
 
 

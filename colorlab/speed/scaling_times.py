@@ -48,7 +48,7 @@ def measure_wire(
 
     Raises:
         ValueError: fewer than two processes, a size that is no multiple of 4, fewer GPUs than
-            processes, a clock that does not tell what is asked.
+            processes, a clock that does not measure what is asked.
     """
     if processes < 2:
         raise ValueError(f"there is a wire between at least 2 processes, got {processes}")
@@ -90,7 +90,7 @@ def measure_steps(
 
     Raises:
         ValueError: fewer than two processes, no adversarial stage, a batch that can't be dealt out
-            evenly, fewer GPUs than processes, a clock that does not tell what is asked.
+            evenly, fewer GPUs than processes, a clock that does not measure what is asked.
     """
     stage = _stage_to_time(recipe, processes, device)
     _check_clock(clock, device, threads)
@@ -110,7 +110,7 @@ def measure_scaling(
     device: torch.device | str | None = None,
 ) -> tuple[WireTimes, StepTimes]:
     """:func:`measure_wire` and :func:`measure_steps` in processes that are begun only once."""
-    _stage_to_time(recipe, processes, device)  # to tell here, at once, what can't be
+    _stage_to_time(recipe, processes, device)  # to refuse here, at once, what can't be
     _check_clock(clock, device)
     return run(processes, _measure_both, recipe, processes, rounds, clock, device)
 

@@ -56,7 +56,7 @@ class Background:
         """Called in the thread that changed it."""
 
     @property
-    def _is_shown(self) -> bool:
+    def _shows_failures(self) -> bool:
         """Whether somebody shows what goes wrong; else it is printed."""
         return False
 
@@ -81,17 +81,17 @@ class Background:
         self._state_changed()
 
     def _request(self, act: Callable[[], Any]) -> Any:
-        """Have the job do ``act`` between two steps, and give its answer. A job that is not under
+        """Have the job do ``act`` between two steps, and return its result. A job that is not under
         way can't be in the middle of a step: then it is done here."""
         if not self.is_alive or self._in_own_thread:
             return act()
-        done, answers = threading.Event(), []
+        done, results = threading.Event(), []
 
         def serve() -> None:
             try:
-                answers.append((act(), None))
+                results.append((act(), None))
             except BaseException as error:
-                answers.append((None, error))
+                results.append((None, error))
                 raise
             finally:
                 done.set()
@@ -104,10 +104,10 @@ class Background:
                     self._requests.remove(serve)
                     return act()
                 break
-        answer, error = answers[0]
+        result, error = results[0]
         if error is not None:
             raise error
-        return answer
+        return result
 
     # --- for everybody -----------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
             self.error = error
             self._enter("failed")
-            if not (self._waited_for or self._is_shown):  # nobody would hear of it
+            if not (self._waited_for or self._shows_failures):  # nobody would hear of it
                 traceback.print_exc(file=sys.stderr)
         finally:
             self._ended.set()
@@ -234,7 +234,7 @@ def call_before_exit(act: Callable[..., None], *arguments: Any) -> None:
     waited for and before thread pools refuse work.
 
     What Python documents for the end, atexit, comes after both. So this is a private function of
-    its own, the one that concurrent.futures uses; a test tells when it goes or comes too late.
+    its own, the one that concurrent.futures uses; a test fails when it goes or comes too late.
     """
     threading._register_atexit(act, *arguments)
 

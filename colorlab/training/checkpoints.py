@@ -1,6 +1,6 @@
 """The checkpoints of a run: saved, pruned, mirrored, and found again after whatever happened.
 
-What is in one of them, and how damage shows, is told in :mod:`colorlab.training.checkpoint_files`.
+What is in one of them, and how damage shows, stands in :mod:`colorlab.training.checkpoint_files`.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Checkpoints:
     def newest(self) -> tuple[Path, dict[str, Tensor], dict[str, Any]] | None:
         """The newest good checkpoint: its file, tensors and facts; None where there is no file.
 
-        A damaged one is passed over, and ``warn`` is told which, why, and what is tried next.
+        A damaged one is passed over, and ``warn`` hears which, why, and what is tried next.
 
         Raises:
             CheckpointError: there are files, and none is good.

@@ -45,7 +45,7 @@ def data_set(photos: Any) -> Any:
 
 
 def fingerprint(photos: Any) -> str:
-    """Tells one set of photos from another: their number, a hash of their names, and the size to
+    """Identifies a set of photos: their number, a hash of their names, and the size to
     which packing reduced them."""
     names = blake2b(digest_size=6)
     for name in photos.names:

@@ -28,7 +28,7 @@ from colorlab.training.changes import Change, ChangeLog, checked
 from colorlab.training.feed import Feed, data_set, fingerprint
 from colorlab.training.inputs import gray_prediction
 from colorlab.training.listeners import BalanceWatch, Event, Listener, Listeners, ProgressBar
-from colorlab.training.questions import Answer, EpochQuestion, mean_losses
+from colorlab.training.questions import Decision, EpochQuestion, mean_losses
 from colorlab.training.run_folder import Found, RunFolder
 from colorlab.training.trainer import Trainer
 
@@ -48,8 +48,8 @@ class Run(Background):
         recipe: what to train and how.
         photos: a folder of training photos, several, or a data set (such as
             :class:`colorlab.photos.LabArrays` or :class:`colorlab.photos.PairedFolder`).
-        validation: photos that the networks never learn from, given likewise, for the sample grids
-            and the held-out loss; neither is made when it is left out.
+        validation: photos that the networks never learn from, of the same kinds, for the sample
+            grids and the held-out loss; neither is made when it is left out.
         output: folder for ``history.csv``, ``changes.jsonl``, ``samples/``, ``checkpoints/``,
             ``weights.safetensors`` and a ``weights-stage-N.safetensors`` at each stage's end;
             nothing is written when it is left out.
@@ -66,8 +66,8 @@ class Run(Background):
         mirror: a second folder for checkpoints, such as one on Google Drive; it may fail.
         progress: show a bar.
         listeners: called with every :class:`colorlab.training.listeners.Event`.
-        ask: answers the question after each epoch, where the recipe has it asked; without it, each
-            epoch is saved and no rate changed.
+        ask: decides after each epoch, where the recipe has it asked; without it, each epoch is
+            saved and no rate changed.
 
     Attributes:
         step: steps taken.
@@ -106,7 +106,7 @@ class Run(Background):
         mirror: str | os.PathLike[str] | None = None,
         progress: bool = True,
         listeners: Sequence[Listener] = (),
-        ask: Callable[[EpochQuestion], Answer] | None = None,
+        ask: Callable[[EpochQuestion], Decision] | None = None,
     ):
         super().__init__()
         self.recipe = recipe
@@ -157,7 +157,7 @@ class Run(Background):
         return self.history
 
     def pause(self) -> None:
-        self._alone("pause")
+        self._require_one_process("pause")
         super().pause()
 
     def save(self) -> Path | None:
@@ -181,7 +181,7 @@ class Run(Background):
             ValueError: no such setting, or a value that it can't have.
             RuntimeError: the run goes over several processes.
         """
-        self._alone("set")
+        self._require_one_process("set")
         values = {name: checked(name, value) for name, value in settings.items()}
 
         def act() -> None:
@@ -250,10 +250,10 @@ class Run(Background):
             pictures = self._sample(row)
             self.history.append(row)
             self.times.append(self.seconds + time.monotonic() - began)
-            self._tell("step", **row)
+            self._notify("step", **row)
             if pictures is not None:
                 path = self.folder and self.folder.write_sample(pictures, self.step)
-                self._tell("sample", held_out=row["held_out"], pictures=pictures, path=path)
+                self._notify("sample", held_out=row["held_out"], pictures=pictures, path=path)
             if message := watch(row):
                 self.warn(message)
             self._end_epoch(stage)
@@ -278,7 +278,7 @@ class Run(Background):
     def _stops_here(self) -> bool:
         """Whether the run stops before the next step.
 
-        Several processes agree on it: a signal may reach one alone, or each at another moment, and
+        Several processes agree on it: a signal may reach only one, or each at another moment, and
         a process that took the next step without the others would wait for them in vain.
         """
         if self.processes == 1:
@@ -303,7 +303,7 @@ class Run(Background):
                     f"is resumed won't know it unless a checkpoint was written since"
                 )
         self._apply(change)
-        self._tell("change", name=change.name, value=change.value)
+        self._notify("change", name=change.name, value=change.value)
 
     def _apply(self, change: Change) -> None:
         if change.name == "color_weight":
@@ -329,34 +329,34 @@ class Run(Background):
             return
         steps = min(math.ceil(photos / stage.batch_size), len(self.history))
         means = mean_losses(self.history[-steps:])
-        self._tell("epoch", epoch=epoch, **means)
-        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
+        self._notify("epoch", epoch=epoch, **means)
+        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_decided(epoch):
             return
         optimizers = (self.trainer.optimizer_g, self.trainer.optimizer_d)
         rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._answer_wanted))
+        decision = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._decision_wanted))
         for name in ("generator_rate", "discriminator_rate"):
-            if (value := getattr(answer, name)) is not None:
+            if (value := getattr(decision, name)) is not None:
                 self._record(Change(self.step + 1, name, checked(name, value)))
         self._record(Change(self.step + 1, "epoch", epoch))
-        if answer.save:
+        if decision.save:
             self._save()
 
-    def _ask(self, question: EpochQuestion) -> Answer:
-        """On the first process; the others hear what it was told."""
-        answer = Answer()
+    def _ask(self, question: EpochQuestion) -> Decision:
+        """On the first process; the others get its decision."""
+        decision = Decision()
         if self.ask is not None and self.is_main:
             self._enter("asking")
-            answer = self.ask(question)
+            decision = self.ask(question)
             self._enter("running")
         if self.processes > 1:
             from accelerate.utils import broadcast_object_list
 
-            answer = broadcast_object_list([answer])[0]
-        return answer
+            decision = broadcast_object_list([decision])[0]
+        return decision
 
-    def _answer_wanted(self) -> bool:
-        """Called again and again while the question waits for its answer."""
+    def _decision_wanted(self) -> bool:
+        """Called again and again while the question waits for its decision."""
         self._serve()
         return not self._stop_wanted
 
@@ -406,7 +406,7 @@ class Run(Background):
         path = self.folder.save(facts, tensors, self.history, self.times)
         self._is_saved = path is not None
         if path is not None:
-            self._tell("checkpoint", path=path)
+            self._notify("checkpoint", path=path)
         return path
 
     def _end_stage(self, number: int) -> None:
@@ -437,11 +437,11 @@ class Run(Background):
                 )
         self.state = "finished" if self.step == self.recipe.steps else "stopped"
 
-    # --- what is told ------------------------------------------------------------------------
+    # --- what is reported --------------------------------------------------------------------
 
-    def _tell(self, kind: str, **data: Any) -> None:
+    def _notify(self, kind: str, **data: Any) -> None:
         if self.is_main:
-            self.listeners.tell(Event(kind, self.step, self.seconds, data), self.warn)
+            self.listeners.notify(Event(kind, self.step, self.seconds, data), self.warn)
 
     def _history_file(self) -> AbstractContextManager:
         if self.output is None or not self.is_main:
@@ -452,15 +452,15 @@ class Run(Background):
     def warn(self, message: str) -> None:
         if not self.listeners.show("warnings"):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
-        self._tell("warning", message=message)
+        self._notify("warning", message=message)
 
     @property
-    def _is_shown(self) -> bool:
+    def _shows_failures(self) -> bool:
         """Whether a listener shows failures too, as a board does and a bar does not."""
         return self.listeners.show("failures")
 
     def _state_changed(self) -> None:
-        self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
+        self._notify("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
 
     # --- what goes wrong ---------------------------------------------------------------------
 
@@ -484,6 +484,6 @@ class Run(Background):
             return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
         return f"{begin} Take smaller batches, smaller pictures, or smaller networks."
 
-    def _alone(self, what: str) -> None:
+    def _require_one_process(self, what: str) -> None:
         if self.processes > 1:
             raise RuntimeError(f"{what}: a run over several processes can only be stopped")

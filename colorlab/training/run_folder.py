@@ -4,7 +4,7 @@ checkpoints/step-….ckpt   everything that is needed to go on
 changes.jsonl             settings that were changed, with their steps
 history.csv               the losses, a line a step
 samples/step-….png        held-out photos: gray, ours, truth
-weights.safetensors       the generator alone, to color with
+weights.safetensors       the generator only, to color with
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Step:
         }
 
     def pretrain_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Train the generator alone, on the losses that compare with the target."""
+        """Train only the generator, on the losses that compare with the target."""
         target_loss, losses, _ = self.target_loss(inputs, target)
         self.optimize(self.optimizer_g, target_loss)
         return losses

@@ -146,7 +146,7 @@ class Trainer(Step):
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Inside, each of several processes learns from its share alone: nothing is averaged."""
+        """Inside, each of several processes learns from its own share only: nothing is averaged."""
         no_sync = self.accelerator.no_sync
         with no_sync(self._generator), no_sync(self._pair):
             yield
@@ -297,7 +297,7 @@ class Trainer(Step):
     def _synchronized(self, *networks: nn.Module) -> list[nn.Module]:
         if self.device.type != "cuda":
             raise ValueError(
-                "optimization.sync_batch_norm needs GPUs: torch has it for them alone. Leave it "
+                "optimization.sync_batch_norm needs GPUs: torch has it for them only. Leave it "
                 "out, or take generator.norm and discriminator.norm 'instance', which need none"
             )
         return [nn.SyncBatchNorm.convert_sync_batchnorm(network) for network in networks]
@@ -343,7 +343,7 @@ def _forget_accelerators() -> None:
     """Let the next accelerator choose its device and precision anew.
 
     accelerate keeps one state for the whole process and refuses another choice; a second run may
-    want one. Its only way to begin anew is a private one, so that a test tells when it goes.
+    want one. Its only way to begin anew is a private one, so that a test fails when it goes.
     """
     from accelerate.state import AcceleratorState
 

@@ -63,8 +63,8 @@ def failed(home: Path, words: str, kind: type = DownloadError, **settings) -> st
     with pytest.raises(kind, match=words) as caught:
         fetch(home, **settings)
     error = caught.value
-    told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    assert "fetch(home" in told and leaks(told) == []
+    text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "fetch(home" in text and leaks(text) == []
     assert kaggle_server.SIGNATURE not in str(error)
     assert "\n" not in str(error) and not (home / "a.zip").exists()
     return str(error)
@@ -126,11 +126,11 @@ def test_an_end_that_the_library_did_not_notice(home, server, monkeypatch, capfd
     """urllib3 before 2.0 takes a connection that ends too early for the end of the answer."""
     read, calls = requests.Response.iter_content, []
 
-    def cut(answer, size=1, **settings):
+    def cut(reply, size=1, **settings):
         if size != resumable._CHUNK:  # an answer that the client reads
-            return read(answer, size, **settings)
+            return read(reply, size, **settings)
         calls.append(size)
-        return itertools.islice(read(answer, size), 5) if len(calls) == 1 else read(answer, size)
+        return itertools.islice(read(reply, size), 5) if len(calls) == 1 else read(reply, size)
 
     monkeypatch.setattr(requests.Response, "iter_content", cut)
     assert fetch(home).read_bytes() == DATA
@@ -146,7 +146,7 @@ def test_an_address_that_has_run_out_costs_nothing(home, server):
 
 def test_another_call_goes_on_too(home, server):
     server.faults = [("cut", 700_000)] + [("status", 503)] * 2
-    words = failed(home, "the server answered 503", tries=2)
+    words = failed(home, "the server sent 503", tries=2)
     assert "it goes on behind the 688,128 bytes that have come" in words
     assert fetch(home).read_bytes() == DATA
     assert server.starts == [0, 688_128]
@@ -212,9 +212,9 @@ def test_the_client_may_have_been_imported_in_a_talkative_mood(home, server):
         (403, ["(403)", f"www.kaggle.com/datasets/{SLUG}", "accept the terms"]),
         (404, [f"no data set {SLUG} (404)", "removed or renamed", "sources.folder"]),
         (418, ["(418)", SLUG]),
-        (429, ["Kaggle answered 429 (too many requests)", "Wait a while"]),
-        (500, ["Kaggle answered 500", "do the same again"]),
-        ("hang", ["Kaggle did not answer for 0.5 s"]),
+        (429, ["Kaggle sent 429 (too many requests)", "Wait a while"]),
+        (500, ["Kaggle sent 500", "do the same again"]),
+        ("hang", ["Kaggle did not respond for 0.5 s"]),
     ],
 )
 def test_what_kaggle_refuses(home, server, status, words):
@@ -249,7 +249,7 @@ def test_no_credentials(home, server, monkeypatch):
         (("stall", 0), "not one byte came for 0.4 s"),
         (("end", 0), "0 of 1,500,000 bytes came|the connection broke"),
         (("cut", 0), "the connection broke"),
-        (("status", 503), "the server answered 503"),
+        (("status", 503), "the server sent 503"),
     ],
 )
 def test_what_goes_on_for_ever_is_given_up(home, server, fault, words):

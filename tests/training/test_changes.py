@@ -83,7 +83,7 @@ def test_an_answered_epoch_is_known() -> None:
     log = ChangeLog()
     log.add(Change(3, "epoch", 2))
     log.add(Change(5, "color_weight", 1))
-    assert [log.epoch_is_answered(epoch) for epoch in (1, 2)] == [False, True]
+    assert [log.epoch_is_decided(epoch) for epoch in (1, 2)] == [False, True]
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", None, True])

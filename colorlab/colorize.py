@@ -154,7 +154,7 @@ class Colorizer:
         """
         rgb, _ = _layers(photo)
         full = _lightness(rgb)
-        here = user_hints.check([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
+        here = user_hints.check_hints([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
         lightness, planes = self._seen(rgb, hints)
@@ -170,7 +170,7 @@ class Colorizer:
         lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
         hints, planes = list(hints), None
         if hints:
-            hints = user_hints.check(hints, _lightness(rgb))
+            hints = user_hints.check_hints(hints, _lightness(rgb))
             planes = user_hints.lay(hints, (rgb.height, rgb.width), (height, width))
             planes = planes.to(self.device)
         return lightness.to(self.device), planes

@@ -20,7 +20,7 @@ from colorlab.color import lightness_to_gray
 from colorlab.layers import check_input
 
 
-class Stage(NamedTuple):
+class EncoderStage(NamedTuple):
     """One row of the architecture's table: ``repeats`` inverted bottlenecks of one width."""
 
     repeats: int
@@ -32,13 +32,13 @@ class Stage(NamedTuple):
 
 STEM_CHANNELS = 32
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    EncoderStage(1, 3, 1, 1, 16),
+    EncoderStage(2, 3, 2, 6, 24),
+    EncoderStage(2, 5, 2, 6, 40),
+    EncoderStage(3, 3, 2, 6, 80),
+    EncoderStage(3, 5, 1, 6, 112),
+    EncoderStage(4, 5, 2, 6, 192),
+    EncoderStage(1, 3, 1, 6, 320),
 )
 HEAD_CHANNELS = 1280
 CLASSES = 1000

@@ -192,7 +192,7 @@ def read(path: str | os.PathLike[str]) -> list[Hint]:
     return hints
 
 
-def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
+def check_hints(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
     """The hints as :class:`Hint`, each inside the photo and with a color that sRGB has there.
 
     Where no screen shows the color at the photo's lightness, a warning says so and names the

@@ -566,7 +566,7 @@ def test_evaluate_on_nothing(here, capsys):
 def test_doctor_tells_by_its_status(capsys, monkeypatch, ok, status):
     from colorlab.commands import doctor
 
-    finding = doctor.Finding("weather", ok, "it rains", "" if ok else "take an umbrella")
+    finding = doctor.CheckResult("weather", ok, "it rains", "" if ok else "take an umbrella")
     monkeypatch.setattr(doctor, "examine", lambda: [finding])
     assert main(["doctor"]) == status
     assert "it rains" in capsys.readouterr().out

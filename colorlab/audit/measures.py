@@ -56,7 +56,7 @@ class Problem(NamedTuple):
     reason: str
 
 
-class Measured(NamedTuple):
+class PhotoMeasures(NamedTuple):
     """Some photos: RECORD (n,), their problems, and how many pixels fall into each cell of the ab
     plane, int64 (BINS, BINS), a by b, by `AB_EDGES`."""
 
@@ -65,7 +65,7 @@ class Measured(NamedTuple):
     histogram: np.ndarray
 
 
-def measure(photos: Sequence[tuple[int, str]]) -> Measured:
+def measure(photos: Sequence[tuple[int, str]]) -> PhotoMeasures:
     """Measure photos, given as (index, path). A bad file becomes a `Problem`, never an error."""
     records = np.full(len(photos), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
@@ -81,7 +81,7 @@ def measure(photos: Sequence[tuple[int, str]]) -> Measured:
             problem = "unread", "its pixels do not fit into this machine's memory"
         if problem is not None:
             problems.append(Problem(index, *problem))
-    return Measured(records, problems, histogram)
+    return PhotoMeasures(records, problems, histogram)
 
 
 def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[str, str] | None:

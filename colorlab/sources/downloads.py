@@ -20,7 +20,7 @@ from colorlab.progress import progress_bar
 from colorlab.sources import layouts
 from colorlab.sources.archives import Archive, ArchiveError
 from colorlab.sources.catalog import Source, size_in_words
-from colorlab.sources.kaggle import download
+from colorlab.sources.kaggle import download_archive
 from colorlab.sources.resumable import DownloadError
 from colorlab.sources.set_folders import (
     Files,
@@ -47,7 +47,7 @@ def downloads_dir() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("colorlab", appauthor=False)
 
 
-def fetch(
+def download_set(
     source: Source,
     home: Path,
     limit: int | None,
@@ -60,7 +60,7 @@ def fetch(
 
     limit, seed: see `colorlab.sources.layouts.subset`.
     whole: a folder that holds the whole set, where nothing has to be downloaded.
-    settings: of `colorlab.sources.kaggle.download`.
+    settings: of `colorlab.sources.kaggle.download_archive`.
 
     Several processes may ask for the same set: one fetches, the others wait for it.
 
@@ -182,7 +182,7 @@ def _from_kaggle(
 
     path = _archive(source, home)
     if not path.exists():
-        download(source.slug or "", path, room=room, **settings)
+        download_archive(source.slug or "", path, room=room, **settings)
     try:
         with Archive(path) as archive:
             found = layouts.items(source.layout, archive.files)

@@ -27,8 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from colorlab.sources.resumable import STALL, TRIES, Broken, DownloadError, in_words
-from colorlab.sources.resumable import download as resume
+from colorlab.sources.resumable import STALL, TRIES, Broken, DownloadError, download_file, in_words
 
 OFFLINE = "COLORLAB_OFFLINE"
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
@@ -41,7 +40,7 @@ HOW_TO_LOG_IN = (
 _one_at_a_time = threading.Lock()
 
 
-def download(
+def download_archive(
     slug: str,
     target: Path,
     *,
@@ -55,7 +54,7 @@ def download(
     """Fetch the archive of Kaggle's data set `slug` ("owner/name") to the file `target`.
 
     patience: seconds for Kaggle to send the address. The rest, and how it goes on
-        where it broke off: see `colorlab.sources.resumable.download`.
+        where it broke off: see `colorlab.sources.resumable.download_file`.
 
     Raises `DownloadError` and `colorlab.sources.kaggle.LoginMissing`, which are OSErrors.
     """
@@ -64,7 +63,7 @@ def download(
     def address() -> str:
         return _address(slug, login, patience)
 
-    return resume(
+    return download_file(
         slug,
         address,
         target,

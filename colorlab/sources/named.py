@@ -65,7 +65,7 @@ def fetch(
     home = downloads.downloads_dir() if into is None else Path(into)
     whole = data_dir() / "photos" / "train" if source.slug is None else None
     limit = source.limit if limit is None else limit
-    return downloads.fetch(source, home, limit, seed, whole=whole)
+    return downloads.download_set(source, home, limit, seed, whole=whole)
 
 
 def folder(

@@ -43,7 +43,7 @@ class _Part:
     bytes: int
 
 
-def download(
+def download_file(
     name: str,
     address: Callable[[], str],
     target: Path,

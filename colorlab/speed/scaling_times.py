@@ -25,7 +25,7 @@ from torch import Tensor
 from colorlab.devices import best_device
 from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.speed.scaling import StepTimes, WireTimes, gradient_bytes
-from colorlab.training.processes import check_device, join, run
+from colorlab.training.processes import call_in_processes, check_device, join
 from colorlab.training.trainer import Trainer
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
@@ -56,7 +56,7 @@ def measure_wire(
         raise ValueError(f"float32 numbers are sent: sizes are multiples of 4, got {sizes}")
     check_device(device, processes)
     _check_clock(clock, device)
-    seconds = run(processes, _time_wire, tuple(sizes), repeats, clock, device)
+    seconds = call_in_processes(processes, _time_wire, tuple(sizes), repeats, clock, device)
     return WireTimes(processes, tuple(sizes), tuple(seconds), clock)
 
 
@@ -95,7 +95,9 @@ def measure_steps(
     stage = _stage_to_time(recipe, processes, device)
     _check_clock(clock, device, threads)
     batch, size = stage.batch_size, stage.image_size
-    times = run(processes, _time_steps, recipe, batch, size, rounds, threads, clock, device)
+    times = call_in_processes(
+        processes, _time_steps, recipe, batch, size, rounds, threads, clock, device
+    )
     return StepTimes(
         recipe.name, processes, batch, size, gradient_bytes(recipe), **times, clock=clock
     )
@@ -112,7 +114,7 @@ def measure_scaling(
     """:func:`measure_wire` and :func:`measure_steps` in processes that are begun only once."""
     _stage_to_time(recipe, processes, device)  # to refuse here, at once, what can't be
     _check_clock(clock, device)
-    return run(processes, _measure_both, recipe, processes, rounds, clock, device)
+    return call_in_processes(processes, _measure_both, recipe, processes, rounds, clock, device)
 
 
 def _measure_both(

@@ -81,7 +81,7 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
     return Path(output)
 
 
-def run(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
+def call_in_processes(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)`` in each of several processes; what the first one's returned.
 
     With one process, the function is called here, and likewise in each of several that were started

@@ -19,7 +19,7 @@ from kaggle_server import KaggleServer, environment_of, process, serving
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks, leaks_in_files
 
 from colorlab.sources import resumable
-from colorlab.sources.kaggle import LoginMissing, download
+from colorlab.sources.kaggle import LoginMissing, download_archive
 from colorlab.sources.resumable import DownloadError
 
 SLUG = "arnaud58/landscape-pictures"
@@ -55,7 +55,7 @@ def nothing_leaks(home, capfd):
 
 
 def fetch(home: Path, **settings) -> Path:
-    return download(SLUG, home / "a.zip", **{"pause": 0.01, "stall": 0.4, **settings})
+    return download_archive(SLUG, home / "a.zip", **{"pause": 0.01, "stall": 0.4, **settings})
 
 
 def failed(home: Path, words: str, kind: type = DownloadError, **settings) -> str:
@@ -171,8 +171,9 @@ def test_a_server_that_can_not_go_on_begins_anew(home, server, lacking):
 def test_a_process_that_is_killed_goes_on_where_it_was(home, server):
     server.pace = 0.02
     code = (
-        "import sys; from pathlib import Path; from colorlab.sources.kaggle import download\n"
-        f"download({SLUG!r}, Path(sys.argv[1]))"
+        "import sys; from pathlib import Path\n"
+        "from colorlab.sources.kaggle import download_archive\n"
+        f"download_archive({SLUG!r}, Path(sys.argv[1]))"
     )
     environment = environment_of(home, KAGGLE_API_TOKEN=FAKE_TOKEN, VERBOSE=os.environ["VERBOSE"])
     child = process(server, code, environment, [str(home / "a.zip")])
@@ -192,9 +193,9 @@ def test_the_client_may_have_been_imported_in_a_talkative_mood(home, server):
     # It is imported before there are credentials, or it would print them itself.
     code = (
         "import kaggle, os, sys; from pathlib import Path\n"
-        "from colorlab.sources.kaggle import download\n"
+        "from colorlab.sources.kaggle import download_archive\n"
         "assert '--verbose' in kaggle.KaggleApi.args\n"
-        "os.environ['KAGGLE_API_TOKEN'] = sys.argv[2]; download('a/b', Path(sys.argv[1]))"
+        "os.environ['KAGGLE_API_TOKEN'] = sys.argv[2]; download_archive('a/b', Path(sys.argv[1]))"
     )
     child = process(server, code, environment_of(home, VERBOSE="1"), [str(home / "a"), FAKE_TOKEN])
     out, err = child.communicate(timeout=60)
@@ -327,8 +328,9 @@ def test_a_home_that_can_not_be_written(home, server):
     """Kaggle's client wants a folder of its own there, as soon as it is imported."""
     (home / "file").write_text("")
     code = (
-        "import sys; from pathlib import Path; from colorlab.sources.kaggle import download\n"
-        "try: download('a/b', Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path\n"
+        "from colorlab.sources.kaggle import download_archive\n"
+        "try: download_archive('a/b', Path(sys.argv[1]))\n"
         "except OSError as error: print(error)"
     )
     environment = environment_of(home / "file", KAGGLE_API_TOKEN=FAKE_TOKEN)

@@ -26,7 +26,7 @@ from colorlab.speed.scaling_times import (
     measure_steps,
     measure_wire,
 )
-from colorlab.training.processes import join, run
+from colorlab.training.processes import call_in_processes, join
 from colorlab.training.trainer import Trainer
 
 PER_PHOTO = with_(
@@ -68,7 +68,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def result(batch: torch.Tensor) -> dict[str, object]:
-    return run(2, in_each, batch)
+    return call_in_processes(2, in_each, batch)
 
 
 def test_two_processes_add_up(result) -> None:
@@ -139,10 +139,10 @@ def hang(folder: str) -> None:
 INTERRUPTED = """
 import sys
 from speed.test_scaling_times import hang
-from colorlab.training.processes import run
+from colorlab.training.processes import call_in_processes
 if __name__ == "__main__":
     try:
-        run(2, hang, sys.argv[1])
+        call_in_processes(2, hang, sys.argv[1])
     except KeyboardInterrupt:
         print("interrupted")
 """

@@ -70,7 +70,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _refuse_empty(options: argparse.Namespace) -> None:
-    """An empty path is the current folder to `Path`, and nobody means that by it."""
+    """An empty path is the current folder to ``Path``, and nobody means that by it."""
     for name, value in vars(options).items():
         if "" in (value if isinstance(value, list) else [value]):
             raise ValueError(f"an empty name for {name}; is a shell variable unset?")

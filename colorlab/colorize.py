@@ -96,10 +96,10 @@ class Colorizer:
             saturation: factor on the predicted chroma; 0 gives the gray picture.
             seed: of the noise, for a network that has some: another seed, another coloring.
             hints: places and the colors that they shall have, ``(x, y, color)`` each; see
-                :class:`colorlab.hints.Hint`.
+                ``colorlab.hints.Hint``.
             temperature: color by the annealed mean of the distribution, from 0 (the likeliest
                 color, vivid and patchy) to 1 (the mean, pale); see
-                :func:`colorlab.palette.annealed_mean`. Left out: as the recipe has it.
+                ``colorlab.palette.annealed_mean``. Left out: as the recipe has it.
 
         Returns:
             A picture of the same size (upright, where EXIF says that it lay on its side), mode
@@ -150,7 +150,7 @@ class Colorizer:
 
         Each is sRGB of the photo's own lightness there, ready to come back as a hint.
 
-        Raises as :meth:`colorize` does.
+        Raises as ``colorize`` does.
         """
         rgb, _ = _layers(photo)
         full = _lightness(rgb)

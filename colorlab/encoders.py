@@ -341,12 +341,12 @@ def _squared_distance(one: Tensor, other: Tensor) -> Tensor:
 
 
 class HintUNet(nn.Module):
-    """An :class:`EncoderUNet` that takes the user's hints, and answers with a distribution too.
+    """An ``EncoderUNet`` that takes the user's hints, and answers with a distribution too.
 
     Hints enter beside the encoder's stem and at every scale of the decoder (averaged over its
-    cells); :class:`Attention` at stride 16 takes them across the photo, and :class:`Carry` lays
+    cells); ``Attention`` at stride 16 takes them across the photo, and ``Carry`` lays
     them over the answer.
-    Two heads answer: how likely each bin of :mod:`colorlab.palette` is, at stride 4, and one ab, at
+    Two heads answer: how likely each bin of ``colorlab.palette`` is, at stride 4, and one ab, at
     stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads together likewise.
 
     Args:
@@ -356,7 +356,7 @@ class HintUNet(nn.Module):
         pretrained: start the encoder from ImageNet weights.
 
     ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and the planes of
-    hints ``(B, 3, H, W)`` (none when left out; see :mod:`colorlab.hints`), and gives ab
+    hints ``(B, 3, H, W)`` (none when left out; see ``colorlab.hints``), and gives ab
     ``(B, 2, H, W)`` in [-1, 1]. A ``temperature`` makes it the annealed mean whatever the head.
     ``both=True`` gives the logits ``(B, 261, H/4, W/4)`` too, and the regression's ab where no
     temperature is named.

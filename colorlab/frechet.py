@@ -51,7 +51,7 @@ def features_and_labels(classifier: nn.Module, rgb: Tensor) -> tuple[Tensor, Ten
     that FID takes of Inception, so that a picture counts as near by what things look like.
 
     Args:
-        classifier: :class:`colorlab.encoders.EfficientNetLite0`, in eval mode.
+        classifier: ``colorlab.encoders.EfficientNetLite0``, in eval mode.
         rgb: (B, 3, H, W) in [0, 1]; resized to 224 × 224, as it was trained.
 
     Returns:

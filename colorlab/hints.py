@@ -193,7 +193,7 @@ def read(path: str | os.PathLike[str]) -> list[Hint]:
 
 
 def check_hints(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
-    """The hints as :class:`Hint`, each inside the photo and with a color that sRGB has there.
+    """The hints as ``Hint``, each inside the photo and with a color that sRGB has there.
 
     Where no screen shows the color at the photo's lightness, a warning says so and names the
     nearest color of that lightness, which is then painted.

@@ -116,7 +116,7 @@ class PerceptualLoss(nn.Module):
 
     Args:
         encoder: takes RGB in [0, 1] ``(B, 3, H, W)`` and returns a list of feature maps, such as
-            :class:`colorlab.encoders.EfficientNetLite0`. It is frozen, and kept in eval mode.
+            ``colorlab.encoders.EfficientNetLite0``. It is frozen, and kept in eval mode.
         scales: which of its maps to compare.
     """
 

@@ -99,7 +99,7 @@ def evaluate(
         paths: color photos.
         hints: also color each photo with so many true colors as hints, as
             ``colorize(gray, hints=[...])``.
-        make_hints: photo, count, seed -> hints; :func:`colorlab.hints.hints_from` when it is left
+        make_hints: photo, count, seed -> hints; ``colorlab.hints.hints_from`` when it is left
             out. The seed is the photo's index.
 
     Raises:

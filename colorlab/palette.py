@@ -55,7 +55,7 @@ def encode(ab: Tensor) -> Tensor:
 
 
 def nearest(ab: Tensor) -> tuple[Tensor, Tensor]:
-    """What :func:`encode` is made of: each pixel's five nearest bins, nearest first, and its share
+    """What ``encode`` is made of: each pixel's five nearest bins, nearest first, and its share
     in each; two ``(B, H, W, 5)``."""
     pixels = _checked(ab, 2, "ab").movedim(1, -1) * AB_RANGE  # (B, H, W, 2)
     squared, where = _squared_distance(pixels, bins().to(ab.device)).topk(NEIGHBORS, largest=False)
@@ -75,7 +75,7 @@ def class_weights(frequency: Tensor, uniform: float = 0.5) -> Tensor:
     done that.
 
     Args:
-        frequency: ``(261,)``, the sum 1; see :func:`frequencies`.
+        frequency: ``(261,)``, the sum 1; see ``frequencies``.
         uniform: λ, in (0, 1]; 1 weighs all bins alike.
     """
     if not 0 < uniform <= 1:
@@ -110,7 +110,7 @@ def annealed_mean(logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
 
     Args:
         logits: ``(B, 261, H, W)``.
-        temperature: 0 to 1; 0 is :func:`mode`.
+        temperature: 0 to 1; 0 is ``mode``.
 
     Returns:
         ab, ``(B, 2, H, W)`` in [-1, 1].

@@ -28,8 +28,8 @@ TALLEST = 1.25  # a row is at most this many times as tall as a column is wide
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's figures, `size` in pixels: it has the letters of most alphabets and
-    all the signs of our texts, such as − and λ."""
+    """The font of matplotlib's figures, ``size`` in pixels: it has the letters of most alphabets
+    and all the signs of our texts, such as − and λ."""
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -88,7 +88,7 @@ def photo_grid(
     """A figure of photos: each row one photo, its columns gray input, ours, truth.
 
     Args:
-        rows: for each photo its pictures, in the order of `titles`; sizes may differ.
+        rows: for each photo its pictures, in the order of ``titles``; sizes may differ.
         titles: one for each column; by default the first of "gray input", "ours", "truth".
         names: one for each photo, written below it; long ones are cut.
         across: how many photos stand beside each other.
@@ -181,7 +181,7 @@ def _checked(
 
 
 def _title_size(titles: Sequence[str], cell: float) -> float:
-    """The font size in points at which each title fits above a column `cell` inches wide."""
+    """The font size in points at which each title fits above a column ``cell`` inches wide."""
     letters = max(max(len(line) for line in title.split("\n")) for title in titles)
     size = min(12.0, cell * 72 / (LETTER_WIDTH * max(1, letters)))
     if size < SMALLEST_TEXT:

@@ -31,7 +31,7 @@ def save_weights(
     half: bool = False,
     notes: dict[str, str] | None = None,
 ) -> Path:
-    """Write a generator so that :func:`load_weights` can rebuild it from nothing but the file.
+    """Write a generator so that ``load_weights`` can rebuild it from nothing but the file.
 
     Written aside, synced and renamed: a crash leaves the file that stood there before. So does
     WeightsError, raised for weights that are not finite.

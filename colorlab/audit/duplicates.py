@@ -51,7 +51,8 @@ class Hashes:
         return i[near], j[near]
 
     def first_match(self, photos: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """For each of `photos` the first of `others` that is near it, or -1; all are numbers."""
+        """For each of ``photos`` the first of ``others`` that is near it, or -1; all are
+        numbers."""
         found = np.full(len(photos), -1, np.int64)
         for top in range(0, len(photos), _ROWS):
             waiting = np.arange(top, min(top + _ROWS, len(photos)))
@@ -66,7 +67,7 @@ class Hashes:
         return found
 
     def copies(self, photos: np.ndarray) -> np.ndarray:
-        """For each of `photos` the earlier one, itself no copy, that it is near; -1: it has none.
+        """For each of ``photos`` the earlier one, itself no copy, that it is near; -1: it has none.
 
         Keeping those with -1 keeps a near-duplicate of each of the others. (Nearness is not
         transitive: of a row of photos in which each resembles the next, several can stay.)

@@ -74,7 +74,7 @@ def _until_one_dies(
     processes: int,
     left: list[Sequence[T]],
 ) -> Iterator[tuple[Sequence[T], R]]:
-    """Results until the lots are used up or a process dies; then `left` gets the lots under way."""
+    """Results until no lot is left or a process dies; ``left`` then gets the lots under way."""
     with _Pool(processes) as pool:
         under_way: dict[Future[R], Sequence[T]] = {}
         try:

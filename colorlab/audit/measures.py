@@ -48,7 +48,7 @@ _FILLED = 16  # a decoder's filling counts from 1/16 of the photo on
 
 
 class Problem(NamedTuple):
-    """What is wrong with the file of the photo `index`; kind: "corrupt" (its bytes were read and
+    """What is wrong with the file of the photo ``index``; kind: "corrupt" (its bytes were read and
     are no picture, or it has none), "truncated", or "unread" (it may be readable another time)."""
 
     index: int
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 
 class PhotoMeasures(NamedTuple):
     """Some photos: RECORD (n,), their problems, and how many pixels fall into each cell of the ab
-    plane, int64 (BINS, BINS), a by b, by `AB_EDGES`."""
+    plane, int64 (BINS, BINS), a by b, by ``AB_EDGES``."""
 
     records: np.ndarray
     problems: list[Problem]
@@ -66,7 +66,7 @@ class PhotoMeasures(NamedTuple):
 
 
 def measure(photos: Sequence[tuple[int, str]]) -> PhotoMeasures:
-    """Measure photos, given as (index, path). A bad file becomes a `Problem`, never an error."""
+    """Measure photos, given as (index, path). A bad file becomes a ``Problem``, never an error."""
     records = np.full(len(photos), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems = []
@@ -103,7 +103,7 @@ def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[st
 
 
 def hashes(image: Image.Image) -> tuple[np.uint64, np.ndarray]:
-    """Perceptual hashes of 64 bits, uint64, and of 256 bits, uint64 (4,): ImageHash's `phash`.
+    """Perceptual hashes of 64 bits, uint64, and of 256 bits, uint64 (4,): ImageHash's ``phash``.
 
     The signs of a cosine transform's lowest frequencies against their median. They hardly change
     with size, compression, brightness or color; mirroring and large cuts change them.
@@ -188,7 +188,7 @@ def _damage(path: str, error: PhotoError) -> tuple[str, str]:
 
 
 def _reduced(image: Image.Image, side: int) -> Image.Image:
-    """By a whole number, to a short side of at least `side`."""
+    """By a whole number, to a short side of at least ``side``."""
     factor = min(image.size) // side
     return image.reduce(factor) if factor > 1 else image
 

@@ -47,7 +47,7 @@ _MAX_PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something is wrong with the photo `name`. kind: one of `KINDS`. other: the photo that it
+    """Something is wrong with the photo ``name``. kind: one of ``KINDS``. other: the photo that it
     looks like, which stays."""
 
     kind: str
@@ -82,7 +82,7 @@ class Part:
 
 @dataclass(repr=False)
 class Audit:
-    """The report of `colorlab.audit.audit`; printed, it is a table.
+    """The report of ``colorlab.audit.audit``; printed, it is a table.
 
     names: of the n photos, relative to the folder; of splits or several folders with "split/" or
         "folder/" in front.
@@ -90,10 +90,10 @@ class Audit:
     chroma: float32 (n,), mean CIE Lab chroma of a small copy, within 0.5 + 2 % of that of the photo
         unless it is very noisy; nan for a photo that cannot be read.
     histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the edges
-        of the cells are `colorlab.audit.AB_EDGES`, -110 to 110 in 64 equal steps.
+        of the cells are ``colorlab.audit.AB_EDGES``, -110 to 110 in 64 equal steps.
     findings: sorted by kind, then by name; a photo may have several.
-    left_out: photos that a person wrote into an `exclude.txt` and that were not looked at: name ->
-        reason. What an audit wrote there was looked at again.
+    left_out: photos that a person wrote into an ``exclude.txt`` and that were not looked at: name
+        -> reason. What an audit wrote there was looked at again.
     """
 
     parts: list[Part]
@@ -144,7 +144,7 @@ class Audit:
     __repr__ = __str__
 
     def path(self, name: str) -> Path:
-        """The file of a photo. Raises KeyError for a name that is not in `names`."""
+        """The file of a photo. Raises KeyError for a name that is not in ``names``."""
         if name not in self.names:
             raise KeyError(name)
         return self._part(name).path(name)
@@ -152,8 +152,8 @@ class Audit:
     def sheet(self, kind: str | None = None, count: int = 24, width: int = 1000) -> Image.Image:
         """A contact sheet: photos with their name and what was found, near-duplicates in pairs.
 
-        kind: one of `KINDS`; None: all that were found, each with its share of `count`; if nothing
-            was, photos spread evenly over the set.
+        kind: one of ``KINDS``; None: all that were found, each with its share of ``count``; if
+            nothing was, photos spread evenly over the set.
         width: of the picture, in pixels.
 
         Raises ValueError for an unknown kind or a count below 1.
@@ -198,9 +198,9 @@ class Audit:
         path: str | os.PathLike[str] | None = None,
         kinds: Iterable[str] = LISTED,
     ) -> Path | list[Path]:
-        """Write the list of photos to leave out, which `PhotoFolder` honors; returns its path.
+        """Write the list of photos to leave out, which ``PhotoFolder`` honors; returns its path.
 
-        path: by default `exclude.txt` in the folder. Of splits, or several folders, each gets its
+        path: by default ``exclude.txt`` in the folder. Of splits, or several folders, each gets its
             own, so that it counts for whoever opens only that folder; then the paths of all lists
             are returned (of folders from which nothing is to go and that have no list: none).
         kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
@@ -209,9 +209,9 @@ class Audit:
             are "unread" (gone, forbidden, too little memory, a process that died) never count: they
             may be good, and what a list that is there says of them stays.
 
-        A list that is there already is merged with: see `colorlab.photos.exclusions.merged`. Raises
-        ValueError for an unknown kind, for a broken list, or a `path` for several folders; OSError
-        where it cannot be written.
+        A list that is there already is merged with: see ``colorlab.photos.exclusions.merged``.
+        Raises ValueError for an unknown kind, for a broken list, or a ``path`` for several folders;
+        OSError where it cannot be written.
         """
         kinds = [kinds] if isinstance(kinds, str) else list(kinds)
         if PASSING in kinds:
@@ -257,7 +257,7 @@ class Audit:
 
 
 def _shares(found: dict[str, int], count: int) -> dict[str, int]:
-    """How many of each kind are shown: `count` in all, no kind crowded out by another."""
+    """How many of each kind are shown: ``count`` in all, no kind crowded out by another."""
     shares = {}
     waiting = sorted((kind for kind in found if found[kind]), key=lambda kind: found[kind])
     for left, kind in zip(range(len(waiting), 0, -1), waiting, strict=True):

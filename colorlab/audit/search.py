@@ -1,8 +1,8 @@
 """An audit of a set of photos: what is wrong with it, before a network learns it.
 
-One pass over the files by all cores, each photo decoded once (`measures`), then a search for
-near-duplicates among the hashes (`duplicates`). Of each photo some 60 bytes of numbers and its name
-are kept, so 100,000 photos need no more room than a few large ones.
+One pass over the files by all cores, each photo decoded once (``measures``), then a search for
+near-duplicates among the hashes (``duplicates``). Of each photo some 60 bytes of numbers and its
+name are kept, so 100,000 photos need no more room than a few large ones.
 """
 
 from __future__ import annotations
@@ -57,20 +57,20 @@ def audit(
     tiny: photos with a short side below so many pixels are reported.
     gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 % of
         the photo exceed twice as much, as a green tool on white does.
-    sepia: photos that are not gray are if their `measures.toning` is below it, 0 to 1: if
+    sepia: photos that are not gray are if their ``measures.toning`` is below it, 0 to 1: if
         their color is a function of their lightness, as in toned photos.
     distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in few
         of a finer one), 0 to 20. Mirrored copies are not found.
-    exclude: leave out what an `exclude.txt` in the folders names, as `PhotoFolder` does; but not
-        what an audit wrote there, which is looked at again, so that every audit finds the same and
-        can renew the list. False: look at what was written by hand too.
+    exclude: leave out what an ``exclude.txt`` in the folders names, as ``PhotoFolder`` does; but
+        not what an audit wrote there, which is looked at again, so that every audit finds the same
+        and can renew the list. False: look at what was written by hand too.
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
     train comes first and one called test last, the others in order. Of near-duplicates within a
     split all but one are "duplicate"; the one is flawless if any is, and then the largest.
 
-    Raises FileNotFoundError, NotADirectoryError or `PhotoError` for a folder that is not there or
+    Raises FileNotFoundError, NotADirectoryError or ``PhotoError`` for a folder that is not there or
     has no photo; ValueError for folders that overlap, thresholds out of range, or a broken list;
     ChildProcessError where no worker process can start.
     """
@@ -115,7 +115,7 @@ def audit(
 def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
-    """What `audit` looks at: (label, folder, is it a split), those to learn from first."""
+    """What ``audit`` looks at: (label, folder, is it a split), those to learn from first."""
     if folders is None:
         raise TypeError("folders=None: expected a folder of photos, several, or splits.")
     if folders == "":

@@ -104,7 +104,7 @@ def _thumbnail(path: Path) -> Image.Image | None:
 
 
 def _middle_cut(text: str, room: int) -> str:
-    """The text, or as much of its start and its end as fits into `room` pixels."""
+    """The text, or as much of its start and its end as fits into ``room`` pixels."""
     length = font(_TEXT).getlength
     if length(text) <= room:
         return text
@@ -119,7 +119,7 @@ def _halves(text: str, keep: int) -> str:
 
 
 def _wrapped(text: str, room: int, size: int, most: int) -> list[str]:
-    """The text in at most so many lines of `room` pixels, the last one cut where it must be."""
+    """The text in at most so many lines of ``room`` pixels, the last one cut where it must be."""
     length = font(size).getlength
     lines = [""]
     for word in text.split():

@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
-    """Raise ValueError where a contact sheet of the photos in `folders` may not be written to.
+    """Raise ValueError where a contact sheet of the photos in ``folders`` may not be written to.
 
     A sheet inside of one of the folders would be one of its photos from then on.
     """

@@ -161,7 +161,7 @@ def colorize_album(
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
-    Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
+    Raises as ``plan`` does, before anything is written; ValueError also for hints with several
     photos, since their places belong to one.
     """
     pairs = plan(inputs, output)

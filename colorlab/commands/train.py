@@ -169,8 +169,8 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def lab_arrays(folder: str | os.PathLike[str], part: str) -> LabArrays:
-    """Of the arrays in `folder` the first 20,000 photos to train on, as `LabArrays` has them, or
-    nine tenths where they are fewer: the rest is the part "test"."""
+    """Of the arrays in ``folder`` the first 20,000 photos to train on, as ``LabArrays`` has them,
+    or nine tenths where they are fewer: the rest is the part "test"."""
     from colorlab.photos.arrays import LabArrays
 
     total = len(LabArrays(folder, part="all"))
@@ -215,7 +215,7 @@ def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> Paired
     """Gray and color photos in two folders.
 
     Raises ValueError where up to 16 photos, spread over the set, show that the two are swapped;
-    and what `PairedFolder` raises.
+    and what ``PairedFolder`` raises.
     """
     from colorlab.photos.pairs import PairedFolder
 

@@ -1,4 +1,4 @@
-"""The list of photos that a data set leaves out: `exclude.txt` in the folder of the photos.
+"""The list of photos that a data set leaves out: ``exclude.txt`` in the folder of the photos.
 
     # a comment
     cat.jpg
@@ -78,12 +78,12 @@ def write_list(path: str | os.PathLike[str], content: ExcludeList) -> Path:
 def excluded(
     folder: Path, names: Iterable[str], list_path: str | os.PathLike[str] | None = None
 ) -> dict[str, str]:
-    """Which of the photos `names` of `folder` are on a list: name -> reason.
+    """Which of the photos ``names`` of ``folder`` are on a list: name -> reason.
 
-    list_path: a list of names relative to `folder`, wherever it lies; None: those in the folder
+    list_path: a list of names relative to ``folder``, wherever it lies; None: those in the folder
         and its subfolders, as far as there are photos.
 
-    Warns of names on a list that are not among the photos. Raises as `read_list` does.
+    Warns of names on a list that are not among the photos. Raises as ``read_list`` does.
     """
     names = list(names)
     if list_path is not None:
@@ -119,11 +119,11 @@ def excluded(
 def wanted(
     folder: Path, names: list[str], exclude: bool | str | os.PathLike[str] = True
 ) -> tuple[list[str], dict[str, str]]:
-    """The photos `names` of `folder` that are on no list, and those that are: name -> reason.
+    """The photos ``names`` of ``folder`` that are on no list, and those that are: name -> reason.
 
     exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
 
-    Raises `PhotoError` where every photo is on a list, else as `read_list` does.
+    Raises ``PhotoError`` where every photo is on a list, else as ``read_list`` does.
     """
     if exclude is False:
         return names, {}
@@ -143,10 +143,10 @@ def left_out_message(count: int) -> str:
 
 
 def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:
-    """`old` with the findings of a new audit; nothing that a person wrote is lost.
+    """``old`` with the findings of a new audit; nothing that a person wrote is lost.
 
-    A line of `old` goes only if its photo was `looked_at` again and its reason begins with
-    `AUDITED`, as all that the audit writes do.
+    A line of ``old`` goes only if its photo was ``looked_at`` again and its reason begins with
+    ``AUDITED``, as all that the audit writes do.
     """
     looked_at = set(looked_at)
     kept = {

@@ -1,9 +1,9 @@
 """Photo files in, uint8 RGB tensors out.
 
 Every picture that the course trains on passes through here: a file of any common format becomes an
-upright sRGB picture (`open_photo`), a folder of them becomes a data set (`PhotoFolder`), and a
-loader hands out batches in an order that one `torch.Generator` decides (`photo_loader`). A folder
-that fits in memory is decoded once, and from then on only cut (`keep`).
+upright sRGB picture (``open_photo``), a folder of them becomes a data set (``PhotoFolder``), and a
+loader hands out batches in an order that one ``torch.Generator`` decides (``photo_loader``). A
+folder that fits in memory is decoded once, and from then on only cut (``keep``).
 Lab is not made here: whole batches are converted later, on the device that trains.
 """
 
@@ -44,7 +44,7 @@ def _problem(path: Path) -> str | None:
 
 
 class Paths(Sequence[Path]):
-    """The paths of a `PhotoFolder`, made when they are asked for: as objects, those of 100,000
+    """The paths of a ``PhotoFolder``, made when they are asked for: as objects, those of 100,000
     photos would take 40 MB in every process that reads."""
 
     def __init__(self, folders: list[Path], names: list[str], folder_of: list[int]) -> None:
@@ -68,21 +68,21 @@ class Paths(Sequence[Path]):
 class PhotoFolder(PhotoSet):
     """The photos below one or more folders, as uint8 tensors (3, H, W), RGB, 0..255.
 
-    size, augment, scale, keep, threads: see `PhotoSet`.
-    bad: "raise": a file that cannot be read raises `PhotoError` when it is asked for; nothing is
+    size, augment, scale, keep, threads: see ``PhotoSet``.
+    bad: "raise": a file that cannot be read raises ``PhotoError`` when it is asked for; nothing is
         read before. "skip": every file is decoded once, here, and the bad ones are left out with
         a warning that names them. So the length is true from the start and no other photo stands
-        in for a bad one; it costs seconds per ten thousand files. `.skipped`: path -> reason.
+        in for a bad one; it costs seconds per ten thousand files. ``.skipped``: path -> reason.
 
-    exclude: True: leave out what an `exclude.txt` in the folders names (see
-        `colorlab.photos.exclusions`), with a warning that says how many. False: take them in. A
-        path: that list, of one folder. `.excluded`: name -> reason.
+    exclude: True: leave out what an ``exclude.txt`` in the folders names (see
+        ``colorlab.photos.exclusions``), with a warning that says how many. False: take them in. A
+        path: that list, of one folder. ``.excluded``: name -> reason.
 
-    `.paths` and `.names` (relative to the photo's folder, with "/") are sorted by name within each
-    folder, folders in the order given; `.folder_of[i]` is the number of photo i's folder.
+    ``.paths`` and ``.names`` (relative to the photo's folder, with "/") are sorted by name within
+    each folder, folders in the order given; ``.folder_of[i]`` is the number of photo i's folder.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there, `PhotoError` for
-    one without a (readable) photo or of which every photo is excluded, ValueError for arguments
+    Raises FileNotFoundError or NotADirectoryError for a folder that is not there, ``PhotoError``
+    for one without a (readable) photo or of which every photo is excluded, ValueError for arguments
     that contradict each other and for a list that is broken.
     """
 
@@ -135,7 +135,7 @@ class PhotoFolder(PhotoSet):
             warnings.warn(f"{len(reasons)} unreadable photo(s) left out:\n  {lines}", stacklevel=2)
 
     def _readable(self, folder: Path, names: list[str]) -> list[str]:
-        """The names whose files decode; the others go to `skipped`."""
+        """The names whose files decode; the others go to ``skipped``."""
         # Threads do: Pillow releases the interpreter while it decodes.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             problems = list(pool.map(_problem, [folder / name for name in names]))

@@ -28,20 +28,20 @@ class PairedFolder(PhotoSet):
     """Pairs of a gray and a color photo as uint8 tensors (4, H, W): gray, R, G, B, all 0..255.
 
     Two photos belong together when their paths inside their folders agree without the suffix:
-    `gray/pets/cat.png` and `color/pets/cat.jpg`. However accents are spelled counts for nothing,
-    and neither does the order in which a folder is listed. The gray file may itself be stored as
-    RGB; its luma (Pillow's mode "L") is taken. Both photos are cut by one and the same window; a
-    gray photo of another resolution is resampled to fit.
+    ``gray/pets/cat.png`` and ``color/pets/cat.jpg``. However accents are spelled counts for
+    nothing, and neither does the order in which a folder is listed. The gray file may itself be
+    stored as RGB; its luma (Pillow's mode "L") is taken. Both photos are cut by one and the same
+    window; a gray photo of another resolution is resampled to fit.
 
-    size, augment, scale, keep, threads: see `PhotoSet`.
-    exclude: leave out what a list in either folder names, see `colorlab.photos.exclusions`; its
-        partner goes too. `.excluded`: path -> reason.
+    size, augment, scale, keep, threads: see ``PhotoSet``.
+    exclude: leave out what a list in either folder names, see ``colorlab.photos.exclusions``; its
+        partner goes too. ``.excluded``: path -> reason.
 
-    `.names`: the color files' names, sorted, so that `.split` and a `PhotoFolder` of the color
-    folder deal every photo into the same part. `.pairs[i]`: the two paths (gray, color).
-    `.unmatched`: (names only in gray, names only in color); a warning names them.
+    ``.names``: the color files' names, sorted, so that ``.split`` and a ``PhotoFolder`` of the
+    color folder deal every photo into the same part. ``.pairs[i]``: the two paths (gray, color).
+    ``.unmatched``: (names only in gray, names only in color); a warning names them.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there; `PhotoError`, a
+    Raises FileNotFoundError or NotADirectoryError for a folder that is not there; ``PhotoError``, a
     ValueError, for one without a photo or of which each is excluded, for folders of which no names
     match, for two files that claim one name, and, when a pair is asked for, for a file that cannot
     be read or a pair whose aspects differ by more than 1 %; ValueError for arguments that
@@ -138,7 +138,7 @@ def _stem(name: str) -> str:
 
 
 def _by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """`_stem` -> the file's name, sorted by name."""
+    """``_stem`` -> the file's name, sorted by name."""
     found: dict[str, str] = {}
     for name in names:
         stem = _stem(name)

@@ -1,5 +1,5 @@
 """The recipes that have a name: five reference systems, what the bundled weights were trained with,
-and a small one to try things out. :func:`colorlab.recipes.get` finds them."""
+and a small one to try things out. ``colorlab.recipes.get`` finds them."""
 
 from __future__ import annotations
 

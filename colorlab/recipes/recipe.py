@@ -1,7 +1,7 @@
 """Every choice of a training run in one frozen object that goes through JSON unchanged.
 
 A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
-stand in :mod:`colorlab.recipes.presets`; ``get("starter")`` finds one by its name, and
+stand in ``colorlab.recipes.presets``; ``get("starter")`` finds one by its name, and
 ``dataclasses.replace`` makes another from it.
 """
 
@@ -42,12 +42,12 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
-    describe), ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``) or
-    ``"hint-unet"`` (:class:`colorlab.encoders.HintUNet`, with ``widths`` and ``head``).
+    """``kind`` is ``"unet"`` (``colorlab.unet.UNet``, which the fields up to ``upsampling``
+    describe), ``"encoder-unet"`` (``colorlab.encoders.EncoderUNet``, with ``widths``) or
+    ``"hint-unet"`` (``colorlab.encoders.HintUNet``, with ``widths`` and ``head``).
 
     ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
-    :mod:`colorlab.training.inputs`.
+    ``colorlab.training.inputs``.
     """
 
     kind: str = "unet"
@@ -72,7 +72,7 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
+    """``colorlab.patchgan.PatchGAN``; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
     only the colors if not.
 
     ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
@@ -92,9 +92,9 @@ class DiscriminatorConfig:
 class ObjectiveConfig:
     """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
     perceptual + diversity_weight · diversity + palette_weight · palette. See
-    :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
+    ``colorlab.losses`` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
     generators with noise, and doubles their work. Palette is the cross-entropy of
-    :mod:`colorlab.palette`, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
+    ``colorlab.palette``, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
 
     adversarial: str = "bce"
     halved: bool = True

@@ -43,11 +43,11 @@ class ArchiveError(ValueError):
 class Archive:
     """A zip archive whose list of entries has been found harmless.
 
-    `.files`: name -> unpacked bytes, of every file in it; folders are left out.
+    ``.files``: name -> unpacked bytes, of every file in it; folders are left out.
 
-    Raises `ArchiveError`, with nothing written, for a file that is no whole zip archive, for more
-    than `most_files` entries, for more than `most_bytes` unpacked or `most_growth` times the
-    archive's own size (`SMALL` is always allowed), and for an entry that leads out of the folder,
+    Raises ``ArchiveError``, with nothing written, for a file that is no whole zip archive, for more
+    than ``most_files`` entries, for more than ``most_bytes`` unpacked or ``most_growth`` times the
+    archive's own size (``SMALL`` is always allowed), and for an entry that leads out of the folder,
     is a link or a device, is encrypted, or is compressed in a way that Kaggle doesn't use.
     """
 
@@ -96,10 +96,10 @@ class Archive:
         folder: str | os.PathLike[str],
         progress: Callable[[int], object] = lambda count: None,
     ) -> None:
-        """Write these files below `folder`; none that is there already is replaced.
+        """Write these files below ``folder``; none that is there already is replaced.
 
         progress: called with the bytes written, in steps of a megabyte at most.
-        Raises `ArchiveError` for an entry that is damaged (its checksum is wrong, or it ends too
+        Raises ``ArchiveError`` for an entry that is damaged (its checksum is wrong, or it ends too
         early), OSError as the disk gave it. What was written until then stays.
         """
         for name in names:

@@ -18,15 +18,15 @@ class Source:
 
     Attributes:
         slug: "owner/name" on Kaggle; None where nothing has to be downloaded.
-        images: photos (pairs count once); see `counted`.
+        images: photos (pairs count once); see ``counted``.
         bytes: about what has to be downloaded; None where it isn't known beforehand.
         license: as the set's page states it; None where that could not be established.
-        layout: "photos", "pairs" or "arrays", see `colorlab.sources.layouts`.
+        layout: "photos", "pairs" or "arrays", see ``colorlab.sources.layouts``.
         limit: how many photos, drawn at random, are kept unless another number is asked for; None:
             all.
         shows: what it shows, and what a model that saw nothing else has never seen.
-        counted: whether `images` is an exact number, which the archive is held against.
-        unpacked: bytes on the disk, where they differ much from `bytes`.
+        counted: whether ``images`` is an exact number, which the archive is held against.
+        unpacked: bytes on the disk, where they differ much from ``bytes``.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Named sets of photos on this machine: fetched once, checked, repaired, and found again at once.
 
-Each set gets a folder of its own (`colorlab.sources.set_folders`). One that is not whole is filled
-up: from a larger set that is here already, or from Kaggle's archive.
+Each set gets a folder of its own (``colorlab.sources.set_folders``). One that is not whole is
+filled up: from a larger set that is here already, or from Kaggle's archive.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ def download_set(
     whole: Path | None = None,
     **settings: Any,
 ) -> Path:
-    """The folder of the set below `home`, made now unless it is there and complete.
+    """The folder of the set below ``home``, made now unless it is there and complete.
 
-    limit, seed: see `colorlab.sources.layouts.subset`.
+    limit, seed: see ``colorlab.sources.layouts.subset``.
     whole: a folder that holds the whole set, where nothing has to be downloaded.
-    settings: of `colorlab.sources.kaggle.download_archive`.
+    settings: of ``colorlab.sources.kaggle.download_archive``.
 
     Several processes may ask for the same set: one fetches, the others wait for it.
 
-    Raises `DownloadError` and `LoginMissing` (OSErrors), `ArchiveError` (a ValueError), ValueError
-    for a limit below 1.
+    Raises ``DownloadError`` and ``LoginMissing`` (OSErrors), ``ArchiveError`` (a ValueError),
+    ValueError for a limit below 1.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit}: at least one photo must be asked for; None means all.")
@@ -96,7 +96,7 @@ def _folder_name(source: Source, limit: int | None, seed: int) -> str:
 
 
 def _larger(source: Source, home: Path, limit: int | None, seed: int) -> Path | None:
-    """A complete set below `home` that holds all photos of this one."""
+    """A complete set below ``home`` that holds all photos of this one."""
     if limit is None or source.layout == "arrays":
         return None
     sizes = {source.name: float("inf")}

@@ -1,15 +1,16 @@
 """Downloads from Kaggle, through its official client, that go on wherever they broke off.
 
 The client says who we are and gets the address of the archive, which Kaggle signs for a while. The
-bytes are then fetched here and not by the client's own `dataset_download_files`: its first request
-waits for ever on a connection that stands still, and whatever response but 206 a request to go on
-gets (an address that has run out, a server's hiccup) makes it write that over what it already has.
+bytes are then fetched here and not by the client's own ``dataset_download_files``: its first
+request waits for ever on a connection that stands still, and whatever response but 206 a request to
+go on gets (an address that has run out, a server's hiccup) makes it write that over what it already
+has.
 
 The client is imported here alone. As soon as it is, it logs in, prints, may end the process, and
-with VERBOSE=1 prints the credentials: see `_calm`.
+with VERBOSE=1 prints the credentials: see ``_calm``.
 
 The credentials are looked for in the places that Kaggle's client documents, and in Colab's, without
-the client. What is found is handed over once, and goes to nobody: no message, `repr` or traceback
+the client. What is found is handed over once, and goes to nobody: no message, ``repr`` or traceback
 contains it.
 """
 
@@ -51,12 +52,12 @@ def download_archive(
     pause: float = 1.0,
     progress: bool = True,
 ) -> Path:
-    """Fetch the archive of Kaggle's data set `slug` ("owner/name") to the file `target`.
+    """Fetch the archive of Kaggle's data set ``slug`` ("owner/name") to the file ``target``.
 
     patience: seconds for Kaggle to send the address. The rest, and how it goes on
-        where it broke off: see `colorlab.sources.resumable.download_file`.
+        where it broke off: see ``colorlab.sources.resumable.download_file``.
 
-    Raises `DownloadError` and `colorlab.sources.kaggle.LoginMissing`, which are OSErrors.
+    Raises ``DownloadError`` and ``colorlab.sources.kaggle.LoginMissing``, which are OSErrors.
     """
     login = find_login()
 
@@ -174,7 +175,7 @@ def _calm(login: Login) -> Iterator[None]:
     """The client among what it can't spoil, with these credentials and no others in sight.
 
     With VERBOSE it would print the Authorization header; without credentials it prints pages of
-    help, and its `exit(1)` closes standard input, which a notebook or a prompt still needs.
+    help, and its ``exit(1)`` closes standard input, which a notebook or a prompt still needs.
     """
     with _one_at_a_time:
         before = _exchanged(login)
@@ -190,7 +191,8 @@ def _calm(login: Login) -> Iterator[None]:
 def _exchanged(login: Login) -> Login:
     """Put these variables into the environment for all that the client reads; give what was there.
 
-    As a `Login`, whose `repr` keeps them to itself: a debugger prints the variables of each frame.
+    As a ``Login``, whose ``repr`` keeps them to itself: a debugger prints the variables of each
+    frame.
     """
     names = ("VERBOSE", "VERBOSE_OUTPUT", TOKEN, USER, KEY)
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
@@ -206,7 +208,7 @@ class Login:
     """Credentials, and where they were found: a variable, a file, or Colab's secrets.
 
     variables: what Kaggle's client gets in the environment; empty where it reads, and renews,
-        its own file (after `kaggle auth login`).
+        its own file (after ``kaggle auth login``).
     """
 
     place: str
@@ -221,7 +223,7 @@ class LoginMissing(OSError):
 def has_credentials() -> bool:
     """Whether a download from Kaggle would find credentials here. Asks no network, and doesn't
     know whether Kaggle takes them. Where the environment variable COLORLAB_OFFLINE is set, as
-    `make notebooks` does, the result is False: running the lessons as tests downloads nothing."""
+    ``make notebooks`` does, the result is False: running the lessons as tests downloads nothing."""
     if os.environ.get(OFFLINE):
         return False
     try:
@@ -234,7 +236,7 @@ def has_credentials() -> bool:
 def find_login() -> Login:
     """The first credentials that are whole, in the order of Kaggle's client; Colab's come last.
 
-    Raises `LoginMissing`.
+    Raises ``LoginMissing``.
     """
     problems = []
     for place, found in _places():
@@ -323,7 +325,7 @@ def _key_file(path: Path) -> Iterator[tuple[str, dict[str, str] | str]]:
 
 
 def _renewed_file(path: Path) -> Iterator[tuple[str, dict[str, str] | str]]:
-    """What `kaggle auth login` left; the client reads it itself, and renews what has run out."""
+    """What ``kaggle auth login`` left; the client reads it itself, and renews what has run out."""
     text, problem = _read(path)
     if not problem and path.is_file():
         values, problem = _object(path, text)

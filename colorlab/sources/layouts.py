@@ -30,7 +30,7 @@ _SIDE = re.compile(
 
 
 def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArrays:
-    """The set in `folder` that lies there in this layout; of pairs, those to train on.
+    """The set in ``folder`` that lies there in this layout; of pairs, those to train on.
 
     Raises ValueError or FileNotFoundError, as the classes do, where it doesn't.
     """
@@ -55,9 +55,9 @@ def recognize(
 ) -> tuple[str, PhotoFolder | PackedPhotos | PairedFolder | LabArrays, str]:
     """The layout of a folder, its set, and a line that says what was found.
 
-    What `pack` made is known by its index, arrays by the names of the files, pairs by the names of
-    two folders (`gray` and `color`, `train_black` and `train_color`, and the like); all else that
-    has photos is photos.
+    What ``pack`` made is known by its index, arrays by the names of the files, pairs by the names
+    of two folders (``gray`` and ``color``, ``train_black`` and ``train_color``, and the like); all
+    else that has photos is photos.
     """
     if not folder.is_dir():
         from colorlab.photos.files import list_photos
@@ -88,7 +88,7 @@ def recognize(
 def pair_folders(root: Path) -> dict[str, tuple[Path, Path]]:
     """Part ("train", "test", ..., "" where names give none) -> its folders of gray and of color.
 
-    They are looked for in `root`, in `root`/data, and in the only folder of `root`.
+    They are looked for in ``root``, in ``root``/data, and in the only folder of ``root``.
     """
     inside = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for place in (root, root / "data", *(inside if len(inside) == 1 else ())):
@@ -116,7 +116,7 @@ def items(layout: str, names: Iterable[str]) -> dict[str, list[str]]:
     """The photos among an archive's files: photo -> its files, one or (of a pair) two.
 
     Of arrays there is one item, with all files: how many photos they hold stands inside them. What
-    is no photo, and what other systems add (`__MACOSX`, hidden files), is left out.
+    is no photo, and what other systems add (``__MACOSX``, hidden files), is left out.
     """
     found: dict[str, list[str]] = {}
     for name in sorted(names, key=canonical):
@@ -145,11 +145,11 @@ def _pair_key(path: PurePosixPath) -> str | None:
 
 
 def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: int) -> list[str]:
-    """The files of `limit` photos drawn at random by `seed`; of pairs, only those to train on.
+    """The files of ``limit`` photos drawn at random by ``seed``; of pairs, only those to train on.
 
     Which photos, is decided by their names and the seed only: the same on any machine, and those
     of a smaller limit are among those of a larger one. Arrays can't be drawn from by file, see
-    `thin_arrays`.
+    ``thin_arrays``.
     """
     if limit is None or layout == "arrays":
         return [name for files in found.values() for name in files]
@@ -169,8 +169,8 @@ def _rank(seed: int) -> Any:
 
 
 def thin_arrays(folder: Path, target: Path, limit: int, seed: int) -> None:
-    """Write `limit` photos of the arrays in `folder`, drawn as `subset` does, as arrays in the new
-    folder `target`."""
+    """Write ``limit`` photos of the arrays in ``folder``, drawn as ``subset`` does, as arrays in
+    the new folder ``target``."""
     import numpy as np
 
     photos = open_set("arrays", folder)

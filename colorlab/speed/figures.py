@@ -215,7 +215,7 @@ def _label(
     slope: list[tuple[float, float]],
 ) -> None:
     """Each kind's name beside its last mark, where no other name or mark is, nor the line between
-    the two points of `slope`."""
+    the two points of ``slope``."""
     from matplotlib.path import Path
     from matplotlib.text import Text
 
@@ -298,7 +298,7 @@ def draw_ladder(own: Ladder | None, ours: Sequence[Ladder] | None = None) -> Fig
 
     Args:
         own: the learner's; None to show only ours.
-        ours: those of the course (:func:`read_table`) by default.
+        ours: those of the course (``read_table``) by default.
 
     Returns the figure, 9 inches wide, closed for pyplot.
 

@@ -150,7 +150,7 @@ def rungs(
     """The rungs that ``device`` has a use for, from the bottom, and why the others are left out.
 
     Args:
-        compile: see :func:`colorlab.devices.choose_compile`.
+        compile: see ``colorlab.devices.choose_compile``.
         times: how many times larger the batch of the last rung is.
     """
     device = torch.device(device)
@@ -243,11 +243,11 @@ def measure_ladder(
     """Predict every rung, then build and time them all, in turns.
 
     Args:
-        recipe: for :class:`colorlab.speed.plain_step.PlainStep`; its last stage says size and
+        recipe: for ``colorlab.speed.plain_step.PlainStep``; its last stage says size and
             batch.
-        parts: what :func:`measure_parts` gave for the same recipe, photos and device.
+        parts: what ``measure_parts`` gave for the same recipe, photos and device.
         repeats: rounds that are counted, one step of each rung a round.
-        compile, times: see :func:`rungs`.
+        compile, times: see ``rungs``.
 
     Raises:
         ValueError, ImportError: as ``PlainStep``.

@@ -38,7 +38,7 @@ _OVERWRITES = ("copy_", "zero_", "fill_", "bernoulli_", "normal_", "uniform_", "
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: its name in torch, its kind (:mod:`colorlab.speed.op_kinds`), what it asks for.
+    """One call: its name in torch, its kind (``colorlab.speed.op_kinds``), what it asks for.
 
     Attributes:
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, of what it reads; "" of whole numbers.

@@ -1,6 +1,6 @@
 """The adversarial step with each way to make it faster as a switch.
 
-:class:`colorlab.training.Trainer` has all of them on. Here they can be turned on one after the
+``colorlab.training.Trainer`` has all of them on. Here they can be turned on one after the
 other, from the step as it is commonly written, so that what each is worth can be measured.
 """
 
@@ -53,7 +53,7 @@ class PlainStep(Step):
 
     Every call reads the same photos (as many as the recipe's batch), so that calls can be compared;
     their crops change with the step's number, as do dropout's random numbers, and all of them are
-    those of :class:`colorlab.training.Trainer`.
+    those of ``colorlab.training.Trainer``.
 
     Args:
         recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch, size.

@@ -3,7 +3,7 @@
 torch.profiler names every operation and knows which called which. Here each moment is put down
 under two headings. The *phase*: the forward pass of a network, its backward pass, Adam, or a
 range that the step itself marks with ``torch.profiler.record_function("reading photos")``. And the
-*kind* of work, see :mod:`colorlab.speed.op_kinds`. A backward operation belongs to the network
+*kind* of work, see ``colorlab.speed.op_kinds``. A backward operation belongs to the network
 whose forward pass it undoes: torch gives both the same sequence number.
 
 The profiler writes down each operation and so slows a step of many small ones: the seconds here are
@@ -131,8 +131,8 @@ def profile(
 
 
 def profile_trainer(trainer: Trainer, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of the adversarial step of :class:`colorlab.training.Trainer` on uint8 photos;
-    the networks learn from them, as in any step. Raises as :func:`profile` does."""
+    """The profile of the adversarial step of ``colorlab.training.Trainer`` on uint8 photos;
+    the networks learn from them, as in any step. Raises as ``profile`` does."""
     return profile(
         lambda: trainer.step("adversarial", 1, batch),
         {"generator": trainer.generator, "discriminator": trainer.discriminator},

@@ -2,7 +2,7 @@
 
 In data parallel training each process takes its share of the batch, and after each backward pass
 the processes average their gradients (all-reduce). The measurements that the model is held against
-are made in :mod:`colorlab.speed.scaling_times`.
+are made in ``colorlab.speed.scaling_times``.
 
 - Strong scaling: the batch stays, so p processes get 1/p of it each. The speed-up is the time of a
   step in one process over the time of the same step in p; at best p.
@@ -52,7 +52,7 @@ class Wire:
     latency: float
 
     def seconds(self, size: float, processes: int) -> float:
-        """Of an all-reduce of ``size`` bytes: :func:`ring_seconds`."""
+        """Of an all-reduce of ``size`` bytes: ``ring_seconds``."""
         return ring_seconds(size, processes, self.bandwidth, self.latency)
 
 
@@ -169,7 +169,7 @@ def predicted_speedup(
     Args:
         step_seconds: of one process on its share, with nothing to send. For weak scaling the share
             stays as ``processes`` grows, for strong scaling it shrinks, and so must this.
-        size: bytes that are averaged in a step, see :func:`gradient_bytes`.
+        size: bytes that are averaged in a step, see ``gradient_bytes``.
         overlap: share of the communication that hides behind the backward pass, 0 to 1.
     """
     if step_seconds <= 0 or not 0 <= overlap <= 1:
@@ -182,8 +182,8 @@ def predicted_speedup(
 
 @dataclass(frozen=True)
 class Measured:
-    """What `tests/benchmarks/scaling.py --save` has measured: on which machine, its wire, its steps
-    by recipe."""
+    """What ``tests/benchmarks/scaling.py --save`` has measured: on which machine, its wire, its
+    steps by recipe."""
 
     machine: str
     wire: WireTimes
@@ -194,7 +194,7 @@ class Measured:
 
     @classmethod
     def from_json(cls, text: str) -> Measured:
-        """What :meth:`to_json` gave. Raises ValueError where the text is not that."""
+        """What ``to_json`` gave. Raises ValueError where the text is not that."""
         try:
             found = json.loads(text)
             wire, steps = found["wire"], found["steps"]

@@ -1,8 +1,8 @@
 """What several processes on this machine take, measured: an all-reduce, a training step.
 
-The processes are begun anew by :mod:`colorlab.training.processes`; what each of them does stands
+The processes are begun anew by ``colorlab.training.processes``; what each of them does stands
 here, since a function that is written in a notebook can't be sent there. What the numbers mean, and
-the model that they are held against: :mod:`colorlab.speed.scaling`.
+the model that they are held against: ``colorlab.speed.scaling``.
 
 ``clock="wall"`` times what a learner waits for, which on a busy machine is mostly the others' work.
 ``clock="processor"`` counts the time that a process and its threads compute, on whatever machine:
@@ -81,7 +81,7 @@ def measure_steps(
     clock: str = "wall",
     device: torch.device | str | None = None,
 ) -> StepTimes:
-    """Times an adversarial step of the recipe's last adversarial stage, see :class:`StepTimes`.
+    """Times an adversarial step of the recipe's last adversarial stage, see ``StepTimes``.
 
     The photos are noise, so only the step is timed and no reading. All kinds of step take turns in
     the same processes, so that whatever else the machine does falls on all of them. ``threads``
@@ -111,7 +111,7 @@ def measure_scaling(
     clock: str = "wall",
     device: torch.device | str | None = None,
 ) -> tuple[WireTimes, StepTimes]:
-    """:func:`measure_wire` and :func:`measure_steps` in processes that are begun only once."""
+    """``measure_wire`` and ``measure_steps`` in processes that are begun only once."""
     _stage_to_time(recipe, processes, device)  # to refuse here, at once, what can't be
     _check_clock(clock, device)
     return call_in_processes(processes, _measure_both, recipe, processes, rounds, clock, device)

@@ -22,8 +22,8 @@ HALTED = ("paused", "asking")
 
 
 class Background:
-    """Start, pause, resume, stop, wait. A subclass brings :meth:`_job`, which calls
-    :meth:`_between_steps` between its steps and returns when :attr:`_stop_wanted`.
+    """Start, pause, resume, stop, wait. A subclass brings ``_job``, which calls
+    ``_between_steps`` between its steps and returns when ``_stop_wanted``.
 
     Attributes:
         state: ``"new"``, ``"running"``, ``"paused"``, ``"stopped"``, ``"finished"``, ``"failed"``,
@@ -117,7 +117,7 @@ class Background:
         return self._thread is not None and not self._ended.is_set()
 
     def start(self) -> Background:
-        """Work in the background and return at once; after :meth:`stop`, go on."""
+        """Work in the background and return at once; after ``stop``, go on."""
         if self.state == "failed":
             raise RuntimeError(
                 "this run has failed; correct the cause and make a new Run with resume=True"
@@ -166,7 +166,7 @@ class Background:
             time.sleep(0.005)
 
     def resume(self) -> None:
-        """Go on after :meth:`pause` or :meth:`stop`."""
+        """Go on after ``pause`` or ``stop``."""
         if self.is_alive:
             self._want("run")
         else:

@@ -20,7 +20,7 @@ SETTINGS = ("color_weight", "generator_rate", "discriminator_rate", "sample_ever
 class Change:
     """From ``step`` on (1 is the first), the setting ``name`` is ``value``.
 
-    ``name`` is one of :data:`SETTINGS`, or ``"epoch"``: the question after epoch ``value`` is
+    ``name`` is one of ``SETTINGS``, or ``"epoch"``: the question after epoch ``value`` is
     decided.
     """
 

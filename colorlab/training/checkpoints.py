@@ -1,6 +1,6 @@
 """The checkpoints of a run: saved, pruned, mirrored, and found again after whatever happened.
 
-What is in one of them, and how damage shows, stands in :mod:`colorlab.training.checkpoint_files`.
+What is in one of them, and how damage shows, stands in ``colorlab.training.checkpoint_files``.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def checkpoint_name(step: int) -> str:
 
 
 def step_of(name: str) -> int | None:
-    """The step in a checkpoint's name; None for a name that :func:`checkpoint_name` can't give."""
+    """The step in a checkpoint's name; None for a name that ``checkpoint_name`` can't give."""
     found = _NAME.fullmatch(name)
     step = int(found[1]) if found else None
     return step if step is not None and checkpoint_name(step) == name else None
@@ -250,7 +250,7 @@ class Shelf:
         return [path for path in paths if path.is_file()]
 
     def good_files(self) -> list[Path]:
-        """:meth:`files` without those that are known to be damaged."""
+        """``files`` without those that are known to be damaged."""
         return [path for path in self.files() if path.name not in self.damaged]
 
     def clean(self) -> None:
@@ -345,7 +345,7 @@ class Mirror:
             self._change.wait_for(lambda: not self._running, timeout)
 
     def finish(self, timeout: float) -> list[Path]:
-        """Wait as :meth:`wait`, and try once more what failed: the drive may be back. The files
+        """Wait as ``wait``, and try once more what failed: the drive may be back. The files
         that are not copied then."""
         end = time.monotonic() + timeout
         self.wait(timeout)

@@ -1,6 +1,6 @@
 """What a run reports while it trains, and who listens.
 
-A run sends an :class:`Event` for all that happens to each of its listeners: anything that can be
+A run sends an ``Event`` for all that happens to each of its listeners: anything that can be
 called with one. Listeners run in the training thread, between two steps; one that raises is named
 in a warning and asked no more.
 """

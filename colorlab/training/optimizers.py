@@ -52,7 +52,7 @@ def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Go back to what :func:`state_tensors` gave.
+    """Go back to what ``state_tensors`` gave.
 
     torch's own ``load_state_dict`` keeps the memory layout of what it is given, and a file's is
     plain. The moments must lie as the parameters do (channels last), or the sums are taken in

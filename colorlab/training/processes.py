@@ -43,10 +43,10 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
     call with ``resume=True`` goes on from there. With one process, it trains in the notebook.
 
     Args:
-        photos: as in :class:`colorlab.training.Run`. A recipe's batches are dealt out to the
+        photos: as in ``colorlab.training.Run``. A recipe's batches are dealt out to the
             processes evenly.
         processes: one for each GPU, or with ``device="cpu"`` any number.
-        settings: further arguments of :class:`colorlab.training.Run`. ``output`` is required;
+        settings: further arguments of ``colorlab.training.Run``. ``output`` is required;
             ``ask`` can't be used, since nobody sits before those processes.
 
     Raises:
@@ -87,8 +87,8 @@ def call_in_processes(processes: int, function: Callable[..., Any], *arguments: 
     With one process, the function is called here, and likewise in each of several that were started
     together already. Else each process begins anew, so the function must stand in a module that it
     can import, and its result must be one that outlives the process: numbers, texts and NumPy
-    arrays do, a tensor does not. Functions that talk to each other begin with :func:`join`;
-    :func:`leave` is called for them.
+    arrays do, a tensor does not. Functions that talk to each other begin with ``join``;
+    ``leave`` is called for them.
 
     Raises:
         ValueError: no process; or this is one of several already, and not of so many.
@@ -227,7 +227,7 @@ def _check_sendable(**arguments: Any) -> None:
 @contextmanager
 def _kept_as_it_is() -> Iterator[None]:
     """Undoes afterwards what the launcher leaves behind: its handlers for signals. Inside, it does
-    not log the traceback that :class:`ProcessFailed` brings."""
+    not log the traceback that ``ProcessFailed`` brings."""
     log = logging.getLogger("torch.distributed.elastic")
     level = log.level
     names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")

@@ -1,8 +1,8 @@
 """A training run that can be watched, paused, changed, killed and resumed.
 
 It trains in a thread of its own, so that a notebook stays alive beside it. What one step is stands
-in :mod:`colorlab.training.step`, where its photos come from in :mod:`colorlab.training.feed`, what
-it leaves on the disk in :mod:`colorlab.training.run_folder`.
+in ``colorlab.training.step``, where its photos come from in ``colorlab.training.feed``, what
+it leaves on the disk in ``colorlab.training.run_folder``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Run(Background):
     Args:
         recipe: what to train and how.
         photos: a folder of training photos, several, or a data set (such as
-            :class:`colorlab.photos.LabArrays` or :class:`colorlab.photos.PairedFolder`).
+            ``colorlab.photos.LabArrays`` or ``colorlab.photos.PairedFolder``).
         validation: photos that the networks never learn from, of the same kinds, for the sample
             grids and the held-out loss; neither is made when it is left out.
         output: folder for ``history.csv``, ``changes.jsonl``, ``samples/``, ``checkpoints/``,
@@ -56,7 +56,7 @@ class Run(Background):
         resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
             begins where there is none; a path goes on from that checkpoint; ``False`` begins.
         start: a weights file to start the generator from; else the recipe's own start.
-        device, compile: see :class:`colorlab.training.Trainer`.
+        device, compile: see ``colorlab.training.Trainer``.
         threads: threads that read photos beside the training.
         keep_photos: keep decoded photos in memory, as many as fit.
         sample_every: steps between sample grids.
@@ -65,7 +65,7 @@ class Run(Background):
         keep: how many checkpoints to keep, beside the best one.
         mirror: a second folder for checkpoints, such as one on Google Drive; it may fail.
         progress: show a bar.
-        listeners: called with every :class:`colorlab.training.listeners.Event`.
+        listeners: called with every ``colorlab.training.listeners.Event``.
         ask: decides after each epoch, where the recipe has it asked; without it, each epoch is
             saved and no rate changed.
 
@@ -75,7 +75,7 @@ class Run(Background):
         times: seconds of training until the end of each row of the history.
         held_out: the validation photos that are colored again and again, uint8; None without any.
         state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
-            ``"finished"`` or ``"failed"``; see :class:`colorlab.training.background.Background`,
+            ``"finished"`` or ``"failed"``; see ``colorlab.training.background.Background``,
             also for ``error``, ``signal``, and the methods that it brings.
         trainer: the networks, losses and optimizers.
 
@@ -150,7 +150,7 @@ class Run(Background):
 
     def train(self) -> list[dict]:
         """Train to the end and return the history. Ctrl-C and SIGTERM stop after the step under
-        way and save; :attr:`signal` is then set."""
+        way and save; ``signal`` is then set."""
         with self._signals():
             self.start()
             self.wait()
@@ -192,7 +192,7 @@ class Run(Background):
 
     @property
     def best_generator(self) -> torch.nn.Module:
-        """The generator to color with; see :class:`colorlab.training.Trainer`."""
+        """The generator to color with; see ``colorlab.training.Trainer``."""
         return self.trainer.best_generator
 
     def __repr__(self) -> str:

@@ -22,7 +22,7 @@ from colorlab.recipes.recipe import Recipe
 
 class Step:
     """What one step does. Who inherits it brings the networks and their optimizers, and says in
-    :meth:`optimize` and :meth:`autocast` how they are computed.
+    ``optimize`` and ``autocast`` how they are computed.
 
     Attributes:
         recipe: what to train and how.

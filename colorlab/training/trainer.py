@@ -1,6 +1,6 @@
 """The trainer: a recipe's networks, optimizers and losses, on one device or several.
 
-What a step does stands in :mod:`colorlab.training.step`. Here is what makes it fast, and the same
+What a step does stands in ``colorlab.training.step``. Here is what makes it fast, and the same
 each time: precision, compiling, processes, the running average, random numbers, checkpoints.
 """
 
@@ -39,11 +39,11 @@ class Trainer(Step):
 
     Args:
         recipe: what to train and how.
-        holds: what the batches are; see :mod:`colorlab.training.inputs`.
+        holds: what the batches are; see ``colorlab.training.inputs``.
         device: where to train; the fastest there is when it is left out.
         start: a weights file to start the generator from; else the recipe's own start (random, or
             pretrained on ImageNet).
-        compile: ``"auto"``, ``"on"`` or ``"off"``; see :func:`colorlab.devices.choose_compile`.
+        compile: ``"auto"``, ``"on"`` or ``"off"``; see ``colorlab.devices.choose_compile``.
 
     Attributes:
         generator, discriminator: the bare networks, outside what accelerate wraps around them.
@@ -250,7 +250,7 @@ class Trainer(Step):
     @torch.no_grad()
     def count_colors(self, batch: Tensor) -> None:
         """Let the generator know how often each bin occurs in ``batch``, uint8 photos of the data
-        set; see :func:`colorlab.palette.class_weights`."""
+        set; see ``colorlab.palette.class_weights``."""
         _, target = self.split(batch)
         found = palette.frequencies(F.avg_pool2d(target, 4))
         self.generator.frequencies.copy_(found)
@@ -271,7 +271,7 @@ class Trainer(Step):
         return tensors, {"scaler": None if scaler is None else scaler.state_dict()}
 
     def load_state(self, tensors: dict[str, Tensor], facts: dict) -> None:
-        """Go back to what :meth:`state` gave.
+        """Go back to what ``state`` gave.
 
         Raises:
             ValueError: the tensors are not those of this recipe's networks.

@@ -87,7 +87,9 @@ def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Split Lab into what a network reads and what it predicts, both about [-1, 1].
 
     (..., 3, H, W) -> L / 50 - 1 of shape (..., 1, H, W) and ab / 110 of shape (..., 2, H, W).
-    Raises TypeError and ValueError as ``lab_to_rgb`` does.
+
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     lab = _checked(lab, "lab", 3)
     return lab[..., :1, :, :] / L_HALF_RANGE - 1, lab[..., 1:, :, :] / AB_RANGE
@@ -96,7 +98,9 @@ def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
 def denormalize_lab(L: Tensor, ab: Tensor) -> Tensor:
     """Undo ``normalize_lab``: L (..., 1, H, W) and ab (..., 2, H, W) -> Lab (..., 3, H, W).
 
-    Raises TypeError and ValueError as ``lab_to_rgb`` does, and ValueError if the sizes differ.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
+        ValueError: the sizes differ.
     """
     L, ab = _checked(L, "L", 1), _checked(ab, "ab", 2)
     if L.shape[:-3] + L.shape[-2:] != ab.shape[:-3] + ab.shape[-2:]:
@@ -119,7 +123,8 @@ def in_gamut(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
     Returns:
         (..., H, W), bool.
 
-    Raises TypeError and ValueError as ``lab_to_rgb`` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     rgb = _in_tiles(lambda tile: _encode(_lab_to_linear(tile)), _checked(lab, "lab", 3))
     return ((rgb >= -tolerance) & (rgb <= 1 + tolerance)).all(dim=-3)
@@ -142,8 +147,8 @@ def fit_gamut(lab: Tensor) -> Tensor:
     """Bring colors that sRGB cannot show into its gamut by lowering only chroma.
 
     Clipping in RGB, which ``lab_to_rgb`` does, also moves lightness and hue. Here a color outside
-    is     drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b that
-    fits, found by bisection to 1 part in 1000. Colors inside stay exactly as they are.
+    is drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b
+    that fits, found by bisection to 1 part in 1000. Colors inside stay exactly as they are.
 
     Args:
         lab: (..., 3, H, W) float, in CIE units; L outside 0..100 is brought to the nearer end.
@@ -151,7 +156,8 @@ def fit_gamut(lab: Tensor) -> Tensor:
     Returns:
         (..., 3, H, W) of the same dtype, without gradient.
 
-    Raises TypeError and ValueError as ``lab_to_rgb`` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     lab = _checked(lab, "lab", 3)
     colors = lab.movedim(-3, 0).flatten(1).clone()  # (..., 3, H, W) -> (3, pixels)
@@ -180,7 +186,8 @@ def lightness_to_gray(L: Tensor) -> Tensor:
     Returns:
         (..., 1, H, W) in [0, 1], differentiable.
 
-    Raises TypeError and ValueError as ``lab_to_rgb`` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     f = ((_checked(L, "L", 1) + 1) * L_HALF_RANGE + 16) / 116
     return _encode(_cube(f)).clamp(0, 1)
@@ -190,7 +197,10 @@ def chroma(ab: Tensor) -> Tensor:
     """Measure how colorful each pixel is: its distance from gray in the ab plane.
 
     (..., 2, H, W) in CIE units -> (..., H, W), also in CIE units (CIE 15:2004, section 8.2.1).
-    The slope at gray, where a root has none, is zero. Raises as ``lab_to_rgb`` does.
+    The slope at gray, where a root has none, is zero.
+
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     return torch.linalg.vector_norm(_checked(ab, "ab", 2), dim=-3)
 
@@ -198,7 +208,9 @@ def chroma(ab: Tensor) -> Tensor:
 def lab8_to_lab(lab8: Tensor) -> Tensor:
     """OpenCV's 8-bit Lab, uint8 (..., 3, H, W) -> float32 L 0..100, a and b -128..127 (CIE units).
 
-    Raises TypeError for another dtype, ValueError for another number of channels.
+    Raises:
+        TypeError: another dtype.
+        ValueError: another number of channels.
     """
     if lab8.dtype != torch.uint8:
         raise TypeError(f"lab8 must be uint8 (8-bit Lab), but its dtype is {lab8.dtype}.")
@@ -209,7 +221,11 @@ def lab8_to_lab(lab8: Tensor) -> Tensor:
 def lab_to_lab8(lab: Tensor) -> Tensor:
     """Lab in CIE units, float (..., 3, H, W) -> OpenCV's 8-bit Lab, rounded, clamped to 0..255.
 
-    All colors of sRGB fit. Raises TypeError for another dtype, ValueError for other channels.
+    All colors of sRGB fit.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: other channels.
     """
     if not lab.is_floating_point():
         raise TypeError(f"lab must be float (CIE units), but its dtype is {lab.dtype}.")

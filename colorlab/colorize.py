@@ -131,8 +131,16 @@ class Colorizer:
         hints: Iterable[Hint] = (),
         temperature: float | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """What the network itself sees and says, at its own size: L ``(1, 1, h, w)`` and ab
-        ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network that predicts RGB, the ab."""
+        """What the network itself sees and predicts, at its own size.
+
+        Returns:
+            L ``(1, 1, h, w)`` and ab ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network
+            that predicts RGB, the ab.
+
+        Raises:
+            ValueError: hints or a temperature, for weights that know none; and as ``colorize``.
+            colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
+        """
         rgb, _ = _layers(photo)
         lightness, planes = self._seen(rgb, hints)
         if temperature is None and planes is None:
@@ -150,7 +158,9 @@ class Colorizer:
 
         Each is sRGB of the photo's own lightness there, ready to come back as a hint.
 
-        Raises as ``colorize`` does.
+        Raises:
+            colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
+            ValueError: a place outside the photo, or weights that take no hints.
         """
         rgb, _ = _layers(photo)
         full = _lightness(rgb)

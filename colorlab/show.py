@@ -28,8 +28,10 @@ TALLEST = 1.25  # a row is at most this many times as tall as a column is wide
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's figures, ``size`` in pixels: it has the letters of most alphabets
-    and all the signs of our texts, such as − and λ."""
+    """The font of matplotlib's figures, ``size`` in pixels.
+
+    It has the letters of most alphabets and all the signs of our texts, such as − and λ.
+    """
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -42,7 +44,9 @@ def to_uint8(picture: Any) -> np.ndarray:
     Gray becomes three equal channels; alpha is laid over white; True and False become white and
     black; floats are rounded. An array of three rows and three channels counts as channels last.
 
-    Raises TypeError for what is no picture, ValueError for a shape or a range that can't be one.
+    Raises:
+        TypeError: what is no picture.
+        ValueError: a shape or a range that can't be one.
     """
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
@@ -94,9 +98,12 @@ def photo_grid(
         across: how many photos stand beside each other.
         width: of the figure, in inches.
 
-    Returns the figure, closed for pyplot, so that a notebook shows it once. Raises ValueError
-    where the numbers of pictures, titles and names don't fit each other, or where the columns are
-    too narrow for titles that can be read.
+    Returns:
+        The figure, closed for pyplot, so that a notebook shows it once.
+
+    Raises:
+        ValueError: the numbers of pictures, titles and names don't fit each other, or the columns
+            are too narrow for titles that can be read.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt

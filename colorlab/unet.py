@@ -45,6 +45,7 @@ def output_block(inputs: int, outputs: int, upsampling: str = "transposed") -> n
 
 
 def double(inputs: int, outputs: int, upsampling: str, bias: bool = False) -> list[nn.Module]:
+    """The layers that double height and width: transposed, or enlarged and then convolved."""
     if upsampling == "transposed":
         return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")

@@ -38,10 +38,11 @@ def on_every_core(
 ) -> Iterator[tuple[Sequence[T], R | None]]:
     """Yield (lot, work(lot)) as the lots are done, in no order of their own.
 
-    work: a function of a module, which a process can import. It should turn the errors that it
-        expects into results: what it raises is raised here, and ends everything.
-    lots: drawn as they are needed.
-    processes: how many; None: one a core; 0: no process, the work is done in this one.
+    Args:
+        work: a function of a module, which a process can import. It should turn the errors that it
+            expects into results: what it raises is raised here, and ends everything.
+        lots: drawn as they are needed.
+        processes: how many; None: one a core; 0: no process, the work is done in this one.
 
     Where a process dies over a lot (a decoder's crash, the system's reaction to too little memory),
     the lots under way are done once more, item by item in a process of its own each time one dies;
@@ -50,7 +51,9 @@ def on_every_core(
     Closing the generator, as an error or Ctrl-C in the loop around it does, ends the processes
     after the lots under way, two a process at most.
 
-    Raises ValueError for a negative number of processes, ChildProcessError where none can start.
+    Raises:
+        ValueError: a negative number of processes.
+        ChildProcessError: none can start.
     """
     count = cores() if processes is None else processes
     if count < 0:

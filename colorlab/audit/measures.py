@@ -48,8 +48,11 @@ _FILLED = 16  # a decoder's filling counts from 1/16 of the photo on
 
 
 class Problem(NamedTuple):
-    """What is wrong with the file of the photo ``index``; kind: "corrupt" (its bytes were read and
-    are no picture, or it has none), "truncated", or "unread" (it may be readable another time)."""
+    """What is wrong with the file of the photo ``index``.
+
+    ``kind``: "corrupt" (its bytes were read and are no picture, or it has none), "truncated", or
+    "unread" (it may be readable another time).
+    """
 
     index: int
     kind: str
@@ -57,8 +60,11 @@ class Problem(NamedTuple):
 
 
 class PhotoMeasures(NamedTuple):
-    """Some photos: RECORD (n,), their problems, and how many pixels fall into each cell of the ab
-    plane, int64 (BINS, BINS), a by b, by ``AB_EDGES``."""
+    """The measures of some photos, and what is wrong with their files.
+
+    ``records``: RECORD, (n,). ``histogram``: how many pixels fall into each cell of the ab plane,
+    int64 (BINS, BINS), a by b, by ``AB_EDGES``.
+    """
 
     records: np.ndarray
     problems: list[Problem]

@@ -47,8 +47,10 @@ _MAX_PARTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something is wrong with the photo ``name``. kind: one of ``KINDS``. other: the photo that it
-    looks like, which stays."""
+    """Something is wrong with the photo ``name``.
+
+    ``kind``: one of ``KINDS``. ``other``: the photo that it looks like, which stays.
+    """
 
     kind: str
     name: str
@@ -77,6 +79,7 @@ class Part:
         return name[len(self.label) + 1 :] if self.label else name
 
     def path(self, name: str) -> Path:
+        """The file of a photo of this part."""
         return self.folder / self.own(name)
 
 
@@ -84,16 +87,17 @@ class Part:
 class Audit:
     """The report of ``colorlab.audit.audit``; printed, it is a table.
 
-    names: of the n photos, relative to the folder; of splits or several folders with "split/" or
-        "folder/" in front.
-    width, height: int32 (n,), pixels, upright; 0 for a photo that cannot be read.
-    chroma: float32 (n,), mean CIE Lab chroma of a small copy, within 0.5 + 2 % of that of the photo
-        unless it is very noisy; nan for a photo that cannot be read.
-    histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the edges
-        of the cells are ``colorlab.audit.AB_EDGES``, -110 to 110 in 64 equal steps.
-    findings: sorted by kind, then by name; a photo may have several.
-    left_out: photos that a person wrote into an ``exclude.txt`` and that were not looked at: name
-        -> reason. What an audit wrote there was looked at again.
+    Args:
+        names: of the n photos, relative to the folder; of splits or several folders with "split/"
+            or "folder/" in front.
+        width, height: int32 (n,), pixels, upright; 0 for a photo that cannot be read.
+        chroma: float32 (n,), mean CIE Lab chroma of a small copy, within 0.5 + 2 % of that of the
+            photo unless it is very noisy; nan for a photo that cannot be read.
+        histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the
+            edges of the cells are ``colorlab.audit.AB_EDGES``, -110 to 110 in 64 equal steps.
+        findings: sorted by kind, then by name; a photo may have several.
+        left_out: photos that a person wrote into an ``exclude.txt`` and that were not looked at:
+            name -> reason. What an audit wrote there was looked at again.
     """
 
     parts: list[Part]
@@ -144,7 +148,11 @@ class Audit:
     __repr__ = __str__
 
     def path(self, name: str) -> Path:
-        """The file of a photo. Raises KeyError for a name that is not in ``names``."""
+        """The file of a photo.
+
+        Raises:
+            KeyError: a name that is not in ``names``.
+        """
         if name not in self.names:
             raise KeyError(name)
         return self._part(name).path(name)
@@ -152,11 +160,13 @@ class Audit:
     def sheet(self, kind: str | None = None, count: int = 24, width: int = 1000) -> Image.Image:
         """A contact sheet: photos with their name and what was found, near-duplicates in pairs.
 
-        kind: one of ``KINDS``; None: all that were found, each with its share of ``count``; if
-            nothing was, photos spread evenly over the set.
-        width: of the picture, in pixels.
+        Args:
+            kind: one of ``KINDS``; None: all that were found, each with its share of ``count``; if
+                nothing was, photos spread evenly over the set.
+            width: of the picture, in pixels.
 
-        Raises ValueError for an unknown kind or a count below 1.
+        Raises:
+            ValueError: an unknown kind or a count below 1.
         """
         from colorlab.audit.sheet import Cell, contact_sheet
 
@@ -200,18 +210,22 @@ class Audit:
     ) -> Path | list[Path]:
         """Write the list of photos to leave out, which ``PhotoFolder`` honors; returns its path.
 
-        path: by default ``exclude.txt`` in the folder. Of splits, or several folders, each gets its
-            own, so that it counts for whoever opens only that folder; then the paths of all lists
-            are returned (of folders from which nothing is to go and that have no list: none).
-        kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
-            photo in the earlier split goes: what a network is judged on has to stay the same, or
-            scores from before could not be compared; a training photo is missed less. Photos that
-            are "unread" (gone, forbidden, too little memory, a process that died) never count: they
-            may be good, and what a list that is there says of them stays.
+        Args:
+            path: by default ``exclude.txt`` in the folder. Of splits, or several folders, each gets
+                its own, so that it counts for whoever opens only that folder; then the paths of all
+                lists are returned (of folders from which nothing is to go and that have no list:
+                none).
+            kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
+                photo in the earlier split goes: what a network is judged on has to stay the same,
+                or scores from before could not be compared; a training photo is missed less. Photos
+                that are "unread" (gone, forbidden, too little memory, a process that died) never
+                count: they may be good, and what a list that is there says of them stays.
 
         A list that is there already is merged with: see ``colorlab.photos.exclusions.merged``.
-        Raises ValueError for an unknown kind, for a broken list, or a ``path`` for several folders;
-        OSError where it cannot be written.
+
+        Raises:
+            ValueError: an unknown kind, a broken list, or a ``path`` for several folders.
+            OSError: it cannot be written.
         """
         kinds = [kinds] if isinstance(kinds, str) else list(kinds)
         if PASSING in kinds:

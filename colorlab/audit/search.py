@@ -49,30 +49,33 @@ def audit(
 ) -> Audit:
     """Look at every photo of a set and report what is wrong.
 
-    folders: a folder; several, taken as one set; or splits, {"train": folder, "val": folder}. Of a
-        single folder, subfolders named train, val (valid, validation) and test, two of them at
-        least, are taken as splits; photos beside them as one more.
-    processes: worker processes; None: one a core; 0: none, the work is done in this process, which
-        is quicker for some hundred photos but dies with a file that kills its decoder.
-    tiny: photos with a short side below so many pixels are reported.
-    gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 % of
-        the photo exceed twice as much, as a green tool on white does.
-    sepia: photos that are not gray are if their ``measures.toning`` is below it, 0 to 1: if
-        their color is a function of their lightness, as in toned photos.
-    distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in few
-        of a finer one), 0 to 20. Mirrored copies are not found.
-    exclude: leave out what an ``exclude.txt`` in the folders names, as ``PhotoFolder`` does; but
-        not what an audit wrote there, which is looked at again, so that every audit finds the same
-        and can renew the list. False: look at what was written by hand too.
+    Args:
+        folders: a folder; several, taken as one set; or splits, {"train": folder, "val": folder}.
+            Of a single folder, subfolders named train, val (valid, validation) and test, two of
+            them at least, are taken as splits; photos beside them as one more.
+        processes: worker processes; None: one a core; 0: none, the work is done in this process,
+            which is quicker for some hundred photos but dies with a file that kills its decoder.
+        tiny: photos with a short side below so many pixels are reported.
+        gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 %
+            of the photo exceed twice as much, as a green tool on white does.
+        sepia: photos that are not gray are if their ``measures.toning`` is below it, 0 to 1: if
+            their color is a function of their lightness, as in toned photos.
+        distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in
+            few of a finer one), 0 to 20. Mirrored copies are not found.
+        exclude: leave out what an ``exclude.txt`` in the folders names, as ``PhotoFolder`` does;
+            but not what an audit wrote there, which is looked at again, so that every audit finds
+            the same and can renew the list. False: look at what was written by hand too.
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
     train comes first and one called test last, the others in order. Of near-duplicates within a
     split all but one are "duplicate"; the one is flawless if any is, and then the largest.
 
-    Raises FileNotFoundError, NotADirectoryError or ``PhotoError`` for a folder that is not there or
-    has no photo; ValueError for folders that overlap, thresholds out of range, or a broken list;
-    ChildProcessError where no worker process can start.
+    Raises:
+        FileNotFoundError, NotADirectoryError, PhotoError: a folder that is not there or has no
+            photo.
+        ValueError: folders that overlap, thresholds out of range, or a broken list.
+        ChildProcessError: no worker process can start.
     """
     if tiny < 0 or not 0 <= gray < math.inf or not 0 <= sepia <= 1:
         raise ValueError(
@@ -115,7 +118,12 @@ def audit(
 def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
-    """What ``audit`` looks at: (label, folder, is it a split), those to learn from first."""
+    """What ``audit`` looks at: (label, folder, is it a split), those to learn from first.
+
+    Raises:
+        TypeError: None in place of folders.
+        ValueError: no folder, an empty name, or a name that no split can have.
+    """
     if folders is None:
         raise TypeError("folders=None: expected a folder of photos, several, or splits.")
     if folders == "":

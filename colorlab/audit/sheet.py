@@ -31,9 +31,13 @@ class Cell:
 def contact_sheet(sections: Sequence[tuple[str, Sequence[Cell]]], width: int = 1000) -> Image.Image:
     """Sections one below the other, each a heading and its cells in rows; mode "RGB".
 
-    width: in pixels, at least 420, so that a pair fits. Names too long for their photo lose their
-    middle, details that need more than two lines their end. A photo that cannot be read is an empty
-    frame. Raises ValueError for a width too small.
+    Args:
+        width: in pixels, at least 420, so that a pair fits. Names too long for their photo lose
+            their middle, details that need more than two lines their end. A photo that cannot be
+            read is an empty frame.
+
+    Raises:
+        ValueError: the width is too small.
     """
     if width < 2 * (_WIDE + _EDGE) + _GAP:
         raise ValueError(f"width={width}: a pair of photos needs 420 pixels.")

@@ -19,6 +19,7 @@ SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab audit``."""
     parser.description = (
         "Looks for photos that are corrupt, truncated, tiny, gray, toned, or "
         "near-duplicates within and across splits. Nothing is written unless asked for. Exit "
@@ -54,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Look for what is wrong with the photos; returns 1 if something was found, else 0."""
     from colorlab.audit.search import audit, split_folders
 
     listed = None if options.exclude is True else options.exclude
@@ -83,9 +85,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
-    """Raise ValueError where a contact sheet of the photos in ``folders`` may not be written to.
+    """Refuse a contact sheet that may not be written where it should.
 
     A sheet inside of one of the folders would be one of its photos from then on.
+
+    Raises:
+        ValueError: it is no picture by its name, lies in one of the folders, or is one of the
+            photos.
     """
     path = Path(path)
     if path.suffix.lower() not in SHEET_SUFFIXES:
@@ -108,9 +114,13 @@ def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
 
 
 def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> None:
-    """Raise ValueError where the list of photos to leave out may not be written to.
+    """Refuse a list of photos to leave out that may not be written where it should.
 
-    path: None: to the list of its own in each folder.
+    Args:
+        path: None: to the list of its own in each folder.
+
+    Raises:
+        ValueError: one list for several folders, a photo, or a file that is no such list.
     """
     if path is None:
         for own in (folder / FILE_NAME for folder in folders if folder.is_dir()):
@@ -138,7 +148,11 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
 
 @contextlib.contextmanager
 def clear_write_errors(what: str) -> Iterator[None]:
-    """An OSError of the block becomes one line: what could not be written, why, and what to do."""
+    """An OSError of the block becomes one line: what could not be written, why, and what to do.
+
+    Raises:
+        OSError: what the block raised, in these words.
+    """
     try:
         yield
     except OSError as error:

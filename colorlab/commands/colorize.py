@@ -31,6 +31,7 @@ NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab colorize``."""
     parser.add_argument("inputs", nargs="+", metavar="IN", help="photos or folders of photos")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a folder; for one photo also a file"
@@ -58,6 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Color the photos; returns 1 if one of them could not be colored, else 0."""
     plan(options.inputs, options.output)  # a wrong name is refused before the weights are loaded
     from colorlab import hints
     from colorlab.colorize import Colorizer
@@ -161,8 +163,9 @@ def colorize_album(
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
-    Raises as ``plan`` does, before anything is written; ValueError also for hints with several
-    photos, since their places belong to one.
+    Raises:
+        ValueError: hints with several photos, since their places belong to one; and as ``plan``.
+        PhotoError: as ``plan``; that of one photo goes into its outcome.
     """
     pairs = plan(inputs, output)
     if hints and len(pairs) > 1:

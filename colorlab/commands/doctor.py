@@ -33,6 +33,7 @@ def add_options(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
+    """Print what each check found; returns 1 if one of them failed, else 0."""
     findings = examine()
     print(report(findings))
     return 0 if all(finding.ok for finding in findings) else 1

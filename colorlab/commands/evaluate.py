@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab evaluate``."""
     parser.add_argument("folder", nargs="?", metavar="DIR", help="default: the bundled test photos")
     parser.add_argument(
         "--grid", metavar="FILE", help="also draw 16 of the photos: gray input, ours, truth"
@@ -35,6 +36,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Score the colors of the weights and print the scores; returns 0.
+
+    Raises:
+        ValueError: hints, for weights that take none.
+    """
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import HINT_COUNTS, diversity, evaluate

@@ -65,18 +65,21 @@ class LabArrays(PhotoSet):
 
     Opening reads headers only; an epoch costs no more memory than its batches.
 
-    folder: holds ``l/gray_scale.npy`` and ``ab/ab1.npy``, ``ab/ab2.npy``, ... (any number, taken by
-        their number). However the archive was unpacked: ``ab/ab/``, everything in one folder, all
-        of it in a folder of its own, and the folder ``l`` or ``ab`` itself will do as well.
-    part: "train": the first ``train`` photos. "test": the rest. "all": every one.
-    size, augment, scale, threads: see ``PhotoSet``. No pixel is resampled where the short side is
-        ``size`` already (and u is 1). Nothing is kept: reading costs next to nothing.
+    Args:
+        folder: holds ``l/gray_scale.npy`` and ``ab/ab1.npy``, ``ab/ab2.npy``, ... (any number,
+            taken by their number). However the archive was unpacked: ``ab/ab/``, everything in one
+            folder, all of it in a folder of its own, and the folder ``l`` or ``ab`` itself will do
+            as well.
+        part: "train": the first ``train`` photos. "test": the rest. "all": every one.
+        size, augment, scale, threads: see ``PhotoSet``. No pixel is resampled where the short side
+            is ``size`` already (and u is 1). Nothing is kept: reading costs next to nothing.
 
     ``.names``: the photos' numbers in the whole set, "000000" upward, as they have no other names.
 
-    Raises FileNotFoundError for a file or folder that is not there, ValueError for a file that is
-    no whole .npy array of uint8 of the right shape (nothing is ever unpickled), for counts that do
-    not add up, and for arguments that contradict each other.
+    Raises:
+        FileNotFoundError: a file or folder that is not there.
+        ValueError: a file that is no whole .npy array of uint8 of the right shape (nothing is ever
+            unpickled), counts that do not add up, or arguments that contradict each other.
     """
 
     holds: ClassVar[str] = "lab8"
@@ -233,12 +236,16 @@ def write_lab_arrays(
 ) -> int:
     """Write photos, one at a time, as a set that ``LabArrays`` reads; return how many they were.
 
-    photos: as ``open_photo`` or ``PhotoFolder`` give them: pictures of mode "RGB" or uint8 (3, H,
-        W). Of each, the middle square is kept, resampled to ``side`` pixels.
-    per_file: photos in one ab file.
+    Args:
+        photos: as ``open_photo`` or ``PhotoFolder`` give them: pictures of mode "RGB" or uint8 (3,
+            H, W). Of each, the middle square is kept, resampled to ``side`` pixels.
+        per_file: photos in one ab file.
 
-    The files get their names when all is written; on an error nothing is left. Raises
-    FileExistsError where the folder holds such files, ValueError for no photo or another kind.
+    The files get their names when all is written; on an error nothing is left.
+
+    Raises:
+        FileExistsError: the folder holds such files.
+        ValueError: no photo, or one of another kind.
     """
     gray, ab = Path(folder) / "l" / _GRAY, Path(folder) / "ab"
     if there := [path for path in (gray, *_ab_files(ab)) if path.exists()]:

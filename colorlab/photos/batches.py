@@ -22,7 +22,7 @@ _PATIENCE = 10.0  # seconds to wait, when a reader is stopped, for the batch it 
 
 
 class SeededSampler(Sampler[tuple[int, int]]):
-    """(index, seed) pairs, all drawn from ``generator`` when an epoch begins.
+    """Pairs of an index and a seed, all drawn from ``generator`` when an epoch begins.
 
     The seed travels with the index, so a photo's crop does not depend on which worker makes it.
     """
@@ -78,14 +78,17 @@ def photo_loader(
     Order and crops come from ``generator`` (on the CPU) alone, a new draw each epoch; torch's
     global generator is neither read nor moved.
 
-    dataset: takes (index, seed) pairs, as ``PhotoFolder`` does. Its ``__getitems__``, if it has
-        one, gets those of a batch at once and may read them with threads: together with ``ahead``
-        the way to read beside a training that runs in a thread, from where forking processes can
-        hang.
-    weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
-    samples: photos an epoch; len(dataset) by default. More than that without weights: again
-        from the start, in a new order.
-    Raises ValueError where the arguments contradict each other or no batch would come out.
+    Args:
+        dataset: takes (index, seed) pairs, as ``PhotoFolder`` does. Its ``__getitems__``, if it has
+            one, gets those of a batch at once and may read them with threads: together with
+            ``ahead`` the way to read beside a training that runs in a thread, from where forking
+            processes can hang.
+        weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
+        samples: photos an epoch; len(dataset) by default. More than that without weights: again
+            from the start, in a new order.
+
+    Raises:
+        ValueError: the arguments contradict each other, or no batch would come out.
     """
     length = len(dataset)  # type: ignore[arg-type]
     samples = length if samples is None else samples
@@ -133,7 +136,8 @@ def ahead(batches: Iterable[T], depth: int = 2) -> Iterator[T]:
     stops the thread; a batch just being read is waited for, 10 seconds at most. The thread starts
     with the first batch asked for.
 
-    Raises ValueError, with the first batch asked for, where depth is negative.
+    Raises:
+        ValueError: a negative depth; it comes with the first batch asked for.
     """
     if depth < 0:
         raise ValueError(f"depth={depth}: the number of batches ahead must be at least 0.")

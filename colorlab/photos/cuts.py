@@ -35,7 +35,8 @@ WIDEST = 4  # the longest side of a working picture, in short sides
 class Cut:
     """How a ``PhotoSet`` makes a square, by its arguments ``size``, ``augment`` and ``scale``.
 
-    Raises ValueError where they contradict each other.
+    Raises:
+        ValueError: they contradict each other.
     """
 
     size: int | None
@@ -139,9 +140,11 @@ class Kept:
 
 
 class Threads:
-    """``count`` threads that work through a list. Only the first use starts them; a pickle or a
-    copy made with ``copy`` starts its own, and so does a forked process, where they are not
-    there."""
+    """Work through a list with ``count`` threads.
+
+    Only the first use starts them; a pickle or a copy made with ``copy`` starts its own, and so
+    does a forked process, where they are not there.
+    """
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -206,7 +209,7 @@ def _sizes(
 
 
 def resize(picture: Tensor, width: int, height: int) -> Tensor:
-    """uint8 (H, W, C) -> (height, width, C), bicubic and antialiased.
+    """Resize uint8 (H, W, C) to (height, width, C), bicubic and antialiased.
 
     torch's uint8 kernel takes a fifth of Pillow's time; they differ by a level at times. As a batch
     in channels-last order, it reads and writes the pixels as they lie.

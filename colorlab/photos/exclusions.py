@@ -37,7 +37,12 @@ class ExcludeList:
 
 
 def read_list(path: str | os.PathLike[str]) -> ExcludeList:
-    """Read a list. Raises ValueError, naming the line, where it is broken; OSError as it comes."""
+    """Read a list.
+
+    Raises:
+        ValueError: a broken list; the message names the line.
+        OSError: it can't be read.
+    """
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
         raise ValueError(
@@ -80,10 +85,14 @@ def excluded(
 ) -> dict[str, str]:
     """Which of the photos ``names`` of ``folder`` are on a list: name -> reason.
 
-    list_path: a list of names relative to ``folder``, wherever it lies; None: those in the folder
-        and its subfolders, as far as there are photos.
+    Args:
+        list_path: a list of names relative to ``folder``, wherever it lies; None: those in the
+            folder and its subfolders, as far as there are photos.
 
-    Warns of names on a list that are not among the photos. Raises as ``read_list`` does.
+    Warns of names on a list that are not among the photos.
+
+    Raises:
+        ValueError, OSError: as ``read_list``.
     """
     names = list(names)
     if list_path is not None:
@@ -121,9 +130,12 @@ def wanted(
 ) -> tuple[list[str], dict[str, str]]:
     """The photos ``names`` of ``folder`` that are on no list, and those that are: name -> reason.
 
-    exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
+    Args:
+        exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
 
-    Raises ``PhotoError`` where every photo is on a list, else as ``read_list`` does.
+    Raises:
+        PhotoError: every photo is on a list.
+        ValueError, OSError: as ``read_list``.
     """
     if exclude is False:
         return names, {}
@@ -143,7 +155,7 @@ def left_out_message(count: int) -> str:
 
 
 def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:
-    """``old`` with the findings of a new audit; nothing that a person wrote is lost.
+    """The list ``old`` with the findings of a new audit; nothing that a person wrote is lost.
 
     A line of ``old`` goes only if its photo was ``looked_at`` again and its reason begins with
     ``AUDITED``, as all that the audit writes do.

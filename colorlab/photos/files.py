@@ -73,9 +73,12 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
       converted to sRGB, perceptual intent. CMYK without a usable profile: Pillow's plain formula,
       R = (1 - C)(1 - K). A profile that does not fit its picture is ignored, as browsers do.
 
-    Raises ``PhotoError`` naming the file when it is missing, corrupt, truncated, of another format,
-    or so large that Pillow takes it for a decompression bomb (over 179 megapixels). Damage that
-    leaves a decodable file, such as a flipped bit in a JPEG or BMP, looks like a picture.
+    Damage that leaves a decodable file, such as a flipped bit in a JPEG or BMP, looks like a
+    picture.
+
+    Raises:
+        PhotoError: the file is missing, corrupt, truncated, of another format, or so
+            large that Pillow takes it for a decompression bomb (over 179 megapixels).
     """
     return read_photo(Path(path))[0]
 
@@ -83,7 +86,7 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 def read_photo(
     path: Path | StoredPhoto, short_side: int | None = None
 ) -> tuple[Image.Image, tuple[float, float, float, float]]:
-    """``open_photo``'s picture, and the (left, top, right, bottom) that the photo fills in it.
+    """Read as ``open_photo``; also the (left, top, right, bottom) that the photo fills in it.
 
     With ``short_side``, a JPEG may come reduced by 2, 4 or 8, to no less than twice that side:
     libjpeg leaves the high frequencies out while it decodes, which is several times faster, and
@@ -109,9 +112,10 @@ def read_photo(
 
 
 def photo_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the upright photo, from the head of the file; no pixel is decoded.
+    """Read (width, height) of the upright photo from the head of the file; no pixel is decoded.
 
-    Raises ``PhotoError`` as ``open_photo`` does, where the head is damaged.
+    Raises:
+        PhotoError: the head is damaged, or what ``open_photo`` refuses.
     """
     with _opened(path, check=False) as image:
         width, height = image.size
@@ -119,10 +123,12 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 
 def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
-    """``open_photo``'s picture as it is under its alpha, and the alpha (mode "L"; None without
-    one).
+    """Read a photo as it is under its alpha, and the alpha (mode "L"; None without one).
 
-    Raises ``PhotoError`` as ``open_photo`` does.
+    Else as ``open_photo``.
+
+    Raises:
+        PhotoError: as ``open_photo``.
     """
     with _opened(path) as image:
         image.load()
@@ -274,6 +280,10 @@ def list_photos(folder: Path) -> list[str]:
 
     Known by ``SUFFIXES`` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
     and all other files are left out; links to folders are not followed.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: no such folder.
+        PhotoError: there is no photo in it.
     """
     if not folder.exists():
         raise FileNotFoundError(
@@ -318,7 +328,11 @@ def list_photos(folder: Path) -> list[str]:
 
 
 def check_apart(folders: Sequence[Path]) -> None:
-    """Raise ValueError where a folder is named twice, or one lies in another."""
+    """Refuse folders of which two are the same, or one lies in another.
+
+    Raises:
+        ValueError: such folders; the message names them.
+    """
     for number, folder in enumerate(folders):
         for other in folders[:number]:
             a, b = folder.resolve(), other.resolve()

@@ -44,8 +44,10 @@ def _problem(path: Path) -> str | None:
 
 
 class Paths(Sequence[Path]):
-    """The paths of a ``PhotoFolder``, made when they are asked for: as objects, those of 100,000
-    photos would take 40 MB in every process that reads."""
+    """The paths of a ``PhotoFolder``, made when they are asked for.
+
+    As objects, those of 100,000 photos would take 40 MB in every process that reads.
+    """
 
     def __init__(self, folders: list[Path], names: list[str], folder_of: list[int]) -> None:
         self._folders, self._names, self._folder_of = folders, names, folder_of
@@ -68,22 +70,26 @@ class Paths(Sequence[Path]):
 class PhotoFolder(PhotoSet):
     """The photos below one or more folders, as uint8 tensors (3, H, W), RGB, 0..255.
 
-    size, augment, scale, keep, threads: see ``PhotoSet``.
-    bad: "raise": a file that cannot be read raises ``PhotoError`` when it is asked for; nothing is
-        read before. "skip": every file is decoded once, here, and the bad ones are left out with
-        a warning that names them. So the length is true from the start and no other photo stands
-        in for a bad one; it costs seconds per ten thousand files. ``.skipped``: path -> reason.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
+        bad: "raise": a file that cannot be read raises ``PhotoError`` when it is asked for; nothing
+            is read before. "skip": every file is decoded once, here, and the bad ones are left out
+            with a warning that names them. So the length is true from the start and no other photo
+            stands in for a bad one; it costs seconds per ten thousand files. ``.skipped``: path ->
+            reason.
 
-    exclude: True: leave out what an ``exclude.txt`` in the folders names (see
-        ``colorlab.photos.exclusions``), with a warning that says how many. False: take them in. A
-        path: that list, of one folder. ``.excluded``: name -> reason.
+    Args:
+        exclude: True: leave out what an ``exclude.txt`` in the folders names (see
+            ``colorlab.photos.exclusions``), with a warning that says how many. False: take them in.
+            A path: that list, of one folder. ``.excluded``: name -> reason.
 
     ``.paths`` and ``.names`` (relative to the photo's folder, with "/") are sorted by name within
     each folder, folders in the order given; ``.folder_of[i]`` is the number of photo i's folder.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there, ``PhotoError``
-    for one without a (readable) photo or of which every photo is excluded, ValueError for arguments
-    that contradict each other and for a list that is broken.
+    Raises:
+        FileNotFoundError, NotADirectoryError: a folder that is not there.
+        PhotoError: one without a (readable) photo or of which every photo is excluded.
+        ValueError: arguments that contradict each other, or a broken list.
     """
 
     holds: ClassVar[str] = "rgb"
@@ -155,6 +161,9 @@ class PhotoFolder(PhotoSet):
         return self._cut.picture(*read_photo(self.paths[index], self._cut.short))
 
     def weights(self, balance: float = 1.0) -> torch.Tensor:
-        """Probability of each photo, float64 (len,), sum 1: folder i has a total of n_i**balance
-        over the sum of all; 1: every photo alike, 0: every folder alike, whatever its size."""
+        """Probability of each photo, float64 (len,), sum 1.
+
+        Folder i has a total of n_i**balance over the sum of all; 1: every photo alike, 0: every
+        folder alike, whatever its size.
+        """
         return folder_weights(self.folder_of, balance)

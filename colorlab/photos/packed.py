@@ -69,7 +69,8 @@ class PackedPhotos(PhotoSet):
     Packed without ``size``, each equals the folder's photo bit for bit. Opening reads the index and
     the shards' sizes; an epoch costs no more memory than its batches.
 
-    size, augment, scale, keep, threads: see ``PhotoSet``.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
 
     ``.names`` and ``.folder_of`` are those of the ``PhotoFolder`` that was packed, so ``.split``
     deals every photo into the same part, and a run that began on the folder can go on with the
@@ -77,9 +78,11 @@ class PackedPhotos(PhotoSet):
     ``.shards``: the tar files. ``.reduced_to``: the ``size`` that ``pack`` got, or None.
     ``.skipped``: name in the pack -> why the photo was left out.
 
-    Raises FileNotFoundError for a folder, index or shard that is not there; ``ShardError``, a
-    ValueError, for an index or shard that is damaged or cut short, and, when a photo is asked for,
-    for one whose bytes have changed; ValueError for arguments that contradict each other.
+    Raises:
+        FileNotFoundError: a folder, index or shard that is not there.
+        ShardError: a ValueError; an index or shard that is damaged or cut short, or, when a
+            photo is asked for, one whose bytes have changed.
+        ValueError: arguments that contradict each other.
     """
 
     holds: ClassVar[str] = "rgb"
@@ -137,16 +140,20 @@ def pack(
 
     Several folders stand in the tar files as 0-NAME, 1-NAME and so on.
 
-    size: None: the bytes of each file as they are. s: a photo whose short side is longer becomes a
-        picture of short side s (of one longer than 4 : 1, its middle 4 : 1), upright, in sRGB; a
-        JPEG a JPEG of quality 95, its color at full resolution, anything else a PNG. Take the
-        recipe's image size times the highest u of its scale, as less has to be enlarged again.
-    shard_bytes: so many bytes of photos a shard at most, unless a single photo has more.
-    progress: show a bar.
+    Args:
+        size: None: the bytes of each file as they are. s: a photo whose short side is longer
+            becomes a picture of short side s (of one longer than 4 : 1, its middle 4 : 1), upright,
+            in sRGB; a JPEG a JPEG of quality 95, its color at full resolution, anything else a PNG.
+            Take the recipe's image size times the highest u of its scale, as less has to be
+            enlarged again.
+        shard_bytes: so many bytes of photos a shard at most, unless a single photo has more.
+        progress: show a bar.
 
-    Raises FileExistsError where ``target`` exists, ``PhotoError`` where no photo can be decoded,
-    OSError for a file that can't be read and a disk that is full, ValueError for arguments out of
-    range, and what ``PhotoFolder`` raises.
+    Raises:
+        FileExistsError: ``target`` exists.
+        PhotoError: no photo can be decoded.
+        OSError: a file that can't be read and a disk that is full.
+        ValueError: arguments out of range, and what ``PhotoFolder`` raises.
     """
     from tqdm.auto import tqdm
 
@@ -255,10 +262,11 @@ class ShardError(ValueError):
 class Index:
     """Where each file lies.
 
-    shards: name of each tar file -> its bytes.
-    members: name of each file inside its tar, in the order of writing.
-    places: for each file its shard's number, offset and length in bytes there, and CRC-32.
-    facts: whatever else is to be known, as JSON can say it.
+    Args:
+        shards: name of each tar file -> its bytes.
+        members: name of each file inside its tar, in the order of writing.
+        places: for each file its shard's number, offset and length in bytes there, and CRC-32.
+        facts: whatever else is to be known, as JSON can say it.
     """
 
     shards: dict[str, int] = field(default_factory=dict)
@@ -277,8 +285,9 @@ class Index:
     def read(cls, folder: Path) -> Self:
         """The index of a folder whose shards are all there and as long as they were written.
 
-        Raises FileNotFoundError for an index or shard that is not there, ``ShardError`` for one
-        that is damaged or cut short.
+        Raises:
+            FileNotFoundError: an index or shard that is not there.
+            ShardError: one that is damaged or cut short.
         """
         path = folder / INDEX
         if not path.is_file():
@@ -318,7 +327,8 @@ def read_bytes(shard: Path, member: str, place: np.void) -> bytes:
     handle that a worker process could not inherit or that threads would have to share. It is not
     mapped: pages once touched count as the process's memory, and an epoch touches all.
 
-    Raises ``ShardError`` where the bytes are not those that were written.
+    Raises:
+        ShardError: the bytes are not those that were written.
     """
     _, offset, length, expected = place.tolist()
     with open(shard, "rb", buffering=0) as file:

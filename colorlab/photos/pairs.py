@@ -33,19 +33,21 @@ class PairedFolder(PhotoSet):
     stored as RGB; its luma (Pillow's mode "L") is taken. Both photos are cut by one and the same
     window; a gray photo of another resolution is resampled to fit.
 
-    size, augment, scale, keep, threads: see ``PhotoSet``.
-    exclude: leave out what a list in either folder names, see ``colorlab.photos.exclusions``; its
-        partner goes too. ``.excluded``: path -> reason.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
+        exclude: leave out what a list in either folder names, see ``colorlab.photos.exclusions``;
+            its partner goes too. ``.excluded``: path -> reason.
 
     ``.names``: the color files' names, sorted, so that ``.split`` and a ``PhotoFolder`` of the
     color folder deal every photo into the same part. ``.pairs[i]``: the two paths (gray, color).
     ``.unmatched``: (names only in gray, names only in color); a warning names them.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there; ``PhotoError``, a
-    ValueError, for one without a photo or of which each is excluded, for folders of which no names
-    match, for two files that claim one name, and, when a pair is asked for, for a file that cannot
-    be read or a pair whose aspects differ by more than 1 %; ValueError for arguments that
-    contradict each other and for a list that is broken.
+    Raises:
+        FileNotFoundError, NotADirectoryError: a folder that is not there.
+        PhotoError: a ValueError; a folder without a photo or of which each is excluded, folders of
+            which no names match, two files that claim one name, or, when a pair is asked for, a
+            file that cannot be read or a pair whose aspects differ by more than 1 %.
+        ValueError: arguments that contradict each other, or a broken list.
     """
 
     holds: ClassVar[str] = "gray+rgb"

@@ -42,9 +42,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``kind`` is ``"unet"`` (``colorlab.unet.UNet``, which the fields up to ``upsampling``
-    describe), ``"encoder-unet"`` (``colorlab.encoders.EncoderUNet``, with ``widths``) or
-    ``"hint-unet"`` (``colorlab.encoders.HintUNet``, with ``widths`` and ``head``).
+    """The generator: its kind, what it predicts, and its size.
+
+    ``kind`` is ``"unet"`` (``colorlab.unet.UNet``, which the fields up to ``upsampling`` describe),
+    ``"encoder-unet"`` (``colorlab.encoders.EncoderUNet``, with ``widths``) or ``"hint-unet"``
+    (``colorlab.encoders.HintUNet``, with ``widths`` and ``head``).
 
     ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
     ``colorlab.training.inputs``.
@@ -72,8 +74,9 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """``colorlab.patchgan.PatchGAN``; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
-    only the colors if not.
+    """The discriminator, a ``colorlab.patchgan.PatchGAN``.
+
+    It sees [L, ab] (or [gray, RGB]) if ``conditional``, only the colors if not.
 
     ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
     predicts ab at half size, 2 makes it see colors and not sharpness, at a quarter of the cost.
@@ -90,11 +93,14 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
-    perceptual + diversity_weight · diversity + palette_weight · palette. See
-    ``colorlab.losses`` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
-    generators with noise, and doubles their work. Palette is the cross-entropy of
-    ``colorlab.palette``, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
+    """The losses and their weights.
+
+    Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
+    perceptual + diversity_weight · diversity + palette_weight · palette. See ``colorlab.losses``
+    for the kinds, ``halved`` and ``chroma_weight``. Diversity is for generators with noise, and
+    doubles their work. Palette is the cross-entropy of ``colorlab.palette``, for ``"hint-unet"``;
+    ``rebalance`` weighs rare colors more in it.
+    """
 
     adversarial: str = "bce"
     halved: bool = True
@@ -215,7 +221,11 @@ class Recipe:
         return sum(stage.steps for stage in self.stages)
 
     def with_steps(self, steps: int) -> Recipe:
-        """The same recipe, its stages shortened or stretched to ``steps`` in all."""
+        """The same recipe, its stages shortened or stretched to ``steps`` in all.
+
+        Raises:
+            ValueError: fewer steps than stages.
+        """
         if steps < len(self.stages):
             raise ValueError(
                 f"recipe {self.name!r} has {len(self.stages)} stages and needs at least one step "
@@ -231,8 +241,10 @@ class Recipe:
         return dataclasses.replace(self, stages=tuple(stages))
 
     def with_size(self, size: int) -> Recipe:
-        """The same recipe on crops of ``size`` pixels, its U-Net with as many levels as such a
-        crop can be halved, if that is fewer."""
+        """The same recipe on crops of ``size`` pixels.
+
+        Its U-Net has as many levels as such a crop can be halved, if that is fewer.
+        """
         halvings = (size & -size).bit_length() - 1  # how often 2 divides it
         stages = tuple(dataclasses.replace(stage, image_size=size) for stage in self.stages)
         generator = dataclasses.replace(

@@ -45,10 +45,12 @@ class Archive:
 
     ``.files``: name -> unpacked bytes, of every file in it; folders are left out.
 
-    Raises ``ArchiveError``, with nothing written, for a file that is no whole zip archive, for more
-    than ``most_files`` entries, for more than ``most_bytes`` unpacked or ``most_growth`` times the
-    archive's own size (``SMALL`` is always allowed), and for an entry that leads out of the folder,
-    is a link or a device, is encrypted, or is compressed in a way that Kaggle doesn't use.
+    Raises:
+        ArchiveError: with nothing written; a file that is no whole zip archive, more than
+            ``most_files`` entries, more than ``most_bytes`` unpacked or ``most_growth`` times
+            the archive's own size (``SMALL`` is always allowed), or an entry that leads out of
+            the folder, is a link or a device, is encrypted, or is compressed in a way that Kaggle
+            doesn't use.
     """
 
     def __init__(
@@ -98,9 +100,13 @@ class Archive:
     ) -> None:
         """Write these files below ``folder``; none that is there already is replaced.
 
-        progress: called with the bytes written, in steps of a megabyte at most.
-        Raises ``ArchiveError`` for an entry that is damaged (its checksum is wrong, or it ends too
-        early), OSError as the disk gave it. What was written until then stays.
+        Args:
+            progress: called with the bytes written, in steps of a megabyte at most.
+
+        Raises:
+            ArchiveError: an entry that is damaged: its checksum is wrong, or it ends too early.
+                What was written until then stays.
+            OSError: as the disk raised it.
         """
         for name in names:
             target = Path(folder, name)
@@ -138,6 +144,7 @@ class Archive:
             )
 
     def close(self) -> None:
+        """Close the file."""
         self._zip.close()
         self._file.close()
 

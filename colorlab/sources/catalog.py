@@ -122,7 +122,11 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType({source.name: source f
 
 
 def find(name: str) -> Source:
-    """The source of that name. Raises ValueError, with the valid ones, for another name."""
+    """The source of that name.
+
+    Raises:
+        ValueError: another name; the message lists the valid ones.
+    """
     if name not in SOURCES:
         raise ValueError(f"There is no source {name!r}. Choose from {', '.join(SOURCES)}.")
     return SOURCES[name]

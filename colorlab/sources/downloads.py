@@ -58,14 +58,17 @@ def download_set(
 ) -> Path:
     """The folder of the set below ``home``, made now unless it is there and complete.
 
-    limit, seed: see ``colorlab.sources.layouts.subset``.
-    whole: a folder that holds the whole set, where nothing has to be downloaded.
-    settings: of ``colorlab.sources.kaggle.download_archive``.
+    Args:
+        limit, seed: see ``colorlab.sources.layouts.subset``.
+        whole: a folder that holds the whole set, where nothing has to be downloaded.
+        settings: of ``colorlab.sources.kaggle.download_archive``.
 
     Several processes may ask for the same set: one fetches, the others wait for it.
 
-    Raises ``DownloadError`` and ``LoginMissing`` (OSErrors), ``ArchiveError`` (a ValueError),
-    ValueError for a limit below 1.
+    Raises:
+        DownloadError, LoginMissing: OSErrors; the download failed, or there are no credentials.
+        ArchiveError: a ValueError; the archive is damaged, or would do harm.
+        ValueError: a limit below 1.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit}: at least one photo must be asked for; None means all.")

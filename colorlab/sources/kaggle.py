@@ -54,10 +54,12 @@ def download_archive(
 ) -> Path:
     """Fetch the archive of Kaggle's data set ``slug`` ("owner/name") to the file ``target``.
 
-    patience: seconds for Kaggle to send the address. The rest, and how it goes on
-        where it broke off: see ``colorlab.sources.resumable.download_file``.
+    Args:
+        patience: seconds for Kaggle to send the address. The rest, and how it goes on where it
+            broke off: see ``colorlab.sources.resumable.download_file``.
 
-    Raises ``DownloadError`` and ``colorlab.sources.kaggle.LoginMissing``, which are OSErrors.
+    Raises:
+        DownloadError, LoginMissing: OSErrors; the download failed, or there are no credentials.
     """
     login = find_login()
 
@@ -207,8 +209,9 @@ def _exchanged(login: Login) -> Login:
 class Login:
     """Credentials, and where they were found: a variable, a file, or Colab's secrets.
 
-    variables: what Kaggle's client gets in the environment; empty where it reads, and renews,
-        its own file (after ``kaggle auth login``).
+    Args:
+        variables: what Kaggle's client gets in the environment; empty where it reads, and renews,
+            its own file (after ``kaggle auth login``).
     """
 
     place: str
@@ -216,14 +219,20 @@ class Login:
 
 
 class LoginMissing(OSError):
-    """No credentials for Kaggle that could be used; the message says where they were looked for,
-    what is wrong with those that are there, and how to get some."""
+    """No credentials for Kaggle that could be used.
+
+    The message says where they were looked for, what is wrong with those that are there, and how to
+    get some.
+    """
 
 
 def has_credentials() -> bool:
-    """Whether a download from Kaggle would find credentials here. Asks no network, and doesn't
-    know whether Kaggle takes them. Where the environment variable COLORLAB_OFFLINE is set, as
-    ``make notebooks`` does, the result is False: running the lessons as tests downloads nothing."""
+    """Whether a download from Kaggle would find credentials here.
+
+    Asks no network, and doesn't know whether Kaggle takes them. Where the environment variable
+    COLORLAB_OFFLINE is set, as ``make notebooks`` does, the result is False: running the lessons as
+    tests downloads nothing.
+    """
     if os.environ.get(OFFLINE):
         return False
     try:
@@ -236,7 +245,8 @@ def has_credentials() -> bool:
 def find_login() -> Login:
     """The first credentials that are whole, in the order of Kaggle's client; Colab's come last.
 
-    Raises ``LoginMissing``.
+    Raises:
+        LoginMissing: there are none that could be used.
     """
     problems = []
     for place, found in _places():

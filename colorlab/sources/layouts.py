@@ -32,7 +32,8 @@ _SIDE = re.compile(
 def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArrays:
     """The set in ``folder`` that lies there in this layout; of pairs, those to train on.
 
-    Raises ValueError or FileNotFoundError, as the classes do, where it doesn't.
+    Raises:
+        ValueError, FileNotFoundError: it doesn't lie so.
     """
     if layout == "arrays":
         from colorlab.photos.arrays import LabArrays
@@ -169,8 +170,10 @@ def _rank(seed: int) -> Any:
 
 
 def thin_arrays(folder: Path, target: Path, limit: int, seed: int) -> None:
-    """Write ``limit`` photos of the arrays in ``folder``, drawn as ``subset`` does, as arrays in
-    the new folder ``target``."""
+    """Write ``limit`` photos of the arrays in ``folder`` as arrays in the new folder ``target``.
+
+    They are drawn as ``subset`` does.
+    """
     import numpy as np
 
     photos = open_set("arrays", folder)

@@ -56,14 +56,16 @@ def download_file(
 ) -> Path:
     """Fetch the file ``name`` to ``target``, which appears when all of it is there.
 
-    address: returns the address to fetch it from, anew for each try, as signed ones run out; it may
-        raise ``Broken``.
-    room: gets the bytes still to come and those of the whole, before they come; it may raise.
-    stall: seconds without a byte after which the connection counts as broken.
-    tries: so many in a row without one more byte, and it is given up.
-    pause: seconds before the second try; twice that before the third, and so on.
+    Args:
+        address: returns the address to fetch it from, anew for each try, as signed ones run out; it
+            may raise ``Broken``.
+        room: gets the bytes still to come and those of the whole, before they come; it may raise.
+        stall: seconds without a byte after which the connection counts as broken.
+        tries: so many in a row without one more byte, and it is given up.
+        pause: seconds before the second try; twice that before the third, and so on.
 
-    Raises ``DownloadError``, an OSError.
+    Raises:
+        DownloadError: an OSError; it failed ``tries`` times, or the disk has no room.
     """
     partial = target.with_name(target.name + ".partial")
     note = target.with_name(target.name + ".partial.json")

@@ -29,6 +29,7 @@ Files = dict[str, int]  # name in the set's folder, with "/" -> bytes
 
 
 def read_manifest(folder: Path) -> Files | None:
+    """The files that the folder's manifest lists; None where there is none that can be read."""
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         return {str(name): int(size) for name, size in files.items()}
@@ -48,6 +49,7 @@ def intact(folder: Path, files: Files) -> Files:
 
 
 def complete(folder: Path) -> bool:
+    """Whether the folder has a manifest, and all the files in it at their full size."""
     files = read_manifest(folder)
     return files is not None and len(intact(folder, files)) == len(files)
 

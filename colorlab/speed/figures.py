@@ -63,7 +63,8 @@ def colors_of_kinds(kinds: Sequence[str]) -> dict[str, str]:
 def draw_profiles(profiles: Mapping[str, Profile]) -> Figure:
     """One or several steps: a bar for each phase, in colors by kind of work, on one scale of time.
 
-    Returns the figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt
@@ -122,7 +123,8 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
     large mark is a kind of work as a whole; the small ones are single convolutions. A mark above
     the slope found its data in the cache.
 
-    Returns the figure, 9 inches wide, closed for pyplot.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot.
     """
     import matplotlib.pyplot as plt
 
@@ -300,7 +302,8 @@ def draw_ladder(own: Ladder | None, ours: Sequence[Ladder] | None = None) -> Fig
         own: the learner's; None to show only ours.
         ours: those of the course (``read_table``) by default.
 
-    Returns the figure, 9 inches wide, closed for pyplot.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot.
 
     Raises:
         ValueError: there is no ladder at all.
@@ -383,8 +386,11 @@ def _draw_one(axes: Any, ladder: Ladder, names: Sequence[str], color: str) -> No
 
 
 def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
-    """Left: all-reduce times over the size, and the line fitted to them. Right: the photos a second
-    that the model predicts for up to ``most`` processes, and those measured. Closed for pyplot."""
+    """Draw the all-reduce times, and the speed-up that they predict for more processes.
+
+    Left: the times over the size, and the line fitted to them. Right: the photos a second that the
+    model predicts for up to ``most`` processes, and those measured. Closed for pyplot.
+    """
     import matplotlib.pyplot as plt
 
     wire = times.wire

@@ -77,6 +77,7 @@ class Parts:
 
     @property
     def total(self) -> float:
+        """Seconds of all parts."""
         return sum(self.seconds.values())
 
 
@@ -122,6 +123,7 @@ class Ladder:
 
     @property
     def title(self) -> str:
+        """The recipe, the size and the batch, in words."""
         return f"{self.recipe}, {self.size} px, batch {self.batch}"
 
     def __str__(self) -> str:

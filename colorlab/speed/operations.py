@@ -69,10 +69,12 @@ class Operations:
 
     @property
     def flops(self) -> int:
+        """Floating-point operations of all calls."""
         return sum(call.flops for call in self.calls)
 
     @property
     def bytes(self) -> int:
+        """Bytes that all calls read and write."""
         return sum(call.bytes for call in self.calls)
 
     @property

@@ -146,12 +146,14 @@ class PlainStep(Step):
             return self.adversarial_step(lightness, ab)
 
     def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of the optimizer down the loss."""
         optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(optimizer)
         self.scaler.update()
 
     def autocast(self) -> AbstractContextManager:
+        """Inside, networks compute in the chosen precision."""
         dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
         dtype = dtypes.get(self.switches.precision)
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)

@@ -131,8 +131,13 @@ def profile(
 
 
 def profile_trainer(trainer: Trainer, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of the adversarial step of ``colorlab.training.Trainer`` on uint8 photos;
-    the networks learn from them, as in any step. Raises as ``profile`` does."""
+    """The profile of the adversarial step of ``colorlab.training.Trainer`` on uint8 photos.
+
+    The networks learn from them, as in any step.
+
+    Raises:
+        ValueError: as ``profile``.
+    """
     return profile(
         lambda: trainer.step("adversarial", 1, batch),
         {"generator": trainer.generator, "discriminator": trainer.discriminator},

@@ -35,6 +35,9 @@ def ring_seconds(size: float, processes: int, bandwidth: float, latency: float) 
     Args:
         bandwidth: bytes a second that a process sends while it receives as many.
         latency: seconds that a message of no length takes.
+
+    Raises:
+        ValueError: no process, a negative size or latency, or no bandwidth.
     """
     if processes < 1 or size < 0 or bandwidth <= 0 or latency < 0:
         raise ValueError(
@@ -120,13 +123,14 @@ def gradient_bytes(recipe: Recipe) -> int:
 class StepTimes:
     """Measured: median seconds of an adversarial step, as so many processes take it.
 
-    whole: one process and thread, on the whole batch.
-    share: one process and thread, on its share of the batch; the others wait.
-    apart: all at once, each on its share, and nothing is sent. What it takes longer than ``share``
-        is due to what they have in common: memory, caches, the machine's other work.
-    together: all at once, each on its share, and gradients are averaged: the real step.
-    threads: one process, on the whole batch, with as many threads as there are processes; None
-        where that was not measured.
+    Args:
+        whole: one process and thread, on the whole batch.
+        share: one process and thread, on its share of the batch; the others wait.
+        apart: all at once, each on its share, and nothing is sent. What it takes longer than
+            ``share`` is due to what they have in common: memory, caches, the machine's other work.
+        together: all at once, each on its share, and gradients are averaged: the real step.
+        threads: one process, on the whole batch, with as many threads as there are processes; None
+            where that was not measured.
     """
 
     recipe: str
@@ -171,6 +175,9 @@ def predicted_speedup(
             stays as ``processes`` grows, for strong scaling it shrinks, and so must this.
         size: bytes that are averaged in a step, see ``gradient_bytes``.
         overlap: share of the communication that hides behind the backward pass, 0 to 1.
+
+    Raises:
+        ValueError: no time for a step, or an overlap outside 0 to 1.
     """
     if step_seconds <= 0 or not 0 <= overlap <= 1:
         raise ValueError(
@@ -182,19 +189,26 @@ def predicted_speedup(
 
 @dataclass(frozen=True)
 class Measured:
-    """What ``tests/benchmarks/scaling.py --save`` has measured: on which machine, its wire, its
-    steps by recipe."""
+    """The measurements of ``tests/benchmarks/scaling.py --save``.
+
+    On which machine, its wire, its steps by recipe.
+    """
 
     machine: str
     wire: WireTimes
     steps: dict[str, StepTimes]
 
     def to_json(self) -> str:
+        """The text that ``from_json`` reads."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Measured:
-        """What ``to_json`` gave. Raises ValueError where the text is not that."""
+        """What ``to_json`` gave.
+
+        Raises:
+            ValueError: the text is not that.
+        """
         try:
             found = json.loads(text)
             wire, steps = found["wire"], found["steps"]

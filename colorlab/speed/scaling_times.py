@@ -111,7 +111,7 @@ def measure_scaling(
     clock: str = "wall",
     device: torch.device | str | None = None,
 ) -> tuple[WireTimes, StepTimes]:
-    """``measure_wire`` and ``measure_steps`` in processes that are begun only once."""
+    """Run ``measure_wire`` and ``measure_steps`` in processes that are begun only once."""
     _stage_to_time(recipe, processes, device)  # to refuse here, at once, what can't be
     _check_clock(clock, device)
     return call_in_processes(processes, _measure_both, recipe, processes, rounds, clock, device)

@@ -22,8 +22,10 @@ HALTED = ("paused", "asking")
 
 
 class Background:
-    """Start, pause, resume, stop, wait. A subclass brings ``_job``, which calls
-    ``_between_steps`` between its steps and returns when ``_stop_wanted``.
+    """A job that can be started, paused, resumed, stopped and waited for.
+
+    A subclass brings ``_job``, which calls ``_between_steps`` between its steps and returns when
+    ``_stop_wanted``.
 
     Attributes:
         state: ``"new"``, ``"running"``, ``"paused"``, ``"stopped"``, ``"finished"``, ``"failed"``,
@@ -117,7 +119,11 @@ class Background:
         return self._thread is not None and not self._ended.is_set()
 
     def start(self) -> Background:
-        """Work in the background and return at once; after ``stop``, go on."""
+        """Work in the background and return at once; after ``stop``, go on.
+
+        Raises:
+            RuntimeError: it has failed.
+        """
         if self.state == "failed":
             raise RuntimeError(
                 "this run has failed; correct the cause and make a new Run with resume=True"
@@ -230,8 +236,9 @@ class Background:
 
 
 def call_before_exit(act: Callable[..., None], *arguments: Any) -> None:
-    """Have ``act(*arguments)`` called when the main thread has ended, before other threads are
-    waited for and before thread pools refuse work.
+    """Have ``act(*arguments)`` called when the main thread has ended.
+
+    That is before other threads are waited for and before thread pools refuse work.
 
     What Python documents for the end, atexit, comes after both. So this is a private function of
     its own, the one that concurrent.futures uses; a test fails when it goes or comes too late.

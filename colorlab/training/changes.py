@@ -30,7 +30,7 @@ class Change:
 
 
 def checked(name: str, value: float) -> float:
-    """``value``, if the setting can take it.
+    """Check that the setting can take ``value``, and return it as a number.
 
     Raises:
         ValueError: no such setting, or a value that it can't have.
@@ -46,7 +46,7 @@ def checked(name: str, value: float) -> float:
 
 
 class ChangeLog:
-    """``changes.jsonl``: one change a line, in the order made.
+    """The file ``changes.jsonl``: one change a line, in the order made.
 
     Args:
         path: the file; None keeps the changes in memory only.
@@ -91,6 +91,7 @@ class ChangeLog:
         return [change for change in self.changes if change.step == step]
 
     def epoch_is_decided(self, epoch: int) -> bool:
+        """Whether the question after this epoch is decided."""
         return any(c.name == "epoch" and c.value == epoch for c in self.changes)
 
 

@@ -173,8 +173,10 @@ class Checkpoints:
             self._mirror.send_file(Path(path))
 
     def close(self, timeout: float = 60.0) -> None:
-        """Wait for the mirror, at most ``timeout`` seconds, and have it try again what failed;
-        ``warn`` is told what is not copied."""
+        """Wait for the mirror, at most ``timeout`` seconds; it tries again what failed.
+
+        ``warn`` hears what is not copied.
+        """
         missing = self._mirror.finish(timeout) if self._mirror else []
         if missing:
             self.warn(
@@ -212,7 +214,7 @@ def _mirror_folder(mirror: Path, folder: Path) -> Path:
 
 
 def checkpoint_name(step: int) -> str:
-    """``step-00001234.ckpt``; a step of more than eight digits has them all."""
+    """Name a checkpoint, as ``step-00001234.ckpt``; a longer step has all its digits."""
     return f"step-{step:08d}.ckpt"
 
 
@@ -250,7 +252,7 @@ class Shelf:
         return [path for path in paths if path.is_file()]
 
     def good_files(self) -> list[Path]:
-        """``files`` without those that are known to be damaged."""
+        """The files without those that are known to be damaged."""
         return [path for path in self.files() if path.name not in self.damaged]
 
     def clean(self) -> None:
@@ -345,8 +347,11 @@ class Mirror:
             self._change.wait_for(lambda: not self._running, timeout)
 
     def finish(self, timeout: float) -> list[Path]:
-        """Wait as ``wait``, and try once more what failed: the drive may be back. The files
-        that are not copied then."""
+        """Wait as ``wait``, and try once more what failed: the drive may be back.
+
+        Returns:
+            The files that are not copied then.
+        """
         end = time.monotonic() + timeout
         self.wait(timeout)
         with self._change:

@@ -50,10 +50,13 @@ Warn = Callable[[str], None]
 
 
 class Listeners(list[Listener]):
-    """The listeners of a run. One that raises is named in a warning and asked no more: a broken
-    display must not cost the run."""
+    """The listeners of a run.
+
+    One that raises is named in a warning and asked no more: a broken display must not cost the run.
+    """
 
     def notify(self, event: Event, warn: Warn) -> None:
+        """Send the event to each of them."""
         for listener in list(self):
             try:
                 listener(event)
@@ -135,8 +138,9 @@ class ProgressBar:
 
 
 class CsvHistory:
-    """``history.csv``, a line a step, written as they come. Losses differ by stage, so the columns
-    are fixed and the absent ones stay empty.
+    """The file ``history.csv``, a line a step, written as they come.
+
+    Losses differ by stage, so the columns are fixed and the absent ones stay empty.
 
     Args:
         path: the file; what it held is replaced by ``rows``.
@@ -162,6 +166,7 @@ class CsvHistory:
             self.file.flush()
 
     def close(self) -> None:
+        """Close the file."""
         with contextlib.suppress(OSError):  # reported already, when the row could not be written
             self.file.close()
 

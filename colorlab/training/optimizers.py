@@ -12,8 +12,10 @@ ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 
 
 def adam(groups: list[dict], recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba, ICLR 2015), or AdamW (Loshchilov and Hutter, ICLR 2019) where the
-    recipe has weight decay; in one kernel where torch has it."""
+    """Adam, or AdamW where the recipe has weight decay; in one kernel where torch has it.
+
+    Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019.
+    """
     choices = recipe.optimization
     settings = {"betas": choices.betas, "fused": fused_adam(device)}
     if choices.weight_decay:

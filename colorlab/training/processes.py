@@ -38,9 +38,9 @@ class ProcessFailed(RuntimeError):
 def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any) -> Path:
     """Train ``Run(recipe, photos, **settings)`` over ``processes`` processes, from a notebook.
 
-    Returns the output folder, where weights, history and checkpoints stand: the networks themselves
-    were those processes' own. An interrupt (■) stops the run after its step and saves; the same
-    call with ``resume=True`` goes on from there. With one process, it trains in the notebook.
+    The networks are those processes' own, and end with them. An interrupt (■) stops the run after
+    its step and saves; the same call with ``resume=True`` goes on from there. With one process, it
+    trains in the notebook.
 
     Args:
         photos: as in ``colorlab.training.Run``. A recipe's batches are dealt out to the
@@ -48,6 +48,9 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
         processes: one for each GPU, or with ``device="cpu"`` any number.
         settings: further arguments of ``colorlab.training.Run``. ``output`` is required;
             ``ask`` can't be used, since nobody sits before those processes.
+
+    Returns:
+        The output folder, where weights, history and checkpoints stand.
 
     Raises:
         ValueError: no process, more of them than GPUs, or no output folder.
@@ -82,7 +85,7 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
 
 
 def call_in_processes(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
-    """``function(*arguments)`` in each of several processes; what the first one's returned.
+    """Call ``function(*arguments)`` in each of several processes; returns what the first one's did.
 
     With one process, the function is called here, and likewise in each of several that were started
     together already. Else each process begins anew, so the function must stand in a module that it
@@ -187,7 +190,11 @@ def _launch(processes: int, function: Callable[..., Any], arguments: tuple[Any, 
 
 
 def check_device(device: torch.device | str | None, processes: int) -> None:
-    """Raises ValueError where ``processes`` processes can't each have a device of that kind."""
+    """Refuse a device of which ``processes`` processes can't each have one.
+
+    Raises:
+        ValueError: there are too few GPUs, or it is of another kind.
+    """
     kind = torch.device(device or best_device()).type
     if kind == "cpu":
         return

@@ -104,7 +104,11 @@ def _yes(text: str) -> bool:
 
 
 def read_rate(text: str) -> float:
-    """A learning rate as somebody typed it. Raises ValueError for what is none."""
+    """A learning rate as somebody typed it.
+
+    Raises:
+        ValueError: what is none.
+    """
     from colorlab.training.changes import checked
 
     try:

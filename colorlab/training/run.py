@@ -149,20 +149,29 @@ class Run(Background):
     # --- what the learner does ---------------------------------------------------------------
 
     def train(self) -> list[dict]:
-        """Train to the end and return the history. Ctrl-C and SIGTERM stop after the step under
-        way and save; ``signal`` is then set."""
+        """Train to the end and return the history.
+
+        Ctrl-C and SIGTERM stop after the step under way and save; ``signal`` is then set.
+        """
         with self._signals():
             self.start()
             self.wait()
         return self.history
 
     def pause(self) -> None:
+        """Halt after the step under way; returns when it has halted. Nothing is lost.
+
+        Raises:
+            RuntimeError: the run goes over several processes.
+        """
         self._require_one_process("pause")
         super().pause()
 
     def save(self) -> Path | None:
-        """Write a checkpoint and the weights now (after the step under way); the checkpoint's
-        path, or None where it could not be written (a warning says why).
+        """Write a checkpoint and the weights now, after the step under way.
+
+        Returns:
+            The path of the checkpoint, or None where it could not be written; a warning says why.
 
         Raises:
             RuntimeError: the run has no output folder, or has failed.
@@ -174,8 +183,11 @@ class Run(Background):
         return self._request(self._save)
 
     def set(self, **settings: float) -> None:
-        """Change settings from the next step on: ``color_weight`` (the λ of L1),
-        ``generator_rate`` and ``discriminator_rate`` (until the stage ends), ``sample_every``.
+        """Change settings from the next step on.
+
+        Args:
+            settings: ``color_weight`` (the λ of L1), ``generator_rate`` and ``discriminator_rate``
+                (until the stage ends), ``sample_every``.
 
         Raises:
             ValueError: no such setting, or a value that it can't have.
@@ -450,6 +462,7 @@ class Run(Background):
         return self.listeners.history_file(self.output / "history.csv", rows, self.warn)
 
     def warn(self, message: str) -> None:
+        """Print a warning, where no listener shows it, and send it to all of them."""
         if not self.listeners.show("warnings"):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
         self._notify("warning", message=message)

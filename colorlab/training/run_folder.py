@@ -143,7 +143,7 @@ class RunFolder:
         return path
 
     def save_weights(self, name: str, generator: nn.Module, recipe: Recipe, step: int) -> None:
-        """``name.safetensors``, to color with. A disk that fails is a warning."""
+        """Write ``name.safetensors``, to color with. A disk that fails is a warning."""
         file = f"{name}.safetensors"
         try:
             notes = {"steps_trained": str(step)}

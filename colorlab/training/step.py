@@ -21,8 +21,10 @@ from colorlab.recipes.recipe import Recipe
 
 
 class Step:
-    """What one step does. Who inherits it brings the networks and their optimizers, and says in
-    ``optimize`` and ``autocast`` how they are computed.
+    """One training step; a subclass says how it is computed.
+
+    It brings the networks and their optimizers, and says in ``optimize`` and ``autocast`` how they
+    are computed.
 
     Attributes:
         recipe: what to train and how.
@@ -79,8 +81,12 @@ class Step:
     def target_loss(
         self, inputs: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """The losses that need no discriminator: their weighted sum, each by name; the prediction
-        that they are of."""
+        """The losses that need no discriminator.
+
+        Returns:
+            Their weighted sum, a scalar; each by name, detached; the prediction that they are of,
+            ``(B, C, H, W)`` in [-1, 1].
+        """
         with self.autocast():
             prediction = self.generator(inputs).float()
         color = self.color_loss(prediction, target)
@@ -107,7 +113,7 @@ class Step:
             return self.discriminator(real).float(), self.discriminator(fake).float()
 
     def discriminator_input(self, inputs: Tensor, colors: Tensor) -> Tensor:
-        """[inputs, colors] for a conditional discriminator, reduced if the recipe says so."""
+        """The discriminator's input: [inputs, colors] if conditional, reduced by the recipe."""
         config = self.recipe.discriminator
         pictures = torch.cat([inputs, colors], 1) if config.conditional else colors
         return F.avg_pool2d(pictures, config.reduce) if config.reduce > 1 else pictures

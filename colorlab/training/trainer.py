@@ -160,8 +160,10 @@ class Trainer(Step):
             torch.cuda.empty_cache()
 
     def batch_that_fits(self, kind: str, number: int, batch: Tensor) -> int:
-        """Half the batch, a quarter, …: the first size whose step does not fail, or 0. The networks
-        are lost by it. For one process; with several it tries nothing."""
+        """The first of half the batch, a quarter, … whose step does not fail, or 0.
+
+        The networks are lost by it. For one process; with several it tries nothing.
+        """
         size = len(batch) // 2
         while self.accelerator.num_processes == 1 and size:
             self.forget_gradients()
@@ -194,6 +196,7 @@ class Trainer(Step):
     def target_loss(
         self, inputs: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """As in ``Step``, with the recipe's perceptual, palette and diversity losses."""
         objective = self.recipe.objective
         prediction, logits, diversity = self._predictions(inputs, target)
         color = self.color_loss(prediction, target)
@@ -231,15 +234,18 @@ class Trainer(Step):
         return first, None, self.diversity(first, second, *noise.chunk(2))
 
     def logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """As in ``Step``."""
         return self._pair(real, fake)
 
     def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of the optimizer down the loss, by Accelerate."""
         wrapped = self._wrapped_g if optimizer is self.optimizer_g else self._wrapped_d
         wrapped.zero_grad()
         self.accelerator.backward(loss)
         wrapped.step()
 
     def autocast(self) -> AbstractContextManager:
+        """Inside, networks compute in the run's precision."""
         return self.accelerator.autocast()
 
     def _bin_weights(self) -> Tensor | None:
@@ -249,8 +255,10 @@ class Trainer(Step):
 
     @torch.no_grad()
     def count_colors(self, batch: Tensor) -> None:
-        """Let the generator know how often each bin occurs in ``batch``, uint8 photos of the data
-        set; see ``colorlab.palette.class_weights``."""
+        """Count how often each bin occurs in ``batch``, and weigh the palette loss by it.
+
+        ``batch`` is uint8 photos of the data set; see ``colorlab.palette.class_weights``.
+        """
         _, target = self.split(batch)
         found = palette.frequencies(F.avg_pool2d(target, 4))
         self.generator.frequencies.copy_(found)

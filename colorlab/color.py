@@ -86,7 +86,11 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Split Lab into what a network reads and what it predicts, both about [-1, 1].
 
-    (..., 3, H, W) -> L / 50 - 1 of shape (..., 1, H, W) and ab / 110 of shape (..., 2, H, W).
+    Args:
+        lab: (..., 3, H, W) float, in CIE units.
+
+    Returns:
+        L / 50 - 1, (..., 1, H, W), and ab / 110, (..., 2, H, W).
 
     Raises:
         TypeError, ValueError: as ``lab_to_rgb`` does.
@@ -96,7 +100,14 @@ def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def denormalize_lab(L: Tensor, ab: Tensor) -> Tensor:
-    """Undo ``normalize_lab``: L (..., 1, H, W) and ab (..., 2, H, W) -> Lab (..., 3, H, W).
+    """Undo ``normalize_lab``.
+
+    Args:
+        L: (..., 1, H, W) float, about [-1, 1].
+        ab: (..., 2, H, W) float, about [-1, 1].
+
+    Returns:
+        Lab (..., 3, H, W) in CIE units.
 
     Raises:
         TypeError, ValueError: as ``lab_to_rgb`` does.
@@ -196,8 +207,13 @@ def lightness_to_gray(L: Tensor) -> Tensor:
 def chroma(ab: Tensor) -> Tensor:
     """Measure how colorful each pixel is: its distance from gray in the ab plane.
 
-    (..., 2, H, W) in CIE units -> (..., H, W), also in CIE units (CIE 15:2004, section 8.2.1).
-    The slope at gray, where a root has none, is zero.
+    Source: CIE 15:2004, section 8.2.1. The gradient at gray, where a root has none, is zero.
+
+    Args:
+        ab: (..., 2, H, W) float, in CIE units.
+
+    Returns:
+        (..., H, W), in CIE units, at least 0.
 
     Raises:
         TypeError, ValueError: as ``lab_to_rgb`` does.
@@ -206,7 +222,13 @@ def chroma(ab: Tensor) -> Tensor:
 
 
 def lab8_to_lab(lab8: Tensor) -> Tensor:
-    """OpenCV's 8-bit Lab, uint8 (..., 3, H, W) -> float32 L 0..100, a and b -128..127 (CIE units).
+    """Bring OpenCV's 8-bit Lab into CIE units.
+
+    Args:
+        lab8: (..., 3, H, W) uint8.
+
+    Returns:
+        (..., 3, H, W) float32: L 0..100, a and b -128..127.
 
     Raises:
         TypeError: another dtype.
@@ -219,9 +241,13 @@ def lab8_to_lab(lab8: Tensor) -> Tensor:
 
 
 def lab_to_lab8(lab: Tensor) -> Tensor:
-    """Lab in CIE units, float (..., 3, H, W) -> OpenCV's 8-bit Lab, rounded, clamped to 0..255.
+    """Bring Lab into OpenCV's 8 bits, rounded and clamped to 0..255; all colors of sRGB fit.
 
-    All colors of sRGB fit.
+    Args:
+        lab: (..., 3, H, W) float, in CIE units.
+
+    Returns:
+        (..., 3, H, W) uint8.
 
     Raises:
         TypeError: another dtype.

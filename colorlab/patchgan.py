@@ -84,7 +84,14 @@ class PatchGAN(nn.Module):
         self.layers = patchgan(in_channels, base, layers, norm, spectral, head)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of ``(B, in_channels, H, W)``: positive for what looks real."""
+        """Logits, positive for what looks real.
+
+        Args:
+            x: ``(B, in_channels, H, W)`` in [-1, 1].
+
+        Returns:
+            One logit a patch, ``(B, 1, h, w)``, or one a photo, ``(B, 1)``.
+        """
         self._check(x)
         return self.layers(x)
 

@@ -138,6 +138,13 @@ class UNet(Noisy):
 
 
 def colors_of(generator: nn.Module, inputs: Tensor, seed: int = 0) -> Tensor:
-    """What a generator of this course predicts, float32; its noise comes from ``seed``."""
+    """What a generator of this course predicts; its noise comes from ``seed``.
+
+    Args:
+        inputs: L or gray, ``(B, 1, H, W)`` in [-1, 1].
+
+    Returns:
+        ab or RGB, ``(B, C, H, W)`` in [-1, 1], float32.
+    """
     noise = [generator.draw_noise(len(inputs), seed)] if hasattr(generator, "draw_noise") else []
     return generator(inputs, *noise).float()

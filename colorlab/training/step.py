@@ -41,11 +41,14 @@ class Step:
         self.color_loss = ColorLoss(objective.color, objective.chroma_weight)
 
     def adversarial_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Train both networks on one batch, the discriminator first: the losses by name.
+        """Train both networks on one batch, the discriminator first.
 
         Args:
             inputs: what the generator sees, ``(B, 1, H, W)`` in [-1, 1].
             target: the true colors, ``(B, C, H, W)`` in [-1, 1].
+
+        Returns:
+            Each loss, the mean logits and the discriminator's accuracy by name, scalars, detached.
         """
         target_loss, losses, prediction = self.target_loss(inputs, target)
 
@@ -73,7 +76,7 @@ class Step:
         }
 
     def pretrain_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Train only the generator, on the losses that compare with the target."""
+        """Train only the generator, on the losses that compare with the target; returns them."""
         target_loss, losses, _ = self.target_loss(inputs, target)
         self.optimize(self.optimizer_g, target_loss)
         return losses
@@ -95,14 +98,14 @@ class Step:
     def discriminator_loss(
         self, inputs: Tensor, target: Tensor, prediction: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The discriminator's loss, its logits of the target and of the prediction."""
+        """The discriminator's loss, a scalar, and its logits of target and prediction."""
         real, fake = self.logits(
             self.discriminator_input(inputs, target), self.discriminator_input(inputs, prediction)
         )
         return self.adversarial.discriminator(real, fake), real, fake
 
     def generator_loss(self, inputs: Tensor, prediction: Tensor) -> Tensor:
-        """The generator's adversarial loss: small where the discriminator takes it for real."""
+        """The generator's adversarial loss: a scalar, small where it is taken for real."""
         with self.autocast():
             fake = self.discriminator(self.discriminator_input(inputs, prediction))
         return self.adversarial.generator(fake.float())

@@ -33,7 +33,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def find(name: str) -> CheckResult:
     """What the doctor finds about one thing, with all the guards of a full examination."""
-    return doctor._finding(name, CHECKS[name])
+    return doctor._result(name, CHECKS[name])
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:

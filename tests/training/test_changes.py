@@ -79,7 +79,7 @@ def test_a_change_at_an_earlier_step_comes_before_those_of_later_ones(tmp_path: 
     assert log.at(4)[-1].value == 7.0
 
 
-def test_an_answered_epoch_is_known() -> None:
+def test_a_decided_epoch_is_known() -> None:
     log = ChangeLog()
     log.add(Change(3, "epoch", 2))
     log.add(Change(5, "color_weight", 1))

@@ -348,18 +348,18 @@ def _squared_distance(one: Tensor, other: Tensor) -> Tensor:
 
 
 class HintUNet(nn.Module):
-    """An ``EncoderUNet`` that takes the user's hints, and answers with a distribution too.
+    """An ``EncoderUNet`` that takes the user's hints, and predicts a distribution too.
 
     Hints enter beside the encoder's stem and at every scale of the decoder (averaged over its
-    cells); ``Attention`` at stride 16 takes them across the photo, and ``Carry`` lays
-    them over the answer.
-    Two heads answer: how likely each bin of ``colorlab.palette`` is, at stride 4, and one ab, at
-    stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads together likewise.
+    cells); ``Attention`` at stride 16 takes them across the photo, and ``Carry`` lays them
+    over the prediction. Two heads predict: how likely each bin of ``colorlab.palette`` is, at
+    stride 4, and one ab, at stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads
+    together likewise.
 
     Args:
         widths: decoder channels at strides 16, 8, 4 and 2.
         head: ``"ab"`` (regression) or ``"bins"`` (the annealed mean of the distribution): which of
-            the two ``forward`` answers with.
+            the two ``forward`` returns.
         pretrained: start the encoder from ImageNet weights.
 
     ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and the planes of

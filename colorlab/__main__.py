@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser(arguments).parse_args(arguments)
         with warnings.catch_warnings():
-            warnings.showwarning = partial(_tell, warnings.showwarning)
+            warnings.showwarning = partial(_warn, warnings.showwarning)
             _refuse_empty(options)
             return options.run(options)
     except KeyboardInterrupt:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _tell(usual: Callable[..., None], message: Warning | str, *where: Any, **more: Any) -> None:
+def _warn(usual: Callable[..., None], message: Warning | str, *where: Any, **more: Any) -> None:
     """A warning of ours as one line, without the place in the code; others as usual."""
     if Path(where[1]).is_relative_to(Path(__file__).parent):
         print(f"colorlab: {message}", file=sys.stderr)
@@ -70,10 +70,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _refuse_empty(options: argparse.Namespace) -> None:
-    """An empty path is the current folder to `Path`, and nobody means that by it."""
+    """An empty path is the current folder to ``Path``, and nobody means that by it."""
     for name, value in vars(options).items():
         if "" in (value if isinstance(value, list) else [value]):
-            raise ValueError(f"an empty name was given ({name}); is a shell variable unset?")
+            raise ValueError(f"an empty name for {name}; is a shell variable unset?")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def _aside(path: Path) -> Path:
 def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]) -> None:
     """Remove the partial files and folders that killed processes left in a folder.
 
-    Only those that :func:`write_whole` and :func:`whole_folder` named, for a target whose name is
+    Only those that ``write_whole`` and ``whole_folder`` named, for a target whose name is
     ``ours``, and that nobody can still be writing: their process is dead, or they have not grown
     for an hour. A folder that can't be read is left as it is: whoever writes there next gets the
     error.

@@ -51,7 +51,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
     Returns:
         (..., 3, H, W): L in 0..100, a and b in CIE units (about -86..98 and -108..94 for sRGB).
-        float64 if `rgb` is float64, else float32. Differentiable everywhere, black included.
+        float64 if ``rgb`` is float64, else float32. Differentiable everywhere, black included.
 
     Raises:
         TypeError: not a tensor, or a dtype other than uint8 or float.
@@ -72,8 +72,8 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
         lab: (..., 3, H, W) float: L in 0..100, a and b in CIE units. Any finite values will do.
 
     Returns:
-        (..., 3, H, W) in [0, 1]; float64 if `lab` is float64, else float32. A clipped channel has
-        gradient zero, all others are finite. `gamut_fraction` counts how much was not clipped.
+        (..., 3, H, W) in [0, 1]; float64 if ``lab`` is float64, else float32. A clipped channel has
+        gradient zero, all others are finite. ``gamut_fraction`` counts how much was not clipped.
 
     Raises:
         TypeError: not a tensor, or not a float dtype.
@@ -86,17 +86,32 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
 def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Split Lab into what a network reads and what it predicts, both about [-1, 1].
 
-    (..., 3, H, W) -> L / 50 - 1 of shape (..., 1, H, W) and ab / 110 of shape (..., 2, H, W).
-    Raises TypeError and ValueError as `lab_to_rgb` does.
+    Args:
+        lab: (..., 3, H, W) float, in CIE units.
+
+    Returns:
+        L / 50 - 1, (..., 1, H, W), and ab / 110, (..., 2, H, W).
+
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     lab = _checked(lab, "lab", 3)
     return lab[..., :1, :, :] / L_HALF_RANGE - 1, lab[..., 1:, :, :] / AB_RANGE
 
 
 def denormalize_lab(L: Tensor, ab: Tensor) -> Tensor:
-    """Undo `normalize_lab`: L (..., 1, H, W) and ab (..., 2, H, W) -> Lab (..., 3, H, W).
+    """Undo ``normalize_lab``.
 
-    Raises TypeError and ValueError as `lab_to_rgb` does, and ValueError if the sizes differ.
+    Args:
+        L: (..., 1, H, W) float, about [-1, 1].
+        ab: (..., 2, H, W) float, about [-1, 1].
+
+    Returns:
+        Lab (..., 3, H, W) in CIE units.
+
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
+        ValueError: the sizes differ.
     """
     L, ab = _checked(L, "L", 1), _checked(ab, "ab", 2)
     if L.shape[:-3] + L.shape[-2:] != ab.shape[:-3] + ab.shape[-2:]:
@@ -119,7 +134,8 @@ def in_gamut(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
     Returns:
         (..., H, W), bool.
 
-    Raises TypeError and ValueError as `lab_to_rgb` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     rgb = _in_tiles(lambda tile: _encode(_lab_to_linear(tile)), _checked(lab, "lab", 3))
     return ((rgb >= -tolerance) & (rgb <= 1 + tolerance)).all(dim=-3)
@@ -127,7 +143,7 @@ def in_gamut(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
 
 @torch.no_grad()
 def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
-    """Say which part of each image's pixels sRGB can show; arguments and errors of `in_gamut`.
+    """Say which part of each image's pixels sRGB can show; arguments and errors of ``in_gamut``.
 
     Returns:
         (...) one number in [0, 1] an image, a count and so without gradient.
@@ -139,11 +155,11 @@ def gamut_fraction(lab: Tensor, tolerance: float = HALF_8BIT_STEP) -> Tensor:
 
 @torch.no_grad()
 def fit_gamut(lab: Tensor) -> Tensor:
-    """Bring colors that sRGB cannot show into its gamut by lowering chroma alone.
+    """Bring colors that sRGB cannot show into its gamut by lowering only chroma.
 
-    Clipping in RGB, which `lab_to_rgb` does, also moves lightness and hue. Here a color outside is
-    drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b that
-    fits, found by bisection to 1 part in 1000. Colors inside stay exactly as they are.
+    Clipping in RGB, which ``lab_to_rgb`` does, also moves lightness and hue. Here a color outside
+    is drawn toward the gray of its own L until sRGB can show it: the largest share of its a and b
+    that fits, found by bisection to 1 part in 1000. Colors inside stay exactly as they are.
 
     Args:
         lab: (..., 3, H, W) float, in CIE units; L outside 0..100 is brought to the nearer end.
@@ -151,7 +167,8 @@ def fit_gamut(lab: Tensor) -> Tensor:
     Returns:
         (..., 3, H, W) of the same dtype, without gradient.
 
-    Raises TypeError and ValueError as `lab_to_rgb` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     lab = _checked(lab, "lab", 3)
     colors = lab.movedim(-3, 0).flatten(1).clone()  # (..., 3, H, W) -> (3, pixels)
@@ -175,12 +192,13 @@ def lightness_to_gray(L: Tensor) -> Tensor:
     """Show lightness as a gray picture: the sRGB gray that has exactly this L.
 
     Args:
-        L: (..., 1, H, W) float, normalized as by `normalize_lab`.
+        L: (..., 1, H, W) float, normalized as by ``normalize_lab``.
 
     Returns:
         (..., 1, H, W) in [0, 1], differentiable.
 
-    Raises TypeError and ValueError as `lab_to_rgb` does.
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     f = ((_checked(L, "L", 1) + 1) * L_HALF_RANGE + 16) / 116
     return _encode(_cube(f)).clamp(0, 1)
@@ -189,16 +207,32 @@ def lightness_to_gray(L: Tensor) -> Tensor:
 def chroma(ab: Tensor) -> Tensor:
     """Measure how colorful each pixel is: its distance from gray in the ab plane.
 
-    (..., 2, H, W) in CIE units -> (..., H, W), also in CIE units (CIE 15:2004, section 8.2.1).
-    The slope at gray, where a root has none, is zero. Raises as `lab_to_rgb` does.
+    Source: CIE 15:2004, section 8.2.1. The gradient at gray, where a root has none, is zero.
+
+    Args:
+        ab: (..., 2, H, W) float, in CIE units.
+
+    Returns:
+        (..., H, W), in CIE units, at least 0.
+
+    Raises:
+        TypeError, ValueError: as ``lab_to_rgb`` does.
     """
     return torch.linalg.vector_norm(_checked(ab, "ab", 2), dim=-3)
 
 
 def lab8_to_lab(lab8: Tensor) -> Tensor:
-    """OpenCV's 8-bit Lab, uint8 (..., 3, H, W) -> float32 L 0..100, a and b -128..127 (CIE units).
+    """Bring OpenCV's 8-bit Lab into CIE units.
 
-    Raises TypeError for another dtype, ValueError for another number of channels.
+    Args:
+        lab8: (..., 3, H, W) uint8.
+
+    Returns:
+        (..., 3, H, W) float32: L 0..100, a and b -128..127.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: another number of channels.
     """
     if lab8.dtype != torch.uint8:
         raise TypeError(f"lab8 must be uint8 (8-bit Lab), but its dtype is {lab8.dtype}.")
@@ -207,9 +241,17 @@ def lab8_to_lab(lab8: Tensor) -> Tensor:
 
 
 def lab_to_lab8(lab: Tensor) -> Tensor:
-    """Lab in CIE units, float (..., 3, H, W) -> OpenCV's 8-bit Lab, rounded, clamped to 0..255.
+    """Bring Lab into OpenCV's 8 bits, rounded and clamped to 0..255; all colors of sRGB fit.
 
-    All colors of sRGB fit. Raises TypeError for another dtype, ValueError for other channels.
+    Args:
+        lab: (..., 3, H, W) float, in CIE units.
+
+    Returns:
+        (..., 3, H, W) uint8.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: other channels.
     """
     if not lab.is_floating_point():
         raise TypeError(f"lab must be float (CIE units), but its dtype is {lab.dtype}.")
@@ -244,7 +286,7 @@ def _cube_root(t: Tensor) -> Tensor:
 
 
 def _cube(f: Tensor) -> Tensor:
-    """The inverse of `_cube_root`."""
+    """The inverse of ``_cube_root``."""
     f = f.clamp(-10, 10)  # no color comes near this; it keeps the cube from overflowing
     high = f.clamp(min=F_KNEE)
     return (high * high * high).add(f - high, alpha=1 / F_SLOPE)

@@ -1,6 +1,6 @@
 """A trained generator put to work: a photo of any size in, the same photo in color out.
 
-The network sees a reduced copy and answers with coarse ab. That is enough, because lightness holds
+The network sees a reduced copy and predicts coarse ab. That is enough, because lightness holds
 the detail: ab is brought to full size along the edges of the full-size L, and the photo's own L is
 kept, so that the gray of the result is the gray that came in.
 """
@@ -46,7 +46,7 @@ class Colorizer:
     Args:
         generator: as the recipe has it: L ``(B, 1, H, W)`` → ab ``(B, 2, H, W)``, or gray →
             RGB ``(B, 3, H, W)``, all in [-1, 1].
-        recipe: what it was trained with; tells the size at which it has seen photos.
+        recipe: what it was trained with; says at which size it saw photos.
         device: where it runs; the fastest there is when it is left out.
     """
 
@@ -96,10 +96,10 @@ class Colorizer:
             saturation: factor on the predicted chroma; 0 gives the gray picture.
             seed: of the noise, for a network that has some: another seed, another coloring.
             hints: places and the colors that they shall have, ``(x, y, color)`` each; see
-                :class:`colorlab.hints.Hint`.
+                ``colorlab.hints.Hint``.
             temperature: color by the annealed mean of the distribution, from 0 (the likeliest
                 color, vivid and patchy) to 1 (the mean, pale); see
-                :func:`colorlab.palette.annealed_mean`. Left out: as the recipe has it.
+                ``colorlab.palette.annealed_mean``. Left out: as the recipe has it.
 
         Returns:
             A picture of the same size (upright, where EXIF says that it lay on its side), mode
@@ -116,8 +116,8 @@ class Colorizer:
         if not 0 <= saturation < float("inf"):
             raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
         rgb, alpha = _layers(photo)
-        answer = self.predict(rgb, seed, hints=hints, temperature=temperature)
-        result = _at_full_size(rgb, *answer, saturation)
+        prediction = self.predict(rgb, seed, hints=hints, temperature=temperature)
+        result = _at_full_size(rgb, *prediction, saturation)
         if alpha is not None:
             result.putalpha(alpha)
         return result
@@ -131,12 +131,20 @@ class Colorizer:
         hints: Iterable[Hint] = (),
         temperature: float | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """What the network itself sees and says, at its own size: L ``(1, 1, h, w)`` and ab
-        ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network that answers in RGB, the ab."""
+        """What the network itself sees and predicts, at its own size.
+
+        Returns:
+            L ``(1, 1, h, w)`` and ab ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network
+            that predicts RGB, the ab.
+
+        Raises:
+            ValueError: hints or a temperature, for weights that know none; and as ``colorize``.
+            colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
+        """
         rgb, _ = _layers(photo)
         lightness, planes = self._seen(rgb, hints)
         if temperature is None and planes is None:
-            return lightness.cpu(), self._answer(lightness, seed).cpu()
+            return lightness.cpu(), self._predict_ab(lightness, seed).cpu()
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
         ab = self.generator(lightness, planes, temperature=temperature)
@@ -148,13 +156,15 @@ class Colorizer:
     ) -> list[Suggestion]:
         """The likeliest colors at pixel (x, y) of a photo, likeliest first, with their shares.
 
-        Each is sRGB of the photo's own lightness there, ready to be given back as a hint.
+        Each is sRGB of the photo's own lightness there, ready to come back as a hint.
 
-        Raises as :meth:`colorize` does.
+        Raises:
+            colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
+            ValueError: a place outside the photo, or weights that take no hints.
         """
         rgb, _ = _layers(photo)
         full = _lightness(rgb)
-        here = user_hints.check([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
+        here = user_hints.check_hints([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
         lightness, planes = self._seen(rgb, hints)
@@ -170,12 +180,12 @@ class Colorizer:
         lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
         hints, planes = list(hints), None
         if hints:
-            hints = user_hints.check(hints, _lightness(rgb))
+            hints = user_hints.check_hints(hints, _lightness(rgb))
             planes = user_hints.lay(hints, (rgb.height, rgb.width), (height, width))
             planes = planes.to(self.device)
         return lightness.to(self.device), planes
 
-    def _answer(self, lightness: Tensor, seed: int) -> Tensor:
+    def _predict_ab(self, lightness: Tensor, seed: int) -> Tensor:
         """ab for L, both in [-1, 1]."""
         if self.recipe.generator.predicts == "ab":
             return colors_of(self.generator, lightness, seed)
@@ -215,7 +225,7 @@ def guided_coefficients(
     """The local lines ab ≈ slope · L + offset that carry coarse ab to a larger L.
 
     He and Sun, "Fast Guided Filter" (arXiv:1505.00996), algorithm 2: fitted where the network
-    answered, averaged, and applied at full size, so that color stops where lightness has an edge.
+    predicted, averaged, and applied at full size, so that color stops where lightness has an edge.
 
     Args:
         lightness: ``(B, 1, h, w)``; ab: ``(B, 2, h, w)``.
@@ -238,7 +248,7 @@ def guided_coefficients(
 
 
 def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
-    """The height and width at which a network that saw photos of short side ``size`` is shown one.
+    """The height and width at which a network that saw photos of short side ``size`` gets one.
 
     About the photo's aspect ratio, both multiples of ``stride``; a panorama gets about the area of
     a 2 : 1 picture at most, so that its cost is bounded, and a thin strip is squeezed lengthwise.

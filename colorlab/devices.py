@@ -25,7 +25,7 @@ def bf16_is_fast(device: torch.device | str) -> bool:
     True on a GPU with bf16 tensor cores (NVIDIA Ampere and later) and on an x86 processor with
     AVX512-BF16 or AMX. Elsewhere torch runs bf16 too, but emulates it, which is slower than
     float32. So this doesn't ask whether bf16 *works*, as most of torch's own questions do. On
-    MPS, and on processors other than x86, the answer is False: nobody has measured a gain there.
+    MPS, and on processors other than x86, the result is False: nobody has measured a gain there.
 
     On the CPU the gain needs ``channels_last`` too. Forward and backward of
     Conv2d(64, 128, 4, 2, 1) on 4 x 64 x 128 x 128, two cores with AVX512-BF16: float32 48 ms,
@@ -41,7 +41,7 @@ def bf16_is_fast(device: torch.device | str) -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         able = torch.cpu.get_capabilities()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-    # Older versions of torch (Colab's among them) answer this under private names, or not at all.
+    # Older versions of torch (Colab's among them) have this under private names, or not at all.
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in questions)
 
@@ -53,7 +53,10 @@ def has_tensor_cores(device: torch.device | str) -> bool:
 
 
 def choose_precision(device: torch.device | str, wanted: str = "auto") -> str:
-    """``"fp32"``, ``"bf16"`` or ``"fp16"``: ``wanted``, or what the device is quickest in.
+    """The precision to train in: ``wanted``, or the one that the device is quickest in.
+
+    Returns:
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``.
 
     Raises:
         ValueError: fp16 was wanted where there is no GPU: its gradients need a scaler, and
@@ -74,6 +77,9 @@ def choose_compile(device: torch.device | str, wanted: str = "auto") -> bool:
 
     ``"auto"`` compiles on GPUs that torch's compiler writes for. On the CPU there was no gain
     (an EfficientNet U-Net, two cores), and it needs a C++ compiler.
+
+    Raises:
+        ValueError: another word.
     """
     if wanted not in ("auto", "on", "off"):
         raise ValueError(f"compile is {wanted!r}; choose from auto, on, off")
@@ -81,8 +87,10 @@ def choose_compile(device: torch.device | str, wanted: str = "auto") -> bool:
 
 
 def is_compiled(network: torch.nn.Module) -> bool:
-    """Whether ``network.compile()`` was called. No public name of torch says so, hence a private
-    one is read; a test tells when it goes."""
+    """Whether ``network.compile()`` was called.
+
+    No public name of torch says so, hence a private one is read; a test fails when it goes.
+    """
     return getattr(network, "_compiled_call_impl", None) is not None
 
 
@@ -96,8 +104,11 @@ def fused_adam(device: torch.device | str) -> bool:
 
 @contextmanager
 def quick_float32(device: torch.device | str) -> Iterator[None]:
-    """Inside, float32 products may run as TF32 on GPUs that have it (Ampere and later): 10 bits
-    of mantissa instead of 23, several times the speed. Convolutions on CUDA do so anyway."""
+    """Inside, float32 products may run as TF32 on GPUs that have it (Ampere and later).
+
+    That is 10 bits of mantissa instead of 23, at several times the speed. Convolutions on CUDA do
+    so anyway.
+    """
     before = torch.get_float32_matmul_precision()
     if torch.device(device).type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -108,8 +119,10 @@ def quick_float32(device: torch.device | str) -> Iterator[None]:
 
 
 def hardware_name(device: torch.device | str) -> str:
-    """What figures of speed belong to: the GPU's name; or the processor's and how many of its
-    threads torch uses."""
+    """The hardware that figures of speed belong to.
+
+    The GPU's name; or the processor's and how many of its threads torch uses.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -120,7 +133,7 @@ def hardware_name(device: torch.device | str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name, as the system tells it."""
+    """The processor's name, as the system reports it."""
     import platform
     from pathlib import Path
 

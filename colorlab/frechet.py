@@ -44,22 +44,22 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @torch.inference_mode()
-def features_and_labels(judge: nn.Module, rgb: Tensor) -> tuple[Tensor, Tensor]:
+def features_and_labels(classifier: nn.Module, rgb: Tensor) -> tuple[Tensor, Tensor]:
     """What EfficientNet-Lite0 sees in pictures, and what it takes them for.
 
     The features are the 1280 that its classifier reads: the last ones before the labels, as those
     that FID takes of Inception, so that a picture counts as near by what things look like.
 
     Args:
-        judge: :class:`colorlab.encoders.EfficientNetLite0`, in eval mode.
-        rgb: (B, 3, H, W) in [0, 1]; shown to it at 224 × 224, as it was trained.
+        classifier: ``colorlab.encoders.EfficientNetLite0``, in eval mode.
+        rgb: (B, 3, H, W) in [0, 1]; resized to 224 × 224, as it was trained.
 
     Returns:
         Features (B, 1280) and labels (B,), whole numbers from 0 to 999.
     """
-    shown = F.interpolate(rgb, size=(224, 224), mode="bicubic", antialias=True, align_corners=False)
-    features = judge.head(judge(shown.clamp(0, 1))[-1]).mean((-2, -1))
-    return features, judge.classifier(features).argmax(1)
+    small = F.interpolate(rgb, size=(224, 224), mode="bicubic", antialias=True, align_corners=False)
+    features = classifier.head(classifier(small.clamp(0, 1))[-1]).mean((-2, -1))
+    return features, classifier.classifier(features).argmax(1)
 
 
 def _require_features(a: np.ndarray, b: np.ndarray) -> None:

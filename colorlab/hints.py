@@ -30,8 +30,11 @@ MOST = 64  # hints a photo: a geometric number knows no bound
 
 
 class Hint(NamedTuple):
-    """A place and a color: ``x`` from the left and ``y`` from the top, in pixels of the photo;
-    ``color`` three integers 0 to 255 in sRGB. Only its a and b count, the photo keeps its L."""
+    """A place in a photo and the color that it shall have.
+
+    ``x`` from the left and ``y`` from the top, in pixels of the photo; ``color`` three integers 0
+    to 255 in sRGB. Only its a and b count, the photo keeps its L.
+    """
 
     x: int
     y: int
@@ -98,8 +101,9 @@ def simulate(ab: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 
 def pool(planes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The planes at a coarser scale: a cell has the mean color of the hints in it, and mask 1 if
-    there are any.
+    """The planes at a coarser scale.
+
+    A cell has the mean color of the hints in it, and mask 1 if there are any.
 
     ``(B, 3, H, W)`` -> ``(B, 3, *size)``, H and W the same multiple of ``size``.
     """
@@ -112,8 +116,10 @@ def pool(planes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def hints_from(photo: Image.Image, count: int, seed: int = 0, side: int = 7) -> list[Hint]:
-    """``count`` hints read off a color photo at uniformly random places: the mean color of a patch
-    of ``side`` pixels. With it one measures what hints are worth."""
+    """Read ``count`` hints off a color photo at uniformly random places.
+
+    Each is the mean color of a patch of ``side`` pixels. With it one measures what hints are worth.
+    """
     pixels = np.asarray(photo.convert("RGB"))
     height, width = pixels.shape[:2]
     random = np.random.default_rng(seed)
@@ -129,7 +135,7 @@ def hints_from(photo: Image.Image, count: int, seed: int = 0, side: int = 7) -> 
 
 
 def ab_of(color: tuple[int, int, int]) -> Tensor:
-    """a and b of an sRGB color, ``(2,)`` in CIE units."""
+    """Give a and b of an sRGB color, ``(2,)`` in CIE units."""
     rgb = torch.tensor(color, dtype=torch.uint8)[:, None, None]
     return rgb_to_lab(rgb)[1:].flatten()
 
@@ -138,7 +144,7 @@ def ab_of(color: tuple[int, int, int]) -> Tensor:
 
 
 def parse(text: str) -> Hint:
-    """``"420,310,#a02020"`` or ``"420,310,teal"``, as on the command line.
+    """Read a hint such as ``"420,310,#a02020"`` or ``"420,310,teal"``, as on the command line.
 
     Raises:
         HintError: not of this form; the message shows it.
@@ -156,7 +162,11 @@ def parse(text: str) -> Hint:
 
 
 def color_named(name: str) -> tuple[int, int, int]:
-    """``"#a02020"``, ``"rgb(160, 32, 32)"``, ``"teal"``: whatever Pillow knows as a color."""
+    """Read a color such as ``"#a02020"``, ``"rgb(160, 32, 32)"``, ``"teal"``: what Pillow knows.
+
+    Raises:
+        HintError: no color.
+    """
     try:
         return ImageColor.getrgb(name)[:3]
     except ValueError:
@@ -192,8 +202,8 @@ def read(path: str | os.PathLike[str]) -> list[Hint]:
     return hints
 
 
-def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
-    """The hints as :class:`Hint`, each inside the photo and with a color that can be shown there.
+def check_hints(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
+    """The hints as ``Hint``, each inside the photo and with a color that sRGB has there.
 
     Where no screen shows the color at the photo's lightness, a warning says so and names the
     nearest color of that lightness, which is then painted.
@@ -218,7 +228,7 @@ def check(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
                 f"x goes from 0 to {width - 1}, y from 0 to {height - 1}"
             )
         hint = Hint(int(x), int(y), tuple(int(c) for c in color))
-        _warn_if_not_shown(i, hint, float(lightness[hint.y, hint.x]))
+        _warn_outside_gamut(i, hint, float(lightness[hint.y, hint.x]))
         checked.append(hint)
     return checked
 
@@ -231,14 +241,14 @@ def _is_color(color: object) -> bool:
     return len(parts) == 3 and all(0 <= part <= 255 for part in parts)
 
 
-def _warn_if_not_shown(number: int, hint: Hint, lightness: float) -> None:
+def _warn_outside_gamut(number: int, hint: Hint, lightness: float) -> None:
     lab = torch.cat([torch.tensor([lightness]), ab_of(hint.color)])[:, None, None]
     if bool(in_gamut(lab, tolerance=2 / 255)):
         return
     rgb = (lab_to_rgb(fit_gamut(lab)).flatten() * 255).round().int().tolist()
-    wanted, shown = ("#{:02x}{:02x}{:02x}".format(*color) for color in (hint.color, rgb))
+    wanted, nearest = ("#{:02x}{:02x}{:02x}".format(*color) for color in (hint.color, rgb))
     warnings.warn(
         f"hint {number}: no screen shows {wanted} at lightness {lightness:.0f}, which the photo "
-        f"has at x {hint.x}, y {hint.y}; it becomes {shown}",
+        f"has at x {hint.x}, y {hint.y}; it becomes {nearest}",
         stacklevel=4,
     )

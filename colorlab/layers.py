@@ -15,8 +15,10 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout`` that draws from a generator of its own where it has one (``random``), so that
-    a run in the background and the notebook beside it don't share random numbers."""
+    """Dropout that draws from a generator of its own where it has one (``random``).
+
+    So a run in the background and the notebook beside it don't share random numbers.
+    """
 
     random: torch.Generator | None = None
 
@@ -52,8 +54,10 @@ class Noisy(nn.Module):
                 module.random = generator
 
     def draw_noise(self, count: int, seed: int = 0) -> Tensor | None:
-        """z for ``count`` photos, ``(count, noise_channels)``, the same for the same seed on any
-        device; None for a network without noise."""
+        """Draw z for ``count`` photos, ``(count, noise_channels)``; None where there is no noise.
+
+        It is the same for the same seed on any device.
+        """
         if not self.noise_channels:
             return None
         random = torch.Generator().manual_seed(seed)
@@ -61,8 +65,13 @@ class Noisy(nn.Module):
         return drawn.to(next(self.parameters()).device)
 
     def with_noise(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        """x ``(B, C, H, W)`` with z laid beside it at every pixel, drawn where it is None. Noise
-        that differed from pixel to pixel would average out on the way down."""
+        """Lay z beside x ``(B, C, H, W)`` at every pixel; where it is None, it is drawn.
+
+        Noise that differed from pixel to pixel would average out on the way down.
+
+        Raises:
+            ValueError: noise of another shape, or for a network that takes none.
+        """
         if not self.noise_channels:
             if noise is not None:
                 raise ValueError("this network was built with noise_channels=0 and takes no noise")
@@ -79,7 +88,11 @@ class Noisy(nn.Module):
 
 
 def check_choice(name: str, value: str, valid: tuple[str, ...]) -> None:
-    """Refuse a choice that is none of ``valid``; the ValueError names them."""
+    """Refuse a choice that is none of ``valid``.
+
+    Raises:
+        ValueError: it is not; the message names them.
+    """
     if value not in valid:
         raise ValueError(f"unknown {name} {value!r}; choose from {', '.join(valid)}")
 

@@ -1,4 +1,4 @@
-"""A lock file that the system takes back from a process that dies, by :mod:`filelock`."""
+"""A lock file that the system takes back from a process that dies, by ``filelock``."""
 
 from __future__ import annotations
 

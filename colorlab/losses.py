@@ -1,4 +1,4 @@
-"""The objectives: who wins the adversarial game, and how far the colors are from the truth.
+"""The objectives: the adversarial losses, and how far the colors are from the truth.
 
 Discriminators return logits; the sigmoid and the labels live here.
 """
@@ -6,6 +6,7 @@ Discriminators return logits; the sigmoid and the labels live here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,23 +14,12 @@ from torch import Tensor, nn
 
 from colorlab.layers import check_choice
 
-# What each logit costs: the discriminator on real and on fake pictures, and the generator on fake.
+# The loss of each logit: the discriminator's on real and on fake pictures, the generator's on fake.
 ADVERSARIAL = {
-    "bce": (  # -log sigmoid(x) and -log(1 - sigmoid(x)), without overflow
-        lambda real: F.softplus(-real),
-        lambda fake: F.softplus(fake),
-        lambda fake: F.softplus(-fake),
-    ),
-    "lsgan": (
-        lambda real: (real - 1) ** 2,
-        lambda fake: fake**2,
-        lambda fake: (fake - 1) ** 2,
-    ),
-    "hinge": (
-        lambda real: F.relu(1 - real),
-        lambda fake: F.relu(1 + fake),
-        lambda fake: -fake,
-    ),
+    # -log sigmoid(x) and -log(1 - sigmoid(x)), without overflow
+    "bce": (lambda x: F.softplus(-x), F.softplus, lambda x: F.softplus(-x)),
+    "lsgan": (lambda x: (x - 1) ** 2, torch.square, lambda x: (x - 1) ** 2),
+    "hinge": (lambda x: F.relu(1 - x), lambda x: F.relu(1 + x), torch.neg),
 }
 COLOR_KINDS = ("l1", "l2", "huber")
 
@@ -94,12 +84,9 @@ class ColorLoss:
     def __call__(self, predicted: Tensor, true: Tensor) -> Tensor:
         """A scalar from two ``(B, 2, H, W)`` in [-1, 1]; divided by the sum of the weights."""
         _check_same_shape(predicted, true)
-        if self.kind == "l1":
-            distance = (predicted - true).abs()
-        elif self.kind == "l2":
-            distance = (predicted - true) ** 2
-        else:
-            distance = F.huber_loss(predicted, true, reduction="none", delta=self.delta)
+        huber = partial(F.huber_loss, delta=self.delta)
+        loss = {"l1": F.l1_loss, "l2": F.mse_loss, "huber": huber}[self.kind]
+        distance = loss(predicted, true, reduction="none")
         if not self.chroma_weight:
             return distance.mean()
         weight = 1 + self.chroma_weight * true.square().sum(1, keepdim=True).sqrt()
@@ -116,7 +103,7 @@ class PerceptualLoss(nn.Module):
 
     Args:
         encoder: takes RGB in [0, 1] ``(B, 3, H, W)`` and returns a list of feature maps, such as
-            :class:`colorlab.encoders.EfficientNetLite0`. It is frozen, and kept in eval mode.
+            ``colorlab.encoders.EfficientNetLite0``. It is frozen, and kept in eval mode.
         scales: which of its maps to compare.
     """
 

@@ -97,9 +97,9 @@ def evaluate(
     Args:
         colorize: gray picture in, color picture out, such as ``Colorizer.load().colorize``.
         paths: color photos.
-        hints: also color each photo with so many true colors given, as
+        hints: also color each photo with so many true colors as hints, as
             ``colorize(gray, hints=[...])``.
-        make_hints: photo, count, seed -> hints; :func:`colorlab.hints.hints_from` when it is left
+        make_hints: photo, count, seed -> hints; ``colorlab.hints.hints_from`` when it is left
             out. The seed is the photo's index.
 
     Raises:
@@ -114,7 +114,7 @@ def evaluate(
         from colorlab.hints import hints_from as make_hints
     if any(count < 1 for count in hints):
         raise ValueError(f"each number of hints must be at least 1, got {tuple(hints)}")
-    judge = EfficientNetLite0().eval()
+    classifier = EfficientNetLite0().eval()
     rows, features = [], []
     for index, path in enumerate(tqdm(list(paths), disable=not progress, desc="evaluate")):
         truth = open_photo(path)
@@ -122,14 +122,14 @@ def evaluate(
         gray = gray_of(truth)
         colored = _colored(colorize(gray), truth, path)
         pictures = torch.stack([colored, _unit(gray), _unit(truth)])
-        seen, labels = features_and_labels(judge, pictures)
+        seen, labels = features_and_labels(classifier, pictures)
         features.append(seen.numpy())
         rows.append({"name": os.fspath(path), **_measures(*pictures, *labels.tolist())})
         for count in hints:
             with warnings.catch_warnings():  # a pixel's lightness may not have its patch's color
                 warnings.filterwarnings("ignore", "hint .*no screen shows")
-                answer = colorize(gray, hints=make_hints(truth, count, index))
-            rows[-1][hinted_name(count)] = psnr(_colored(answer, truth, path), pictures[2])
+                result = colorize(gray, hints=make_hints(truth, count, index))
+            rows[-1][hinted_name(count)] = psnr(_colored(result, truth, path), pictures[2])
     if not rows:
         raise ValueError("there are no photos to evaluate on")
     return _scores(rows, np.stack(features), hints)
@@ -186,9 +186,10 @@ def _scores(rows: list[dict[str, Any]], features: np.ndarray, hints: Sequence[in
 def diversity(
     colorizer: Colorizer, paths: Iterable[str | os.PathLike[str]], count: int = 5
 ) -> float:
-    """How far apart ``count`` colorings of one photo with different noise are: the distance of
-    two colorings in the ab plane, in Lab units (about 2 can just be seen), the mean over pixels,
-    over all pairs, and over the photos. 0 for a network that ignores its noise.
+    """How far apart ``count`` colorings of one photo with different noise are.
+
+    The distance of two colorings in the ab plane, in Lab units (about 2 can just be seen), the mean
+    over pixels, over all pairs, and over the photos. 0 for a network that ignores its noise.
 
     Zhu et al., "Toward Multimodal Image-to-Image Translation" (NIPS 2017), section 4, measure
     LPIPS between pairs likewise; Lab needs no second network.
@@ -202,8 +203,8 @@ def diversity(
     means = []
     for path in paths:
         photo = open_photo(path)
-        answers = [colorizer.predict(photo, seed) for seed in range(count)]
-        colors = torch.cat([denormalize_lab(*answer)[:, 1:] for answer in answers])
+        predictions = [colorizer.predict(photo, seed) for seed in range(count)]
+        colors = torch.cat([denormalize_lab(*prediction)[:, 1:] for prediction in predictions])
         pairs = torch.combinations(torch.arange(count))
         apart = (colors[pairs[:, 0]] - colors[pairs[:, 1]]).norm(dim=1)
         means.append(apart.mean().item())
@@ -211,7 +212,7 @@ def diversity(
 
 
 def gray_of(photo: Image.Image) -> Image.Image:
-    """The gray picture (mode RGB) that has the photo's own L: what a colorizer is given."""
+    """The gray picture (mode RGB) that has the photo's own L: what a colorizer gets."""
     return Image.fromarray(to_gray(photo))
 
 

@@ -1,7 +1,7 @@
 """Color as a distribution: the ab plane cut into bins, and back to one color.
 
-A network that answers with one color a pixel learns the mean of what is plausible, and the mean of
-a red and a blue balloon is brown. Here it answers instead how likely each of 261 colors is:
+A network that predicts one color a pixel learns the mean of what is plausible, and the mean of
+a red and a blue balloon is brown. Here it predicts instead how likely each of 261 colors is:
 
     ab  --encode-->  shares of bins  --cross-entropy-->  logits  --annealed_mean-->  ab
 
@@ -55,8 +55,10 @@ def encode(ab: Tensor) -> Tensor:
 
 
 def nearest(ab: Tensor) -> tuple[Tensor, Tensor]:
-    """What :func:`encode` is made of: each pixel's five nearest bins, nearest first, and its share
-    in each; two ``(B, H, W, 5)``."""
+    """The five nearest bins of each pixel, nearest first, and its share in each.
+
+    Two ``(B, H, W, 5)``; ``encode`` is made of them.
+    """
     pixels = _checked(ab, 2, "ab").movedim(1, -1) * AB_RANGE  # (B, H, W, 2)
     squared, where = _squared_distance(pixels, bins().to(ab.device)).topk(NEIGHBORS, largest=False)
     return where, torch.softmax(-squared / (2 * SIGMA**2), dim=-1)
@@ -75,8 +77,11 @@ def class_weights(frequency: Tensor, uniform: float = 0.5) -> Tensor:
     done that.
 
     Args:
-        frequency: ``(261,)``, the sum 1; see :func:`frequencies`.
+        frequency: ``(261,)``, the sum 1; see ``frequencies``.
         uniform: λ, in (0, 1]; 1 weighs all bins alike.
+
+    Raises:
+        ValueError: ``uniform`` outside (0, 1].
     """
     if not 0 < uniform <= 1:
         raise ValueError(f"uniform is the share of the uniform distribution, in (0, 1]: {uniform}")
@@ -110,10 +115,13 @@ def annealed_mean(logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
 
     Args:
         logits: ``(B, 261, H, W)``.
-        temperature: 0 to 1; 0 is :func:`mode`.
+        temperature: 0 to 1; 0 is ``mode``.
 
     Returns:
         ab, ``(B, 2, H, W)`` in [-1, 1].
+
+    Raises:
+        ValueError: a temperature outside 0 to 1.
     """
     if not 0 <= temperature <= 1:
         raise ValueError(f"temperature goes from 0 (the mode) to 1 (the mean), got {temperature}")
@@ -162,8 +170,10 @@ def top_colors(logits: Tensor, lightness: float, count: int = 3) -> list[Suggest
 
 
 def to_color(lightness: float, ab: Tensor) -> tuple[int, int, int]:
-    """The sRGB color of L (0 to 100) and ab (``(2,)``, CIE units); chroma gives way where sRGB has
-    no such color."""
+    """The sRGB color of L (0 to 100) and ab (``(2,)``, CIE units).
+
+    Chroma gives way where sRGB has no such color.
+    """
     lab = torch.cat([torch.tensor([float(lightness)]), ab.cpu()])[:, None, None]
     rgb = lab_to_rgb(fit_gamut(lab)).flatten()
     return tuple((rgb * 255).round().int().tolist())

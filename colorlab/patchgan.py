@@ -1,8 +1,8 @@
 """The PatchGAN discriminator: a grid of logits, each about one patch of the picture.
 
 Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks" (CVPR 2017),
-sections 3.2.2 and 6.1.2. Conditional or not is a matter of the channels it is given: [L, ab] has
-three, ab alone has two.
+sections 3.2.2 and 6.1.2. Conditional or not is a matter of its input channels: [L, ab] has
+three, only ab has two.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PatchGAN(nn.Module):
     Its logits have no sigmoid behind them: the losses own it.
 
     Args:
-        in_channels: 3 for [L, ab], 2 for ab alone, 4 for [gray, RGB].
+        in_channels: 3 for [L, ab], 2 for ab, 4 for [gray, RGB].
         base: channels after the first convolution; they double up to 8 × base.
         layers: how many convolutions halve the picture. Receptive fields for 1 to 5:
             16, 34, 70, 142, 286 pixels.
@@ -84,7 +84,14 @@ class PatchGAN(nn.Module):
         self.layers = patchgan(in_channels, base, layers, norm, spectral, head)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of ``(B, in_channels, H, W)``: positive for what looks real."""
+        """Logits, positive for what looks real.
+
+        Args:
+            x: ``(B, in_channels, H, W)`` in [-1, 1].
+
+        Returns:
+            One logit a patch, ``(B, 1, h, w)``, or one a photo, ``(B, 1)``.
+        """
         self._check(x)
         return self.layers(x)
 
@@ -93,7 +100,7 @@ class PatchGAN(nn.Module):
             raise ValueError(
                 f"this discriminator was built for (B, {self.in_channels}, H, W), got "
                 f"{tuple(x.shape)}; a conditional one sees torch.cat([L, ab], 1), an "
-                f"unconditional one ab alone"
+                f"unconditional one only ab"
             )
         if min(x.shape[2:]) < self.smallest:
             raise ValueError(

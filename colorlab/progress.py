@@ -6,15 +6,15 @@ from typing import Any
 
 
 def progress_bar(
-    total: int, unit: str, *, name: str | None = None, begin: int = 0, shown: bool = True
+    total: int, unit: str, *, name: str | None = None, begin: int = 0, visible: bool = True
 ) -> Any:
-    """tqdm's bar: a widget in a notebook, text in a terminal; ``update(n)`` moves it.
+    """Show tqdm's bar: a widget in a notebook, text in a terminal; ``update(n)`` moves it.
 
     Args:
         total: how many units there are, ``begin`` of them done already.
         unit: what is counted; ``"B"`` is written as kB, MB and so on.
         name: what stands before it.
-        shown: False for a bar that can be moved and is not seen.
+        visible: False for a bar that can be moved and is not seen.
     """
     from tqdm.auto import tqdm  # here, since in a notebook it brings all of ipywidgets
 
@@ -24,5 +24,5 @@ def progress_bar(
         unit=unit,
         unit_scale=unit == "B",
         desc=name,
-        disable=not shown,
+        disable=not visible,
     )

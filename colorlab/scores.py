@@ -1,4 +1,4 @@
-"""What `colorlab.metrics.evaluate` finds: figures with their intervals, as a table and as CSV."""
+"""What ``colorlab.metrics.evaluate`` finds: figures with their intervals, as a table and as CSV."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Scores:
         psnr_gain: ``psnr - gray_psnr``.
         ssim, gray_ssim: structural similarity of sRGB, at most 1, a photo at a time.
         chroma_ratio: mean chroma of the colored photos over that of the true ones.
-        colorfulness, true_colorfulness: see :func:`colorlab.metrics.colorfulness`.
+        colorfulness, true_colorfulness: see ``colorlab.metrics.colorfulness``.
         colorfulness_gap: ``colorfulness - true_colorfulness``. Kang et al., "DDColor" (ICCV
             2023), Table 1, print its absolute value as ΔCF; the sign says which one is duller.
         recognized, gray_recognized: share of photos to which EfficientNet-Lite0 gives the label
@@ -49,13 +49,13 @@ class Scores:
         recovered: the share of the labels lost without color that come back with ours,
             ``(recognized - gray_recognized) / (1 - gray_recognized)``; negative where ours loses
             more, NaN where gray loses none.
-        frechet, gray_frechet: see :func:`colorlab.frechet.frechet_distance`; NaN for one photo.
-        hinted_psnr: number of hints -> PSNR with so many true colors given.
+        frechet, gray_frechet: see ``colorlab.frechet.frechet_distance``; NaN for one photo.
+        hinted_psnr: number of hints -> PSNR with so many true colors as hints.
         intervals: name of a figure -> the ends of its 95 % interval; of ``hinted_psnr[5]`` under
-            ``"psnr_5_hints"``. From :func:`colorlab.intervals.bootstrap`, but from
-            :func:`~colorlab.intervals.jackknife` for the Fréchet distances: photos drawn twice
+            ``"psnr_5_hints"``. From ``colorlab.intervals.bootstrap``, but from
+            ``colorlab.intervals.jackknife`` for the Fréchet distances: photos drawn twice
             stand for fewer photos, and fewer photos make that distance larger.
-        by_photo: one mapping a photo, as :meth:`write_csv` writes it.
+        by_photo: one mapping a photo, as ``write_csv`` writes it.
     """
 
     photos: int

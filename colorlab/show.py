@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLES = ("gray input", "ours", "truth")
-# Okabe and Ito, "Color Universal Design" (2008): told apart with any kind of color vision.
+# Okabe and Ito, "Color Universal Design" (2008): distinct with any kind of color vision.
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 INK = "#777777"  # 4.5 to 1 on white and 4.2 to 1 on JupyterLab's dark page
 OVERSHOOT = 0.02  # rounding and resampling leave [0, 1] by no more than this
@@ -31,8 +31,10 @@ TALLEST = 1.25  # a row is at most this many times as tall as a column is wide
 
 @functools.cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's figures, `size` in pixels: it has the letters of most alphabets and
-    all the signs of our texts, such as − and λ."""
+    """The font of matplotlib's figures, ``size`` in pixels.
+
+    It has the letters of most alphabets and all the signs of our texts, such as − and λ.
+    """
     import matplotlib
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -45,11 +47,13 @@ def to_uint8(picture: Any) -> np.ndarray:
     Gray becomes three equal channels; alpha is laid over white; True and False become white and
     black; floats are rounded. An array of three rows and three channels counts as channels last.
 
-    Raises TypeError for what is no picture, ValueError for a shape or a range that can't be one.
+    Raises:
+        TypeError: what is no picture.
+        ValueError: a shape or a range that can't be one.
     """
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB"))
-    elif hasattr(picture, "detach"):  # a torch tensor, told without loading torch
+    elif hasattr(picture, "detach"):  # a torch tensor, recognized without loading torch
         picture = picture.detach().cpu()
         picture = (picture if picture.dtype.itemsize == 1 else picture.float()).numpy()
     if not isinstance(picture, np.ndarray):
@@ -91,15 +95,18 @@ def photo_grid(
     """A figure of photos: each row one photo, its columns gray input, ours, truth.
 
     Args:
-        rows: for each photo its pictures, in the order of `titles`; sizes may differ.
+        rows: for each photo its pictures, in the order of ``titles``; sizes may differ.
         titles: one for each column; by default the first of "gray input", "ours", "truth".
         names: one for each photo, written below it; long ones are cut.
         across: how many photos stand beside each other.
         width: of the figure, in inches.
 
-    Returns the figure, closed for pyplot, so that a notebook shows it once. Raises ValueError
-    where the numbers of pictures, titles and names don't fit each other, or where the columns are
-    too narrow for titles that can be read.
+    Returns:
+        The figure, closed for pyplot, so that a notebook shows it once.
+
+    Raises:
+        ValueError: the numbers of pictures, titles and names don't fit each other, or the columns
+            are too narrow for titles that can be read.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt
@@ -123,9 +130,9 @@ def photo_grid(
     top = height - title_room
     for line_number, line in enumerate(lines):
         bottom = top - heights[line_number]
-        for group, shown in enumerate(line):
+        for group, pictures in enumerate(line):
             left = group * (columns * (cell + gap) - gap + group_gap)
-            for column, picture in enumerate(shown):
+            for column, picture in enumerate(pictures):
                 box = (left + column * (cell + gap), bottom, cell, heights[line_number])
                 axes = figure.add_axes(
                     (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
@@ -229,7 +236,7 @@ def _checked(
 
 
 def _title_size(titles: Sequence[str], cell: float) -> float:
-    """The font size in points at which each title fits above a column `cell` inches wide."""
+    """The font size in points at which each title fits above a column ``cell`` inches wide."""
     letters = max(max(len(line) for line in title.split("\n")) for title in titles)
     size = min(12.0, cell * 72 / (LETTER_WIDTH * max(1, letters)))
     if size < SMALLEST_TEXT:
@@ -241,7 +248,7 @@ def _title_size(titles: Sequence[str], cell: float) -> float:
 
 
 def _tallest(line: list[list[np.ndarray]]) -> float:
-    return max(picture.shape[0] / picture.shape[1] for shown in line for picture in shown)
+    return max(picture.shape[0] / picture.shape[1] for pictures in line for picture in pictures)
 
 
 def _cut(text: str, letters: int) -> str:
@@ -264,7 +271,7 @@ def _channels_last(picture: np.ndarray) -> np.ndarray:
         return np.moveaxis(picture, 0, -1)
     raise ValueError(
         f"Neither the first nor the last dimension of {picture.shape} is a number of channels "
-        "(1, 3 or 4). Two channels are ab alone: put L before them and call lab_to_rgb."
+        "(1, 3 or 4). Two channels are only ab: put L before them and call lab_to_rgb."
     )
 
 

@@ -45,6 +45,7 @@ def output_block(inputs: int, outputs: int, upsampling: str = "transposed") -> n
 
 
 def double(inputs: int, outputs: int, upsampling: str, bias: bool = False) -> list[nn.Module]:
+    """The layers that double height and width: transposed, or enlarged and then convolved."""
     if upsampling == "transposed":
         return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")
@@ -137,6 +138,13 @@ class UNet(Noisy):
 
 
 def colors_of(generator: nn.Module, inputs: Tensor, seed: int = 0) -> Tensor:
-    """What a generator of this course predicts, float32; its noise comes from ``seed``."""
+    """What a generator of this course predicts; its noise comes from ``seed``.
+
+    Args:
+        inputs: L or gray, ``(B, 1, H, W)`` in [-1, 1].
+
+    Returns:
+        ab or RGB, ``(B, C, H, W)`` in [-1, 1], float32.
+    """
     noise = [generator.draw_noise(len(inputs), seed)] if hasattr(generator, "draw_noise") else []
     return generator(inputs, *noise).float()

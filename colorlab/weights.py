@@ -31,15 +31,17 @@ def save_weights(
     half: bool = False,
     notes: dict[str, str] | None = None,
 ) -> Path:
-    """Write a generator so that :func:`load_weights` can rebuild it from the file alone.
+    """Write a generator so that ``load_weights`` can rebuild it from nothing but the file.
 
-    Written aside, synced and renamed: a crash leaves the file that stood there before. So does
-    WeightsError, raised for weights that are not finite.
+    Written aside, synced and renamed: a crash leaves the file that stood there before.
 
     Args:
         path: where to; the folder is made.
         half: store kernels as float16: half the size, about three decimal digits kept.
         notes: further text for the file's header, such as the step reached.
+
+    Raises:
+        WeightsError: weights that are not finite.
     """
     from safetensors.torch import save
 

@@ -15,16 +15,21 @@ def cell(source: str, *outputs: dict, count: int | None = 1, kind: str = "code")
     return {"cell_type": kind, "source": source, "outputs": outputs, "execution_count": count}
 
 
-def shown(*kinds: str) -> dict:
+def displayed(*kinds: str) -> dict:
     return {"output_type": "display_data", "data": dict.fromkeys(kinds, "")}
 
 
 def test_widgets_are_those_with_a_picture_counted_among_all_in_their_cell():
     notebook = {
         "cells": [
-            cell("plot()", shown("image/png")),
-            cell("a = 1\nmany()", shown(VIEW), shown(VIEW, "image/png"), shown(VIEW, "image/png")),
-            cell("One()", {"output_type": "stream"}, shown(VIEW, "image/png")),
+            cell("plot()", displayed("image/png")),
+            cell(
+                "a = 1\nmany()",
+                displayed(VIEW),
+                displayed(VIEW, "image/png"),
+                displayed(VIEW, "image/png"),
+            ),
+            cell("One()", {"output_type": "stream"}, displayed(VIEW, "image/png")),
         ]
     }
     assert places(notebook) == [Place(1, 1, "many()"), Place(1, 2, "many()"), Place(2, 0, "One()")]

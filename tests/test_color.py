@@ -298,10 +298,10 @@ def test_memory_order_does_not_matter(arrange):
 def test_input_is_left_alone():
     rgb = random_rgb(3, 4, 4)
     lab = rgb_to_lab(rgb.clone())
-    for work, given_ in [(rgb_to_lab, rgb), (lab_to_rgb, lab), (gamut_fraction, lab)]:
-        before = given_.clone()
-        work(given_)
-        assert torch.equal(given_, before), work.__name__
+    for work, tensor in [(rgb_to_lab, rgb), (lab_to_rgb, lab), (gamut_fraction, lab)]:
+        before = tensor.clone()
+        work(tensor)
+        assert torch.equal(tensor, before), work.__name__
 
 
 # --- gradients ------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def test_clipped_channels_have_no_gradient_and_the_others_have():
 
 
 @pytest.mark.parametrize(
-    ("given_", "words"),
+    ("tensor", "words"),
     [
         (torch.zeros(2, 8, 9, 3), ["(2, 8, 9, 3)", "movedim(-1, -3)"]),
         (torch.zeros(8, 9), ["(8, 9)", "three dimensions"]),
@@ -386,9 +386,9 @@ def test_clipped_channels_have_no_gradient_and_the_others_have():
         (torch.full((3, 1, 1), math.nan), ["NaN"]),
     ],
 )
-def test_wrong_rgb_is_refused_with_advice(given_, words):
+def test_wrong_rgb_is_refused_with_advice(tensor, words):
     with pytest.raises(ValueError) as caught:
-        rgb_to_lab(given_)
+        rgb_to_lab(tensor)
     for word in words:
         assert word in str(caught.value)
 
@@ -440,8 +440,8 @@ def absurd_lab(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -
 
 def test_fit_gamut_keeps_lightness_through_8_bits():
     lab = absurd_lab(40, 50)
-    shown = (lab_to_rgb(fit_gamut(lab)) * 255).round() / 255
-    assert (skimage_lab(shown)[0] - lab[0]).abs().mean() < 0.5
+    displayed = (lab_to_rgb(fit_gamut(lab)) * 255).round() / 255
+    assert (skimage_lab(displayed)[0] - lab[0]).abs().mean() < 0.5
     clipped = lab_to_rgb(lab)  # which fit_gamut is there to avoid
     assert (skimage_lab(clipped)[0] - lab[0]).abs().mean() > 5
 
@@ -460,9 +460,9 @@ def test_fit_gamut_at_black_and_white(L):
     fitted = fit_gamut(pixel(L, 80, -60))
     end = min(max(L, 0.0), 100.0)
     assert fitted[0].item() == end
-    shown = (lab_to_rgb(fitted) * 255).round()
-    assert (shown - end / 100 * 255).abs().max() <= 1
-    assert (skimage_lab(shown / 255)[0] - end).abs().item() < 0.3
+    displayed = (lab_to_rgb(fitted) * 255).round()
+    assert (displayed - end / 100 * 255).abs().max() <= 1
+    assert (skimage_lab(displayed / 255)[0] - end).abs().item() < 0.3
 
 
 def test_fit_gamut_of_any_leading_dimensions_leaves_its_input_alone():

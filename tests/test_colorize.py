@@ -248,7 +248,7 @@ class Rgb(nn.Module):
         self.rgb = torch.tensor(rgb).view(1, 3, 1, 1)
 
     def forward(self, gray: Tensor) -> Tensor:
-        self.given = gray
+        self.inputs = gray
         return (self.rgb * 2 - 1).expand(len(gray), 3, *gray.shape[2:])
 
 
@@ -265,7 +265,7 @@ def test_a_network_that_answers_in_rgb_gives_the_color_and_the_photo_its_lightne
     )
     np.testing.assert_allclose(result[1:], rgb2lab(color)[1:], atol=0.6)
     # It was given gray as files have it, in [-1, 1], and not L.
-    np.testing.assert_allclose(made.generator.given.numpy(), 119 / 127.5 - 1, atol=1e-3)
+    np.testing.assert_allclose(made.generator.inputs.numpy(), 119 / 127.5 - 1, atol=1e-3)
 
 
 def test_each_seed_is_another_coloring_of_a_network_with_noise():
@@ -340,8 +340,8 @@ def test_alpha_is_kept_bit_for_bit(tmp_path):
         assert result.mode == "RGBA"
         assert result.size == (45, 30)
         assert result.getchannel("A").tobytes() == alpha.tobytes()
-        shown = rgb.convert("L").convert("RGB") if photo is gray_alpha else rgb
-        assert np.abs(lightness_of(result) - lightness_of(shown)).mean() <= MEAN_L_TOLERANCE
+        expected = rgb.convert("L").convert("RGB") if photo is gray_alpha else rgb
+        assert np.abs(lightness_of(result) - lightness_of(expected)).mean() <= MEAN_L_TOLERANCE
 
 
 def test_a_transparent_palette_entry_becomes_alpha(tmp_path):
@@ -379,12 +379,12 @@ def test_modes_of_every_kind_keep_their_lightness(tmp_path):
         "deep.png": (Image.fromarray(sixteen), rgb.convert("L").convert("RGB")),
         "two.png": (rgb.convert("1"), rgb.convert("1").convert("RGB")),
     }
-    for name, (image, shown) in photos.items():
+    for name, (image, expected) in photos.items():
         image.save(tmp_path / name)
         for photo in (tmp_path / name, image):
             result = colorizer().colorize(photo)
             assert (result.mode, result.size) == ("RGB", (36, 24)), name
-            difference = np.abs(lightness_of(result) - lightness_of(shown)).mean()
+            difference = np.abs(lightness_of(result) - lightness_of(expected)).mean()
             assert difference <= MEAN_L_TOLERANCE, name
 
 

@@ -137,11 +137,11 @@ def test_a_new_one_begins_with_gray_and_learns_everywhere() -> None:
 def test_the_encoder_is_shown_the_gray_photo(unet: EncoderUNet) -> None:
     """L of a gray photo leads back to that very photo, three times over."""
     gray = random(1, 1, 32, 64).expand(-1, 3, -1, -1)
-    shown = []
-    handle = unet.encoder.register_forward_pre_hook(lambda _, args: shown.append(args[0]))
+    inputs = []
+    handle = unet.encoder.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     unet(normalize_lab(rgb_to_lab(gray))[0])
     handle.remove()
-    torch.testing.assert_close(shown[0], gray, rtol=0, atol=1e-5)
+    torch.testing.assert_close(inputs[0], gray, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", range(5))
@@ -219,15 +219,15 @@ def test_what_is_float32_stays_so_and_the_others_take_bf16() -> None:
 
 def test_gradients_pass_a_depthwise_convolution_beside_bf16() -> None:
     conv, x = SameConv(8, 8, 3, 2, groups=8), random(2, 8, 16, 16).requires_grad_()
-    slopes = []
+    gradients = []
     for fast in (False, True):
         x.grad = conv.weight.grad = None
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
             out = conv(x.bfloat16() if fast else x)
         out.float().square().mean().backward()
         assert conv.weight.grad.dtype == x.grad.dtype == torch.float32
-        slopes.append((conv.weight.grad, x.grad))
-    for plain, half in zip(*slopes, strict=True):  # bf16 has eight bits
+        gradients.append((conv.weight.grad, x.grad))
+    for plain, half in zip(*gradients, strict=True):  # bf16 has eight bits
         torch.testing.assert_close(half, plain, rtol=0, atol=2e-2 * plain.abs().max().item())
 
 
@@ -364,8 +364,8 @@ def test_each_photo_is_carried_as_if_alone(carry: Carry) -> None:
     together = carry(ab, x, lightness, planes)
     for i in range(3):
         one = slice(i, i + 1)
-        alone = carry(ab[one], x[one], lightness[one], planes[one])
-        torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-5)
+        one_photo = carry(ab[one], x[one], lightness[one], planes[one])
+        torch.testing.assert_close(together[one], one_photo, rtol=0, atol=1e-5)
     assert torch.equal(together[2], ab[2])
 
 
@@ -409,7 +409,7 @@ def planes_of(height: int, width: int, batch: int = 1) -> Tensor:
     return one.expand(batch, -1, -1, -1).clone()
 
 
-def test_a_new_one_begins_with_gray_and_two_answers() -> None:
+def test_a_new_one_begins_with_gray_and_two_outputs() -> None:
     net = HintUNet((12, 8, 8, 4), pretrained=False)
     x = random(2, 1, 64, 96) * 2 - 1
     ab, logits = net(x, both=True)
@@ -429,7 +429,7 @@ def test_a_new_one_shows_its_encoder_what_it_was_without_hints() -> None:
         assert torch.equal(with_hints, without)
 
 
-def test_both_answers_teach_every_weight() -> None:
+def test_both_outputs_teach_every_weight() -> None:
     net = HintUNet((12, 8, 8, 4), pretrained=False).train()
     nn.init.normal_(net.attention.out.weight)  # zeros let nothing through to what lies before
     ab, logits = net(random(2, 1, 64, 64) * 2 - 1, planes_of(64, 64, 2), both=True)
@@ -439,7 +439,7 @@ def test_both_answers_teach_every_weight() -> None:
 
 
 @torch.no_grad()
-def test_a_hint_changes_both_answers(hinted: HintUNet) -> None:
+def test_a_hint_changes_both_outputs(hinted: HintUNet) -> None:
     x = random(1, 1, 64, 64) * 2 - 1
     without, with_one = hinted(x, both=True), hinted(x, planes_of(64, 64), both=True)
     for one, other in zip(without, with_one, strict=True):
@@ -486,7 +486,7 @@ def test_no_planes_are_planes_of_zeros(hinted: HintUNet) -> None:
 
 
 @torch.no_grad()
-def test_the_head_decides_with_which_answer_it_colors(hinted: HintUNet) -> None:
+def test_the_head_decides_with_which_output_it_colors(hinted: HintUNet) -> None:
     x, planes = random(1, 1, 64, 64) * 2 - 1, planes_of(64, 64)
     ab, logits = hinted(x, planes, both=True)
     assert torch.equal(hinted(x, planes), ab)
@@ -549,7 +549,7 @@ def test_widths_must_be_four_positive_numbers_with_hints_too() -> None:
 
 
 @torch.no_grad()
-def test_beside_bf16_the_answers_are_near_those_of_float32(hinted: HintUNet) -> None:
+def test_beside_bf16_the_outputs_are_near_those_of_float32(hinted: HintUNet) -> None:
     x, planes = random(2, 1, 64, 64) * 2 - 1, planes_of(64, 64, 2)
     wanted = hinted(x, planes, both=True)
     with torch.autocast("cpu", torch.bfloat16):

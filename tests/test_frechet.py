@@ -85,11 +85,11 @@ def test_values_that_are_not_finite_are_refused(bad):
 
 def test_features_are_what_the_classifier_reads():
     torch.manual_seed(0)
-    judge = EfficientNetLite0(pretrained=False).eval()
+    classifier = EfficientNetLite0(pretrained=False).eval()
     rgb = torch.rand(3, 3, 224, 224)
-    features, labels = features_and_labels(judge, rgb)
+    features, labels = features_and_labels(classifier, rgb)
     assert features.shape == (3, 1280)
     with torch.inference_mode():
-        logits = judge.classify(rgb)
-        torch.testing.assert_close(judge.classifier(features), logits, atol=1e-5, rtol=1e-5)
+        logits = classifier.classify(rgb)
+        torch.testing.assert_close(classifier.classifier(features), logits, atol=1e-5, rtol=1e-5)
     assert labels.tolist() == logits.argmax(1).tolist()

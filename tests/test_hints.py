@@ -22,7 +22,7 @@ from colorlab.hints import (
     Hint,
     HintError,
     ab_of,
-    check,
+    check_hints,
     color_named,
     hints_from,
     lay,
@@ -70,9 +70,9 @@ def test_no_hints_are_planes_of_zeros() -> None:
 def test_where_hints_meet_the_later_one_holds() -> None:
     one, other = Hint(5, 5, RED), Hint(7, 5, BLUE)
     both = lay([one, other], (16, 16), (16, 16))
-    alone = lay([other], (16, 16), (16, 16))
-    covered = alone[0, 2] > 0
-    assert torch.equal(both[0][:, covered], alone[0][:, covered])
+    other_only = lay([other], (16, 16), (16, 16))
+    covered = other_only[0, 2] > 0
+    assert torch.equal(both[0][:, covered], other_only[0][:, covered])
     first = lay([one], (16, 16), (16, 16))
     assert torch.equal(both[0, :, :, 4:6], first[0, :, :, 4:6])
     assert both[0, 2].sum() == 15  # they share a column of three
@@ -278,7 +278,7 @@ def test_hints_from_a_photo_follow_from_the_seed_and_fit_the_photo() -> None:
     assert first[:5] == hints_from(photo, 5, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert check(first, torch.full((9, 33), 50.0)) == first
+        assert check_hints(first, torch.full((9, 33), 50.0)) == first
     assert hints_from(photo, 0) == []
     assert max(hint.x for hint in first) > 20  # as wide as the photo, not as high
 
@@ -403,14 +403,14 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
 
 
 def test_hints_come_back_as_hints_however_they_are_given() -> None:
-    given = [Hint(1, 2, (128, 120, 120)), (3, 0, (120, 128, 120)), (0, 1, "gray")]
+    hints = [Hint(1, 2, (128, 120, 120)), (3, 0, (120, 128, 120)), (0, 1, "gray")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        checked = check(given, torch.full((4, 5), 50.0))
-    assert checked == [*given[:1], Hint(3, 0, (120, 128, 120)), Hint(0, 1, (128, 128, 128))]
+        checked = check_hints(hints, torch.full((4, 5), 50.0))
+    assert checked == [*hints[:1], Hint(3, 0, (120, 128, 120)), Hint(0, 1, (128, 128, 128))]
     assert all(type(hint) is Hint for hint in checked)
-    assert check([], torch.zeros(1, 1)) == []
-    (one,) = check(
+    assert check_hints([], torch.zeros(1, 1)) == []
+    (one,) = check_hints(
         [(np.int64(0), 0, np.array([119, 119, 119], np.uint8))], torch.full((4, 5), 50.0)
     )
     assert one == Hint(0, 0, (119, 119, 119)) and {type(v) for v in (one.x, *one.color)} == {int}
@@ -419,7 +419,9 @@ def test_hints_come_back_as_hints_however_they_are_given() -> None:
 @pytest.mark.parametrize(("x", "y"), [(5, 0), (0, 4), (-1, 0), (0, -1), (500, 400)])
 def test_a_hint_outside_the_photo_is_refused_with_the_photos_size(x: int, y: int) -> None:
     with pytest.raises(HintError) as caught:
-        check([Hint(0, 0, (119, 119, 119)), Hint(x, y, (119, 119, 119))], torch.full((4, 5), 50.0))
+        check_hints(
+            [Hint(0, 0, (119, 119, 119)), Hint(x, y, (119, 119, 119))], torch.full((4, 5), 50.0)
+        )
     assert str(caught.value) == (
         f"hint 2 at x {x}, y {y} lies outside the photo, which is 5 x 4: x goes from 0 to 4, "
         f"y from 0 to 3"
@@ -432,16 +434,16 @@ def test_a_hint_outside_the_photo_is_refused_with_the_photos_size(x: int, y: int
 def test_what_is_no_color_is_refused(color: object) -> None:
     says = f"^hint 1: a color is three integers from 0 to 255, got {re.escape(repr(color))}$"
     with pytest.raises(HintError, match=says):
-        check([(0, 0, color)], torch.full((4, 5), 50.0))
+        check_hints([(0, 0, color)], torch.full((4, 5), 50.0))
     with pytest.raises(HintError, match="'tael' is no color"):
-        check([(0, 0, "tael")], torch.full((4, 5), 50.0))
+        check_hints([(0, 0, "tael")], torch.full((4, 5), 50.0))
 
 
 def test_a_color_that_no_screen_shows_there_is_told_with_the_nearest() -> None:
     red, lightness = (255, 0, 0), torch.full((4, 5), 95.0)
     lightness[3, 2] = float(in_lab(red)[0])
     with pytest.warns(UserWarning) as caught:
-        assert check([Hint(2, 3, red), Hint(1, 3, red)], lightness) == [
+        assert check_hints([Hint(2, 3, red), Hint(1, 3, red)], lightness) == [
             Hint(2, 3, red),
             Hint(1, 3, red),
         ]
@@ -462,4 +464,4 @@ def test_a_color_that_no_screen_shows_there_is_told_with_the_nearest() -> None:
 def test_a_color_at_its_own_lightness_is_no_cause_for_warning(color: tuple[int, int, int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check([Hint(0, 0, color)], torch.tensor([[in_lab(color)[0]]], dtype=torch.float32))
+        check_hints([Hint(0, 0, color)], torch.tensor([[in_lab(color)[0]]], dtype=torch.float32))

@@ -134,7 +134,7 @@ def copy(tmp_path: Path) -> Path:
         ("recipes/build.py", "if 0:\n    from .. import speed", "recipes imports speed"),
         ("training/run.py", "from colorlab.course.map import LESSONS", "training imports course"),
         ("speed/table.py", "import colorlab.commands as c", "speed imports commands"),
-        ("game.py", "", "game has no layer"),
+        ("new.py", "", "new has no layer"),
     ],
 )
 def test_a_planted_upward_import_is_found(

@@ -83,7 +83,7 @@ def test_extreme_logits_stay_finite_and_the_generator_can_still_learn(kind: str)
 
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
-def test_the_slopes_are_those_of_finite_differences(kind: str) -> None:
+def test_the_gradients_are_those_of_finite_differences(kind: str) -> None:
     loss, real, fake = AdversarialLoss(kind), REAL.clone(), FAKE.clone()
     assert torch.autograd.gradcheck(
         loss.discriminator, (real.requires_grad_(), fake.requires_grad_())
@@ -92,7 +92,9 @@ def test_the_slopes_are_those_of_finite_differences(kind: str) -> None:
 
 
 @given(st.sampled_from(["bce", "hinge"]), st.floats(-5, 5), st.floats(0.1, 3))
-def test_each_player_pays_less_when_it_does_better(kind: str, logit: float, more: float) -> None:
+def test_each_network_has_a_lower_loss_when_it_is_better(
+    kind: str, logit: float, more: float
+) -> None:
     """Not so for squares, which punish being too sure as well."""
     loss, low, high = AdversarialLoss(kind), torch.tensor([logit]), torch.tensor([logit + more])
     assert loss.discriminator(real=high, fake=low) <= loss.discriminator(real=low, fake=high)
@@ -153,14 +155,14 @@ def test_errors_on_colorful_pixels_weigh_more() -> None:
 
 
 @pytest.mark.parametrize("kind", COLOR_KINDS)
-def test_color_slopes_are_those_of_finite_differences(kind: str) -> None:
+def test_color_gradients_are_those_of_finite_differences(kind: str) -> None:
     loss = ColorLoss(kind, 1.5)
     assert torch.autograd.gradcheck(
         lambda ab: loss(ab, TRUE), (PREDICTED.clone().requires_grad_(),)
     )
 
 
-def test_a_gray_truth_has_finite_slopes() -> None:
+def test_a_gray_truth_has_finite_gradients() -> None:
     ab = PREDICTED.clone().requires_grad_()
     ColorLoss("l1", 2.0)(ab, torch.zeros_like(TRUE)).backward()
     assert torch.isfinite(ab.grad).all() and ab.grad.any()
@@ -258,7 +260,7 @@ def test_beyond_the_bound_there_is_nothing_to_gain() -> None:
     first = torch.zeros(1, 1, 1, 1, requires_grad=True)
     noise = torch.zeros(1, 1)
     near, far = torch.full((1, 1, 1, 1), 0.05), torch.full((1, 1, 1, 1), 0.5)
-    for second, slope in ((near, 1.0), (far, 0.0)):
+    for second, gradient in ((near, 1.0), (far, 0.0)):
         DiversityLoss(bound=0.1)(first, second, noise, noise + 1).backward()
-        assert first.grad.item() == pytest.approx(slope)
+        assert first.grad.item() == pytest.approx(gradient)
         first.grad = None

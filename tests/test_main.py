@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from colorlab import __main__ as command_line
-from colorlab.__main__ import _tell, main
+from colorlab.__main__ import _warn, main
 from colorlab.photos.arrays import write_lab_arrays
 from colorlab.photos.folder import PhotoFolder
 from colorlab.photos.packed import PackedPhotos
@@ -352,8 +352,8 @@ def test_a_photo_that_can_not_be_read_is_left_out_after_the_audit_that_is_named(
 
 def test_warnings_of_others_are_shown_as_usual(capsys):
     seen = []
-    _tell(lambda *what, **more: seen.append(what), "theirs", UserWarning, "/lib/torch/x.py", 3)
-    _tell(lambda *what, **more: seen.append(what), "ours", UserWarning, command_line.__file__, 3)
+    _warn(lambda *what, **more: seen.append(what), "theirs", UserWarning, "/lib/torch/x.py", 3)
+    _warn(lambda *what, **more: seen.append(what), "ours", UserWarning, command_line.__file__, 3)
     assert seen == [("theirs", UserWarning, "/lib/torch/x.py", 3)]
     assert capsys.readouterr().err == "colorlab: ours\n"
 
@@ -566,7 +566,7 @@ def test_evaluate_on_nothing(here, capsys):
 def test_doctor_tells_by_its_status(capsys, monkeypatch, ok, status):
     from colorlab.commands import doctor
 
-    finding = doctor.Finding("weather", ok, "it rains", "" if ok else "take an umbrella")
+    finding = doctor.CheckResult("weather", ok, "it rains", "" if ok else "take an umbrella")
     monkeypatch.setattr(doctor, "examine", lambda: [finding])
     assert main(["doctor"]) == status
     assert "it rains" in capsys.readouterr().out
@@ -600,7 +600,7 @@ def test_an_empty_name_is_not_the_current_folder(here, capsys, arguments):
     photo("photos/a.png")
     assert main(arguments) == 2
     err = capsys.readouterr().err
-    assert err.startswith("colorlab: an empty name was given (") and err.count("\n") == 1
+    assert err.startswith("colorlab: an empty name for ") and err.count("\n") == 1
     assert files(".") == ["photos/a.png"]
 
 
@@ -642,10 +642,10 @@ def test_help_is_there_at_once():
         "except SystemExit as end: assert end.code == 0\n"
         "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert shown.returncode == 0, shown.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     assert all(
-        word in shown.stdout for word in ("doctor", "colorize", "download", "train", "evaluate")
+        word in result.stdout for word in ("doctor", "colorize", "download", "train", "evaluate")
     )
 
 

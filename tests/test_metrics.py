@@ -15,7 +15,7 @@ from colorlab import encoders
 from colorlab.metrics import colorfulness, diversity, evaluate, gray_of, psnr, ssim
 
 
-class Judge(torch.nn.Module):
+class Classifier(torch.nn.Module):
     """In EfficientNet-Lite0's place: the label is 1 for a picture with color, 0 for a gray one.
 
     Its two features are the spread of the channels and the red.
@@ -35,8 +35,8 @@ class Judge(torch.nn.Module):
 
 
 @pytest.fixture
-def judged(monkeypatch):
-    monkeypatch.setattr(encoders, "EfficientNetLite0", Judge)
+def classifier(monkeypatch):
+    monkeypatch.setattr(encoders, "EfficientNetLite0", Classifier)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_gray_has_the_lightness_of_the_photo():
     assert gray_of(gray).tobytes() == gray.tobytes()
 
 
-def test_a_colorizer_that_does_nothing_scores_as_gray(judged, photos):
+def test_a_colorizer_that_does_nothing_scores_as_gray(classifier, photos):
     scores = evaluate(lambda gray: gray, photos)
     truths = [pixels(path) for path in photos]
     expected = np.mean([psnr_by_hand(gray_by_hand(truth), truth) for truth in truths])
@@ -186,9 +186,9 @@ def test_a_colorizer_that_does_nothing_scores_as_gray(judged, photos):
     assert 0 <= low < scores.frechet < high
 
 
-def test_a_colorizer_that_knows_the_truth_scores_best(judged, photos):
-    shown = {Image.open(path).size: Image.open(path) for path in photos}
-    scores = evaluate(lambda gray: shown[gray.size], photos)
+def test_a_colorizer_that_knows_the_truth_scores_best(classifier, photos):
+    truths = {Image.open(path).size: Image.open(path) for path in photos}
+    scores = evaluate(lambda gray: truths[gray.size], photos)
     assert scores.psnr == math.inf
     assert scores.chroma_ratio == pytest.approx(1, abs=1e-6)
     assert (scores.recognized, scores.gray_recognized, scores.recovered) == (1, 0, 1)
@@ -199,7 +199,7 @@ def test_a_colorizer_that_knows_the_truth_scores_best(judged, photos):
     assert scores.gray_frechet > 0.01
 
 
-def test_a_colorizer_with_known_errors(judged, photos):
+def test_a_colorizer_with_known_errors(classifier, photos):
     """One color for all: each figure worked out by hand, and one of three photos recognized."""
     color = np.full((16, 40, 3), (180, 60, 90), np.uint8)
 
@@ -232,7 +232,7 @@ def test_a_colorizer_with_known_errors(judged, photos):
     assert 0 < scores.frechet != scores.gray_frechet
 
 
-def test_the_figures_of_each_photo_have_the_means_that_are_told(judged, photos):
+def test_the_figures_of_each_photo_have_the_means_that_are_told(classifier, photos):
     scores = evaluate(lambda gray: gray.point(lambda value: value // 2), photos)
     assert [row["name"] for row in scores.by_photo] == [str(path) for path in photos]
     for name in ("psnr", "gray_psnr", "ssim", "gray_ssim", "colorfulness", "recognized"):
@@ -245,16 +245,16 @@ def test_the_figures_of_each_photo_have_the_means_that_are_told(judged, photos):
     )
 
 
-def test_nothing_lost_is_nothing_to_recover(judged, photos, monkeypatch):
+def test_nothing_lost_is_nothing_to_recover(classifier, photos, monkeypatch):
     """0 / 0 is no figure, and 0 would read as a failure."""
-    monkeypatch.setattr(Judge, "classifier", lambda self, features: torch.tensor([[1.0]] * 3))
+    monkeypatch.setattr(Classifier, "classifier", lambda self, features: torch.tensor([[1.0]] * 3))
     scores = evaluate(lambda gray: gray, photos)
     assert (scores.recognized, scores.gray_recognized) == (1, 1)
     assert math.isnan(scores.recovered)
     assert "recovered" not in scores.intervals
 
 
-def test_one_photo_is_scored_without_intervals(judged, photos):
+def test_one_photo_is_scored_without_intervals(classifier, photos):
     scores = evaluate(lambda gray: gray, photos[:1])
     assert scores.photos == 1
     assert scores.intervals == {}
@@ -278,7 +278,7 @@ def make_hints(photo: Image.Image, count: int, seed: int) -> list[tuple]:
     return [(x, y, photo.getpixel((x, y))) for x, y in places]
 
 
-def test_psnr_with_hints_is_of_the_picture_that_they_gave(judged, photos):
+def test_psnr_with_hints_is_of_the_picture_that_they_gave(classifier, photos):
     scores = evaluate(paint, photos, hints=(1, 50), make_hints=make_hints)
     for count in (1, 50):
         expected = []
@@ -296,42 +296,42 @@ def test_psnr_with_hints_is_of_the_picture_that_they_gave(judged, photos):
     assert scores.psnr == scores.gray_psnr < scores.hinted_psnr[1] < scores.hinted_psnr[50]
 
 
-def test_hints_come_from_the_library_unless_others_are_given(judged, photos, monkeypatch):
+def test_hints_come_from_the_library_unless_others_are_given(classifier, photos, monkeypatch):
     module = ModuleType("colorlab.hints")
     asked = []
-    module.hints_from = lambda *given: asked.append(given[1:]) or make_hints(*given)
+    module.hints_from = lambda *args: asked.append(args[1:]) or make_hints(*args)
     monkeypatch.setitem(sys.modules, "colorlab.hints", module)
     evaluate(paint, photos, hints=(1, 5))
     assert asked == [(count, index) for index in range(3) for count in (1, 5)]
 
 
-def test_without_hints_a_colorizer_is_given_none(judged, photos):
+def test_without_hints_a_colorizer_is_given_none(classifier, photos):
     assert evaluate(lambda gray: gray, photos).hinted_psnr == {}
 
 
-def test_a_number_of_hints_below_one_is_refused(judged, photos):
+def test_a_number_of_hints_below_one_is_refused(classifier, photos):
     with pytest.raises(ValueError, match=r"at least 1, got \(5, 0\)"):
         evaluate(paint, photos, hints=(5, 0), make_hints=make_hints)
 
 
-def test_a_gray_photo_is_refused_by_name(judged, photos, tmp_path):
+def test_a_gray_photo_is_refused_by_name(classifier, photos, tmp_path):
     """One would make the mean PSNR of gray infinite, and its chroma can't be divided by."""
     Image.new("L", (8, 8), 100).save(tmp_path / "g.png")
     with pytest.raises(ValueError, match=r"g\.png is a gray photo"):
         evaluate(lambda gray: gray, [*photos, tmp_path / "g.png"])
 
 
-def test_no_photos_are_refused(judged):
+def test_no_photos_are_refused(classifier):
     with pytest.raises(ValueError, match="no photos"):
         evaluate(lambda gray: gray, [])
 
 
-def test_a_result_of_another_size_is_refused(judged, photos):
+def test_a_result_of_another_size_is_refused(classifier, photos):
     with pytest.raises(ValueError, match=r"0\.png.*24 x 16.*8 x 8"):
         evaluate(lambda gray: gray.resize((8, 8)), photos)
 
 
-def test_a_hinted_result_of_another_size_is_refused(judged, photos):
+def test_a_hinted_result_of_another_size_is_refused(classifier, photos):
     def colorize(gray, hints=()):
         return gray.resize((8, 8)) if hints else gray
 
@@ -339,13 +339,13 @@ def test_a_hinted_result_of_another_size_is_refused(judged, photos):
         evaluate(colorize, photos, hints=(1,), make_hints=make_hints)
 
 
-def test_a_photo_too_small_for_ssim_is_refused_by_name(judged, tmp_path):
+def test_a_photo_too_small_for_ssim_is_refused_by_name(classifier, tmp_path):
     Image.new("RGB", (40, 10), (200, 30, 30)).save(tmp_path / "s.png")
     with pytest.raises(ValueError, match=r"s\.png is 40 x 10: too small"):
         evaluate(lambda gray: gray, [tmp_path / "s.png"])
 
 
-class Answers:
+class Predictions:
     """A colorizer whose coloring with seed k has a = k · 11, b = 0 in Lab units."""
 
     def predict(self, photo, seed=0):
@@ -356,11 +356,11 @@ class Answers:
 
 def test_diversity_is_the_mean_distance_of_pairs(photos):
     # distances of 0, 11, 22: 11, 22 and 11
-    assert diversity(Answers(), photos, 3) == pytest.approx(44 / 3, rel=1e-5)
+    assert diversity(Predictions(), photos, 3) == pytest.approx(44 / 3, rel=1e-5)
 
 
-def test_diversity_of_one_answer_is_zero(photos):
-    class Deaf(Answers):
+def test_diversity_of_one_prediction_is_zero(photos):
+    class Deaf(Predictions):
         def predict(self, photo, seed=0):
             return super().predict(photo, 4)
 
@@ -370,6 +370,6 @@ def test_diversity_of_one_answer_is_zero(photos):
 @pytest.mark.parametrize("count", [0, 1])
 def test_diversity_needs_two_colorings(photos, count):
     with pytest.raises(ValueError, match="at least 2 colorings"):
-        diversity(Answers(), photos, count)
+        diversity(Predictions(), photos, count)
     with pytest.raises(ValueError, match="needs photos"):
-        diversity(Answers(), [], 5)
+        diversity(Predictions(), [], 5)

@@ -19,6 +19,6 @@ def test_a_bar_of_photos(capsys) -> None:
 
 
 def test_a_bar_that_is_not_shown(capsys) -> None:
-    with progress_bar(3, "photo", shown=False) as bar:
+    with progress_bar(3, "photo", visible=False) as bar:
         bar.update(3)
     assert capsys.readouterr().err == ""

@@ -78,7 +78,7 @@ def test_the_result_is_a_copy(photo):
         (np.zeros((2, 3, 8, 8)), "batch[0]"),
         (np.zeros(5), "(H, W)"),
         (np.zeros((0, 3)), "(0, 3)"),
-        (np.zeros((2, 8, 8)), "ab alone"),
+        (np.zeros((2, 8, 8)), "only ab"),
         (np.zeros((8, 8), int), "astype"),
         (np.full((2, 2), np.nan), "NaN"),
         (np.full((2, 2), np.inf), "NaN or infinite"),
@@ -159,8 +159,8 @@ def test_order_of_columns_and_their_titles(photo):
     ours = (photo // 2).astype(np.uint8)
     figure = photo_grid([(gray, ours, truth), (truth, gray, ours)])
     assert [text.get_text() for text in figure.texts] == ["gray input", "ours", "truth"]
-    shown = [axes.images[0].get_array() for axes in figure.axes]
-    for picture, expected in zip(shown, [gray, ours, truth, truth, gray, ours], strict=True):
+    pictures = [axes.images[0].get_array() for axes in figure.axes]
+    for picture, expected in zip(pictures, [gray, ours, truth, truth, gray, ours], strict=True):
         np.testing.assert_array_equal(picture, expected)
     # Titles stand above their own columns, from left to right.
     for axes, text in zip(figure.axes, figure.texts, strict=False):

@@ -164,8 +164,8 @@ def test_noise_is_drawn_when_it_is_left_out() -> None:
         again = net(x)
         torch.manual_seed(5)
         noise = torch.randn(2, 1)
-    given, spread = net(x, noise), net(x, noise[:, :, None, None].expand(2, 1, 16, 16))
-    assert torch.equal(first, again) and torch.equal(first, given) and torch.equal(first, spread)
+    vector, spread = net(x, noise), net(x, noise[:, :, None, None].expand(2, 1, 16, 16))
+    assert torch.equal(first, again) and torch.equal(first, vector) and torch.equal(first, spread)
     assert not torch.equal(first, second)
 
 

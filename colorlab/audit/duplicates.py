@@ -22,11 +22,15 @@ _BLOCK = 1024  # photos that are compared among themselves
 class Hashes:
     """Perceptual hashes of n photos, and what counts as near.
 
-    coarse: uint64 (n,). fine: uint64 (n, 4). distance: near are photos whose coarse hashes differ
-    in at most so many of 64 bits, and whose fine hashes in at most 24 + 4 x distance of 256. To cut
-    2 % off two sides changes about 4 and 34; other photos of the same place differ in 10 and 82.
+    Args:
+        coarse: uint64 (n,).
+        fine: uint64 (n, 4).
+        distance: near are photos whose coarse hashes differ in at most so many of 64 bits, and
+            whose fine hashes in at most 24 + 4 x distance of 256. To cut 2 % off two sides changes
+            about 4 and 34; other photos of the same place differ in 10 and 82.
 
-    Raises ValueError where the distance is not in 0..20: beyond, any two photos may be near.
+    Raises:
+        ValueError: the distance is not in 0..20: beyond, any two photos may be near.
     """
 
     def __init__(self, coarse: np.ndarray, fine: np.ndarray, distance: int) -> None:
@@ -51,7 +55,10 @@ class Hashes:
         return i[near], j[near]
 
     def first_match(self, photos: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """For each of `photos` the first of `others` that is near it, or -1; all are numbers."""
+        """For each of ``photos`` the first of ``others`` that is near it, or -1.
+
+        All are numbers of photos.
+        """
         found = np.full(len(photos), -1, np.int64)
         for top in range(0, len(photos), _ROWS):
             waiting = np.arange(top, min(top + _ROWS, len(photos)))
@@ -66,7 +73,7 @@ class Hashes:
         return found
 
     def copies(self, photos: np.ndarray) -> np.ndarray:
-        """For each of `photos` the earlier one, itself no copy, that it is near; -1: it has none.
+        """For each of ``photos`` the earlier one, itself no copy, that it is near; -1: it has none.
 
         Keeping those with -1 keeps a near-duplicate of each of the others. (Nearness is not
         transitive: of a row of photos in which each resembles the next, several can stay.)

@@ -38,19 +38,22 @@ def on_every_core(
 ) -> Iterator[tuple[Sequence[T], R | None]]:
     """Yield (lot, work(lot)) as the lots are done, in no order of their own.
 
-    work: a function of a module, which a process can import. It should turn the errors that it
-        expects into results: what it raises is raised here, and ends everything.
-    lots: drawn as they are needed.
-    processes: how many; None: one a core; 0: no process, the work is done in this one.
+    Args:
+        work: a function of a module, which a process can import. It should turn the errors that it
+            expects into results: what it raises is raised here, and ends everything.
+        lots: drawn as they are needed.
+        processes: how many; None: one a core; 0: no process, the work is done in this one.
 
-    Where a process dies over a lot (a decoder's crash, the system's answer to too little memory),
+    Where a process dies over a lot (a decoder's crash, the system's reaction to too little memory),
     the lots under way are done once more, item by item in a process of its own each time one dies;
     the item over which it dies again comes as (a lot of this item alone, None).
 
     Closing the generator, as an error or Ctrl-C in the loop around it does, ends the processes
     after the lots under way, two a process at most.
 
-    Raises ValueError for a negative number of processes, ChildProcessError where none can start.
+    Raises:
+        ValueError: a negative number of processes.
+        ChildProcessError: none can start.
     """
     count = cores() if processes is None else processes
     if count < 0:
@@ -74,7 +77,7 @@ def _until_one_dies(
     processes: int,
     left: list[Sequence[T]],
 ) -> Iterator[tuple[Sequence[T], R]]:
-    """Results until the lots are used up or a process dies; then `left` gets the lots under way."""
+    """Results until no lot is left or a process dies; ``left`` then gets the lots under way."""
     with _Pool(processes) as pool:
         under_way: dict[Future[R], Sequence[T]] = {}
         try:
@@ -151,7 +154,7 @@ class _Pool:
 @contextlib.contextmanager
 def _ctrl_c_blocked() -> Iterator[None]:
     """A process that is started inside is deaf to Ctrl-C, as it inherits the block: so is the
-    helper that comes with the first worker. While it imports, it would answer with a traceback.
+    helper that comes with the first worker. While it imports, it would print a traceback.
 
     Starting multiprocessing's tracker of resources would lift the block. It runs by then: the locks
     of the executor's queues, made before the first worker, need it.
@@ -175,8 +178,8 @@ def _ctrl_c_later() -> Iterator[None]:
         return
     pressed = []
 
-    def remember(*given: Any) -> None:
-        pressed.append(given)
+    def remember(*arguments: Any) -> None:
+        pressed.append(arguments)
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, remember)

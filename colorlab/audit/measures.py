@@ -43,30 +43,36 @@ RECORD = np.dtype(
 )
 UNREADABLE = np.array((0, 0, np.nan, np.nan, np.nan, 0, (0, 0, 0, 0), False), RECORD)
 
-_FLAT = 2.0  # levels of gray (0..255): below this deviation a hash would be of noise alone
+_FLAT = 2.0  # levels of gray (0..255): below this deviation a hash would be of nothing but noise
 _FILLED = 16  # a decoder's filling counts from 1/16 of the photo on
 
 
 class Problem(NamedTuple):
-    """What is wrong with the file of the photo `index`; kind: "corrupt" (its bytes were read and
-    are no picture, or it has none), "truncated", or "unread" (it may be readable another time)."""
+    """What is wrong with the file of the photo ``index``.
+
+    ``kind``: "corrupt" (its bytes were read and are no picture, or it has none), "truncated", or
+    "unread" (it may be readable another time).
+    """
 
     index: int
     kind: str
     reason: str
 
 
-class Measured(NamedTuple):
-    """Some photos: RECORD (n,), their problems, and how many pixels fall into each cell of the ab
-    plane, int64 (BINS, BINS), a by b, by `AB_EDGES`."""
+class PhotoMeasures(NamedTuple):
+    """The measures of some photos, and what is wrong with their files.
+
+    ``records``: RECORD, (n,). ``histogram``: how many pixels fall into each cell of the ab plane,
+    int64 (BINS, BINS), a by b, by ``AB_EDGES``.
+    """
 
     records: np.ndarray
     problems: list[Problem]
     histogram: np.ndarray
 
 
-def measure(photos: Sequence[tuple[int, str]]) -> Measured:
-    """Measure photos, given as (index, path). A bad file becomes a `Problem`, never an error."""
+def measure(photos: Sequence[tuple[int, str]]) -> PhotoMeasures:
+    """Measure photos, given as (index, path). A bad file becomes a ``Problem``, never an error."""
     records = np.full(len(photos), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems = []
@@ -81,7 +87,7 @@ def measure(photos: Sequence[tuple[int, str]]) -> Measured:
             problem = "unread", "its pixels do not fit into this machine's memory"
         if problem is not None:
             problems.append(Problem(index, *problem))
-    return Measured(records, problems, histogram)
+    return PhotoMeasures(records, problems, histogram)
 
 
 def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[str, str] | None:
@@ -103,7 +109,7 @@ def _measure_one(path: Path, record: np.void, histogram: np.ndarray) -> tuple[st
 
 
 def hashes(image: Image.Image) -> tuple[np.uint64, np.ndarray]:
-    """Perceptual hashes of 64 bits, uint64, and of 256 bits, uint64 (4,): ImageHash's `phash`.
+    """Perceptual hashes of 64 bits, uint64, and of 256 bits, uint64 (4,): ImageHash's ``phash``.
 
     The signs of a cosine transform's lowest frequencies against their median. They hardly change
     with size, compression, brightness or color; mirroring and large cuts change them.
@@ -146,7 +152,7 @@ def filled(pixels: np.ndarray) -> float:
 
     Where a JPEG's data end early, but with an end mark (a download that a tool repaired, or a cut
     photo saved anew), decoders fill the rest with gray 128 and report nothing. Such a strip lies at
-    one edge alone, the lower one before the photo is turned; a frame has more. 0.0 without one.
+    only one edge, the lower one before the photo is turned; a frame has more. 0.0 without one.
     """
     near = pixels - np.uint8(127) <= 2  # 127 to 129; what is lower wraps around
     gray = near[..., 0] & near[..., 1] & near[..., 2]
@@ -188,7 +194,7 @@ def _damage(path: str, error: PhotoError) -> tuple[str, str]:
 
 
 def _reduced(image: Image.Image, side: int) -> Image.Image:
-    """By a whole number, to a short side of at least `side`."""
+    """By a whole number, to a short side of at least ``side``."""
     factor = min(image.size) // side
     return image.reduce(factor) if factor > 1 else image
 

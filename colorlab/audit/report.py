@@ -41,14 +41,16 @@ HEADER = [
     "# The audit renews the lines whose reason begins with 'audit:'; lines of your own stay.",
 ]
 
-_NAMES_SHOWN = 3
-_PARTS_SHOWN = 5
+_MAX_NAMES = 3
+_MAX_PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something is wrong with the photo `name`. kind: one of `KINDS`. other: the photo that it
-    looks like, which stays."""
+    """Something is wrong with the photo ``name``.
+
+    ``kind``: one of ``KINDS``. ``other``: the photo that it looks like, which stays.
+    """
 
     kind: str
     name: str
@@ -77,23 +79,25 @@ class Part:
         return name[len(self.label) + 1 :] if self.label else name
 
     def path(self, name: str) -> Path:
+        """The file of a photo of this part."""
         return self.folder / self.own(name)
 
 
 @dataclass(repr=False)
 class Audit:
-    """The report of `colorlab.audit.audit`; printed, it is a table.
+    """The report of ``colorlab.audit.audit``; printed, it is a table.
 
-    names: of the n photos, relative to the folder; of splits or several folders with "split/" or
-        "folder/" in front.
-    width, height: int32 (n,), pixels, upright; 0 for a photo that cannot be read.
-    chroma: float32 (n,), mean CIE Lab chroma of a small copy, within 0.5 + 2 % of that of the photo
-        unless it is very noisy; nan for a photo that cannot be read.
-    histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the edges
-        of the cells are `colorlab.audit.AB_EDGES`, -110 to 110 in 64 equal steps.
-    findings: sorted by kind, then by name; a photo may have several.
-    left_out: photos that a person wrote into an `exclude.txt` and that were not looked at: name ->
-        reason. What an audit wrote there was looked at again.
+    Args:
+        names: of the n photos, relative to the folder; of splits or several folders with "split/"
+            or "folder/" in front.
+        width, height: int32 (n,), pixels, upright; 0 for a photo that cannot be read.
+        chroma: float32 (n,), mean CIE Lab chroma of a small copy, within 0.5 + 2 % of that of the
+            photo unless it is very noisy; nan for a photo that cannot be read.
+        histogram: int64 (64, 64): the pixels of all small copies by a (rows) and b (columns); the
+            edges of the cells are ``colorlab.audit.AB_EDGES``, -110 to 110 in 64 equal steps.
+        findings: sorted by kind, then by name; a photo may have several.
+        left_out: photos that a person wrote into an ``exclude.txt`` and that were not looked at:
+            name -> reason. What an audit wrote there was looked at again.
     """
 
     parts: list[Part]
@@ -109,8 +113,8 @@ class Audit:
         return len(self.names)
 
     def __str__(self) -> str:
-        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts[:_PARTS_SHOWN]]
-        places += ["…"] * (len(self.parts) > _PARTS_SHOWN)
+        places = [f"{p.label or p.folder} {p.stop - p.start:,}" for p in self.parts[:_MAX_PARTS]]
+        places += ["…"] * (len(self.parts) > _MAX_PARTS)
         what = f"{len(self):,} photos in {self.parts[0].folder}"
         if len(self.parts) > 1:
             what = f"{len(self):,} photos: {', '.join(places)}"
@@ -122,8 +126,8 @@ class Audit:
         for kind, meaning in KINDS.items():
             found = by_kind[kind]
             if found:
-                meaning += ": " + ", ".join(quoted(f.name) for f in found[:_NAMES_SHOWN])
-                meaning += ", …" * (len(found) > _NAMES_SHOWN)
+                meaning += ": " + ", ".join(quoted(f.name) for f in found[:_MAX_NAMES])
+                meaning += ", …" * (len(found) > _MAX_NAMES)
             share = f"{len(found) / len(self):.1%}" if found else ""
             lines.append(f"{kind:11}{len(found):8,} {share:>8}  {meaning}")
         readable = ~np.isnan(self.chroma)
@@ -144,7 +148,11 @@ class Audit:
     __repr__ = __str__
 
     def path(self, name: str) -> Path:
-        """The file of a photo. Raises KeyError for a name that is not in `names`."""
+        """The file of a photo.
+
+        Raises:
+            KeyError: a name that is not in ``names``.
+        """
         if name not in self.names:
             raise KeyError(name)
         return self._part(name).path(name)
@@ -152,11 +160,13 @@ class Audit:
     def sheet(self, kind: str | None = None, count: int = 24, width: int = 1000) -> Image.Image:
         """A contact sheet: photos with their name and what was found, near-duplicates in pairs.
 
-        kind: one of `KINDS`; None: all that were found, each with its share of `count`; if nothing
-            was, photos spread evenly over the set.
-        width: of the picture, in pixels.
+        Args:
+            kind: one of ``KINDS``; None: all that were found, each with its share of ``count``; if
+                nothing was, photos spread evenly over the set.
+            width: of the picture, in pixels.
 
-        Raises ValueError for an unknown kind or a count below 1.
+        Raises:
+            ValueError: an unknown kind or a count below 1.
         """
         from colorlab.audit.sheet import Cell, contact_sheet
 
@@ -198,20 +208,24 @@ class Audit:
         path: str | os.PathLike[str] | None = None,
         kinds: Iterable[str] = LISTED,
     ) -> Path | list[Path]:
-        """Write the list of photos to leave out, which `PhotoFolder` honors; returns its path.
+        """Write the list of photos to leave out, which ``PhotoFolder`` honors; returns its path.
 
-        path: by default `exclude.txt` in the folder. Of splits, or several folders, each gets its
-            own, so that it counts for whoever opens that folder alone; then the paths of all lists
-            are returned (of folders from which nothing is to go and that have no list: none).
-        kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
-            photo in the earlier split goes: what a network is judged on has to stay the same, or
-            scores from before could not be compared; a training photo is missed less. Photos that
-            are "unread" (gone, forbidden, too little memory, a process that died) never count: they
-            may be good, and what a list that is there says of them stays.
+        Args:
+            path: by default ``exclude.txt`` in the folder. Of splits, or several folders, each gets
+                its own, so that it counts for whoever opens only that folder; then the paths of all
+                lists are returned (of folders from which nothing is to go and that have no list:
+                none).
+            kinds: which findings count. Of a set of near-duplicates one photo stays. Of a leak, the
+                photo in the earlier split goes: what a network is judged on has to stay the same,
+                or scores from before could not be compared; a training photo is missed less. Photos
+                that are "unread" (gone, forbidden, too little memory, a process that died) never
+                count: they may be good, and what a list that is there says of them stays.
 
-        A list that is there already is merged with: see `colorlab.photos.exclusions.merged`. Raises
-        ValueError for an unknown kind, for a broken list, or a `path` for several folders; OSError
-        where it cannot be written.
+        A list that is there already is merged with: see ``colorlab.photos.exclusions.merged``.
+
+        Raises:
+            ValueError: an unknown kind, a broken list, or a ``path`` for several folders.
+            OSError: it cannot be written.
         """
         kinds = [kinds] if isinstance(kinds, str) else list(kinds)
         if PASSING in kinds:
@@ -257,12 +271,12 @@ class Audit:
 
 
 def _shares(found: dict[str, int], count: int) -> dict[str, int]:
-    """How many of each kind are shown: `count` in all, no kind crowded out by another."""
+    """How many of each kind are shown: ``count`` in all, no kind crowded out by another."""
     shares = {}
     waiting = sorted((kind for kind in found if found[kind]), key=lambda kind: found[kind])
     for left, kind in zip(range(len(waiting), 0, -1), waiting, strict=True):
         shares[kind] = min(found[kind], max(1, count // left))
         count -= shares[kind]
-    if len(found) == 1:  # asked for by name: a sheet that says "0 photos" is an answer
+    if len(found) == 1:  # asked for by name: a sheet that says "0 photos" is a result
         return {kind: shares.get(kind, 0) for kind in found}
     return {kind: shares[kind] for kind in found if kind in shares}

@@ -1,8 +1,8 @@
 """An audit of a set of photos: what is wrong with it, before a network learns it.
 
-One pass over the files by all cores, each photo decoded once (`measures`), then a search for
-near-duplicates among the hashes (`duplicates`). Of each photo some 60 bytes of numbers and its name
-are kept, so 100,000 photos need no more room than a few large ones.
+One pass over the files by all cores, each photo decoded once (``measures``), then a search for
+near-duplicates among the hashes (``duplicates``). Of each photo some 60 bytes of numbers and its
+name are kept, so 100,000 photos need no more room than a few large ones.
 """
 
 from __future__ import annotations
@@ -49,42 +49,45 @@ def audit(
 ) -> Audit:
     """Look at every photo of a set and report what is wrong.
 
-    folders: a folder; several, taken as one set; or splits, {"train": folder, "val": folder}. Of a
-        single folder, subfolders named train, val (valid, validation) and test, two of them at
-        least, are taken as splits; photos beside them as one more.
-    processes: worker processes; None: one a core; 0: none, the work is done in this process, which
-        is quicker for some hundred photos but dies with a file that kills its decoder.
-    tiny: photos with a short side below so many pixels are reported.
-    gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 % of
-        the photo exceed twice as much, as a green tool on white does.
-    sepia: photos that are not gray are if their `measures.toning` is below it, 0 to 1: if
-        their color is a function of their lightness, as in toned photos.
-    distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in few
-        of a finer one), 0 to 20. Mirrored copies are not found.
-    exclude: leave out what an `exclude.txt` in the folders names, as `PhotoFolder` does; but not
-        what an audit wrote there, which is looked at again, so that every audit finds the same and
-        can renew the list. False: look at what was written by hand too.
+    Args:
+        folders: a folder; several, taken as one set; or splits, {"train": folder, "val": folder}.
+            Of a single folder, subfolders named train, val (valid, validation) and test, two of
+            them at least, are taken as splits; photos beside them as one more.
+        processes: worker processes; None: one a core; 0: none, the work is done in this process,
+            which is quicker for some hundred photos but dies with a file that kills its decoder.
+        tiny: photos with a short side below so many pixels are reported.
+        gray: photos with a mean Lab chroma below it are, whatever their file's mode; but not if 2 %
+            of the photo exceed twice as much, as a green tool on white does.
+        sepia: photos that are not gray are if their ``measures.toning`` is below it, 0 to 1: if
+            their color is a function of their lightness, as in toned photos.
+        distance: near-duplicates differ in at most so many of 64 bits of a perceptual hash (and in
+            few of a finer one), 0 to 20. Mirrored copies are not found.
+        exclude: leave out what an ``exclude.txt`` in the folders names, as ``PhotoFolder`` does;
+            but not what an audit wrote there, which is looked at again, so that every audit finds
+            the same and can renew the list. False: look at what was written by hand too.
 
     Every photo comes from its file once, and memory holds some numbers a photo. Of a set with
     splits, a photo that is a near-duplicate of one in a later split is a "leak"; a split called
-    train comes first and one called test last, the others as given. Of near-duplicates within a
+    train comes first and one called test last, the others in order. Of near-duplicates within a
     split all but one are "duplicate"; the one is flawless if any is, and then the largest.
 
-    Raises FileNotFoundError, NotADirectoryError or `PhotoError` for a folder that is not there or
-    has no photo; ValueError for folders that overlap, thresholds out of range, or a broken list;
-    ChildProcessError where no worker process can start.
+    Raises:
+        FileNotFoundError, NotADirectoryError, PhotoError: a folder that is not there or has no
+            photo.
+        ValueError: folders that overlap, thresholds out of range, or a broken list.
+        ChildProcessError: no worker process can start.
     """
     if tiny < 0 or not 0 <= gray < math.inf or not 0 <= sepia <= 1:
         raise ValueError(
             f"tiny={tiny}, gray={gray}, sepia={sepia}: expected tiny and gray of 0 or more "
             "(and finite), and sepia from 0 (none) to 1."
         )
-    Hashes(np.empty(0), np.empty(0), distance)  # tells a wrong distance before the work, not after
+    Hashes(np.empty(0), np.empty(0), distance)  # a wrong distance is refused at once
     parts, names, left_out = _listed(split_folders(folders), exclude)
     records = np.full(len(names), UNREADABLE, RECORD)
     histogram = np.zeros((BINS, BINS), np.int64)
     problems: list[Problem] = []
-    with progress_bar(len(names), "photo", shown=progress) as bar:
+    with progress_bar(len(names), "photo", visible=progress) as bar:
         for lot, measured in on_every_core(measure, _lots(parts, names), processes):
             if measured is None:
                 why = "the process that read it died: a decoder's crash, or too little memory"
@@ -115,7 +118,12 @@ def audit(
 def split_folders(
     folders: Folder | Sequence[Folder] | Mapping[str, Folder],
 ) -> list[tuple[str, Path, bool]]:
-    """What `audit` looks at: (label, folder, is it a split), those to learn from first."""
+    """What ``audit`` looks at: (label, folder, is it a split), those to learn from first.
+
+    Raises:
+        TypeError: None in place of folders.
+        ValueError: no folder, an empty name, or a name that no split can have.
+    """
     if folders is None:
         raise TypeError("folders=None: expected a folder of photos, several, or splits.")
     if folders == "":
@@ -133,12 +141,12 @@ def split_folders(
     if isinstance(folders, Mapping):
         if bad := [name for name in folders if not name or "/" in name]:
             raise ValueError(f"{bad[0]!r} is no name of a split; it stands before the photos' own.")
-        given = [(str(name), Path(folder), True) for name, folder in folders.items()]
-        given.sort(key=lambda part: (part[0] != "train", part[0] == "test"))
+        splits = [(str(name), Path(folder), True) for name, folder in folders.items()]
+        splits.sort(key=lambda part: (part[0] != "train", part[0] == "test"))
     else:
-        given = [(Path(folder).as_posix(), Path(folder), False) for folder in folders]
-    check_apart([folder for _, folder, _ in given])
-    return given
+        splits = [(Path(folder).as_posix(), Path(folder), False) for folder in folders]
+    check_apart([folder for _, folder, _ in splits])
+    return splits
 
 
 def _listed(
@@ -191,7 +199,7 @@ def _lots(parts: list[Part], names: list[str]) -> Iterator[list[tuple[int, str]]
 def _odd(
     records: np.ndarray, names: list[str], tiny: int, gray: float, sepia: float
 ) -> list[Finding]:
-    """What the numbers of a photo alone tell."""
+    """What is found from a photo's own numbers."""
     width, height, chroma = records["width"], records["height"], records["chroma"]
     readable = ~np.isnan(chroma)
     is_tiny = readable & (np.minimum(width, height) < tiny)
@@ -208,7 +216,7 @@ def _odd(
         Finding(
             "sepia",
             names[i],
-            f"mean chroma {chroma[i]:.1f}, {records['toning'][i]:.0%} of it not told by lightness",
+            f"mean chroma {chroma[i]:.1f}, {records['toning'][i]:.0%} of it not from lightness",
         )
         for i in np.flatnonzero(is_sepia)
     ]
@@ -241,6 +249,6 @@ def _alike(
     duplicates, leaks = [], []
     for number, photos in enumerate(groups):
         duplicates += findings("duplicate", photos, hashes.copies(photos))
-        if later := groups[:number:-1]:  # the last split first: the test set is told rather
+        if later := groups[:number:-1]:  # the last split first: the test set is named rather
             leaks += findings("leak", photos, hashes.first_match(photos, np.concatenate(later)))
     return duplicates + leaks

@@ -31,9 +31,13 @@ class Cell:
 def contact_sheet(sections: Sequence[tuple[str, Sequence[Cell]]], width: int = 1000) -> Image.Image:
     """Sections one below the other, each a heading and its cells in rows; mode "RGB".
 
-    width: in pixels, at least 420, so that a pair fits. Names too long for their photo lose their
-    middle, details that need more than two lines their end. A photo that cannot be read is an empty
-    frame. Raises ValueError for a width too small.
+    Args:
+        width: in pixels, at least 420, so that a pair fits. Names too long for their photo lose
+            their middle, details that need more than two lines their end. A photo that cannot be
+            read is an empty frame.
+
+    Raises:
+        ValueError: the width is too small.
     """
     if width < 2 * (_WIDE + _EDGE) + _GAP:
         raise ValueError(f"width={width}: a pair of photos needs 420 pixels.")
@@ -104,7 +108,7 @@ def _thumbnail(path: Path) -> Image.Image | None:
 
 
 def _middle_cut(text: str, room: int) -> str:
-    """The text, or as much of its start and its end as fits into `room` pixels."""
+    """The text, or as much of its start and its end as fits into ``room`` pixels."""
     length = font(_TEXT).getlength
     if length(text) <= room:
         return text
@@ -119,7 +123,7 @@ def _halves(text: str, keep: int) -> str:
 
 
 def _wrapped(text: str, room: int, size: int, most: int) -> list[str]:
-    """The text in at most so many lines of `room` pixels, the last one cut where it must be."""
+    """The text in at most so many lines of ``room`` pixels, the last one cut where it must be."""
     length = font(size).getlength
     lines = [""]
     for word in text.split():

@@ -19,6 +19,7 @@ SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab audit``."""
     parser.description = (
         "Looks for photos that are corrupt, truncated, tiny, gray, toned, or "
         "near-duplicates within and across splits. Nothing is written unless asked for. Exit "
@@ -54,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Look for what is wrong with the photos; returns 1 if something was found, else 0."""
     from colorlab.audit.search import audit, split_folders
 
     listed = None if options.exclude is True else options.exclude
@@ -64,11 +66,11 @@ def run(options: argparse.Namespace) -> int:
         check_list(listed, folders)
     names = ("processes", "tiny", "gray", "sepia", "distance")
     chosen = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    shown = sys.stderr.isatty()
-    report = audit(options.folders, progress=shown, exclude=not options.all, **chosen)
+    progress = sys.stderr.isatty()
+    report = audit(options.folders, progress=progress, exclude=not options.all, **chosen)
     print(report)
     if options.exclude is not None:
-        with telling(listed or "a list of photos to leave out"):
+        with clear_write_errors(listed or "a list of photos to leave out"):
             written = report.exclude(listed)
         for path in written if isinstance(written, list) else [written]:
             print(f"list of photos to leave out: {path}")
@@ -76,16 +78,20 @@ def run(options: argparse.Namespace) -> int:
         from colorlab.commands.colorize import write_photo
 
         sheet = report.sheet()
-        with telling(options.sheet):
+        with clear_write_errors(options.sheet):
             write_photo(sheet, Path(options.sheet))
         print(f"contact sheet: {options.sheet}")
     return 1 if report.findings else 0
 
 
 def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
-    """Raise ValueError where a contact sheet of the photos in `folders` may not be written to.
+    """Refuse a contact sheet that may not be written where it should.
 
     A sheet inside of one of the folders would be one of its photos from then on.
+
+    Raises:
+        ValueError: it is no picture by its name, lies in one of the folders, or is one of the
+            photos.
     """
     path = Path(path)
     if path.suffix.lower() not in SHEET_SUFFIXES:
@@ -108,9 +114,13 @@ def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
 
 
 def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> None:
-    """Raise ValueError where the list of photos to leave out may not be written to.
+    """Refuse a list of photos to leave out that may not be written where it should.
 
-    path: None: to the list of its own in each folder.
+    Args:
+        path: None: to the list of its own in each folder.
+
+    Raises:
+        ValueError: one list for several folders, a photo, or a file that is no such list.
     """
     if path is None:
         for own in (folder / FILE_NAME for folder in folders if folder.is_dir()):
@@ -137,8 +147,12 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
 
 
 @contextlib.contextmanager
-def telling(what: str) -> Iterator[None]:
-    """What goes wrong when the block writes is told in one line: what, why, and what to do."""
+def clear_write_errors(what: str) -> Iterator[None]:
+    """An OSError of the block becomes one line: what could not be written, why, and what to do.
+
+    Raises:
+        OSError: what the block raised, in these words.
+    """
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
 """``colorlab colorize``: many photos colored in one go: files and whole folders in, colored copies
 out.
 
-Nothing is ever overwritten unless told, and one bad file does not stop the rest.
+Nothing is ever overwritten without --overwrite, and one bad file does not stop the rest.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab colorize``."""
     parser.add_argument("inputs", nargs="+", metavar="IN", help="photos or folders of photos")
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a folder; for one photo also a file"
@@ -45,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="X,Y,COLOR",
-        help="this color here, such as 420,310,#a02020; may be given again and again",
+        help="this color here, such as 420,310,#a02020; may be repeated",
     )
     parser.add_argument("--hints", metavar="FILE", help="the same from a JSON file")
     parser.add_argument(
@@ -58,7 +59,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
+    """Color the photos; returns 1 if one of them could not be colored, else 0."""
+    plan(options.inputs, options.output)  # a wrong name is refused before the weights are loaded
     from colorlab import hints
     from colorlab.colorize import Colorizer
 
@@ -120,21 +122,21 @@ def plan(
     if out.is_file() and not names_a_file:
         raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
     pairs: list[tuple[Path, Path]] = []
-    for given in map(Path, inputs):
-        if given.is_dir():
+    for path in map(Path, inputs):
+        if path.is_dir():
             if names_a_file:
-                raise ValueError(f"{given} is a folder and {out} one file; name a folder for it")
-            names = list_photos(given)
-            if given.resolve() in out.resolve().parents:
+                raise ValueError(f"{path} is a folder and {out} one file; name a folder for it")
+            names = list_photos(path)
+            if path.resolve() in out.resolve().parents:
                 # Copies from an earlier run may lie inside the folder: leave them out.
-                names = [n for n in names if out.resolve() not in (given / n).resolve().parents]
+                names = [n for n in names if out.resolve() not in (path / n).resolve().parents]
             if not names:
-                raise PhotoError(f"there is no photo in {given} besides those in {out}")
-            pairs += [(given / name, out / _writable(Path(name))) for name in names]
-        elif given.exists():
-            pairs.append((given, out if names_a_file else out / _writable(Path(given.name))))
+                raise PhotoError(f"there is no photo in {path} besides those in {out}")
+            pairs += [(path / name, out / _writable(Path(name))) for name in names]
+        elif path.exists():
+            pairs.append((path, out if names_a_file else out / _writable(Path(path.name))))
         else:
-            raise FileNotFoundError(f"there is no file or folder {given}")
+            raise FileNotFoundError(f"there is no file or folder {path}")
     if names_a_file and len(pairs) > 1:
         raise ValueError(f"{len(pairs)} photos can't all go to the one file {out}; name a folder")
     taken: dict[Path, Path] = {}
@@ -161,8 +163,9 @@ def colorize_album(
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
-    Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
-    photos, since their places belong to one.
+    Raises:
+        ValueError: hints with several photos, since their places belong to one; and as ``plan``.
+        PhotoError: as ``plan``; that of one photo goes into its outcome.
     """
     pairs = plan(inputs, output)
     if hints and len(pairs) > 1:

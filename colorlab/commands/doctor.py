@@ -33,13 +33,14 @@ def add_options(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
+    """Print what each check found; returns 1 if one of them failed, else 0."""
     findings = examine()
     print(report(findings))
     return 0 if all(finding.ok for finding in findings) else 1
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check found: ``name``, ``ok``, a ``detail`` to read, and ``advice`` if not ok."""
 
     name: str
@@ -60,12 +61,12 @@ class _Trouble(Exception):
         self.detail, self.advice = detail, advice
 
 
-def examine() -> list[Finding]:
+def examine() -> list[CheckResult]:
     """Run every check, the cheap and basic ones first. Never raises."""
-    return [_finding(name, check) for name, check in CHECKS.items()]
+    return [_result(name, check) for name, check in CHECKS.items()]
 
 
-def report(findings: list[Finding] | None = None) -> str:
+def report(findings: list[CheckResult] | None = None) -> str:
     """The findings (by default those of a new examination), one a line, and the sum of them."""
     findings = examine() if findings is None else findings
     bad = sum(not finding.ok for finding in findings)
@@ -73,15 +74,15 @@ def report(findings: list[Finding] | None = None) -> str:
     return "\n".join([*map(str, findings), total])
 
 
-def _finding(name: str, check: Callable[[], str]) -> Finding:
+def _result(name: str, check: Callable[[], str]) -> CheckResult:
     try:
-        return Finding(name, True, check())
+        return CheckResult(name, True, check())
     except _Trouble as trouble:
-        return Finding(name, False, trouble.detail, trouble.advice)
+        return CheckResult(name, False, trouble.detail, trouble.advice)
     except ImportError as error:
-        return Finding(name, False, f"can't be asked: {error}", REINSTALL)
+        return CheckResult(name, False, f"can't be asked: {error}", REINSTALL)
     except Exception as error:  # a broken driver or library raises anything; say it, go on
-        return Finding(name, False, f"{type(error).__name__}: {error}", REINSTALL)
+        return CheckResult(name, False, f"{type(error).__name__}: {error}", REINSTALL)
 
 
 def _python() -> str:

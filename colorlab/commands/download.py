@@ -8,6 +8,7 @@ from colorlab.commands.options import positive
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab download``."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="left out: list the sets")
     parser.add_argument("--list", action="store_true", help="list the sets, download nothing")
     parser.add_argument("--to", metavar="DIR", help="default: $COLORLAB_DOWNLOADS, or a cache")
@@ -18,6 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Download a set of photos and print its folder; returns 0."""
     from colorlab import sources
 
     if options.list or options.name is None:

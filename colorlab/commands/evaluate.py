@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab evaluate``."""
     parser.add_argument("folder", nargs="?", metavar="DIR", help="default: the bundled test photos")
     parser.add_argument(
         "--grid", metavar="FILE", help="also draw 16 of the photos: gray input, ours, truth"
@@ -23,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hints",
         action="store_true",
-        help="also color with 1, 5, 10 and 50 true colors given, for weights trained with hints",
+        help="also color with 1, 5, 10 and 50 true colors as hints, for weights trained with hints",
     )
     parser.add_argument(
         "--temperature",
@@ -35,6 +36,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Score the colors of the weights and print the scores; returns 0.
+
+    Raises:
+        ValueError: hints, for weights that take none.
+    """
     from colorlab import sources
     from colorlab.colorize import Colorizer
     from colorlab.metrics import HINT_COUNTS, diversity, evaluate
@@ -51,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
             "these weights were trained without hints; leave --hints out, or name weights of a "
             "recipe that learns to take hints with --weights"
         )
-    if options.csv:  # a folder that can't be made is told before the minutes of work
+    if options.csv:  # a folder that can't be made is refused before the minutes of work
         Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
     hints = HINT_COUNTS if options.hints else ()
     colorize = colorizer.colorize

@@ -6,7 +6,11 @@ import argparse
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
+    """A whole number of at least 1.
+
+    Raises:
+        ArgumentTypeError: a smaller one.
+    """
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
@@ -14,7 +18,13 @@ def positive(text: str) -> int:
 
 
 def device(name: str | None) -> str | None:
-    """``name``, tried: torch itself answers a device it doesn't have with all kinds of errors."""
+    """Try the device ``name``, and return its name.
+
+    torch itself refuses a device that it doesn't have with all kinds of errors.
+
+    Raises:
+        ValueError: it can't be used here.
+    """
     if name is not None:
         import torch
 
@@ -29,5 +39,6 @@ def device(name: str | None) -> str | None:
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--weights``."""
     parser.add_argument("--weights", metavar="FILE", help="default: the starter weights")
     parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")

@@ -8,6 +8,7 @@ from colorlab.commands.options import positive
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab pack``."""
     parser.add_argument("folders", nargs="+", metavar="DIR", help="folders of photos")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a new folder")
     parser.add_argument(
@@ -22,6 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Pack the photos of folders; returns 0."""
     from colorlab.photos.packed import PackedPhotos, pack
 
     pack(

@@ -26,6 +26,7 @@ _LOOKED_AT = 16
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``colorlab train``."""
     parser.add_argument("--recipe", required=True, help="a preset's name, or a .json file")
     photos = parser.add_mutually_exclusive_group()
     photos.add_argument(
@@ -73,6 +74,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Train a recipe; returns 0, or 128 + the signal that stopped it.
+
+    Raises:
+        OSError: the run is at its end, and its weights could not be written.
+    """
     from colorlab import recipes
     from colorlab.training import processes
     from colorlab.training.listeners import TensorBoard
@@ -125,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Training photos and held-out ones: a wrong name is told before a run is begun."""
+    """Training photos and held-out ones: a wrong name is refused before a run is begun."""
     from colorlab import sources
     from colorlab.training.feed import data_set
 
@@ -158,7 +164,7 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
     if others and len(names) > 1:
         raise ValueError(
             f"{others[0]} holds {find(others[0]).layout} and can't be mixed with other sets; "
-            "give --source that one alone"
+            "name only that one with --source"
         )
     if others:
         photos = sources.get(names[0])
@@ -169,8 +175,10 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def lab_arrays(folder: str | os.PathLike[str], part: str) -> LabArrays:
-    """Of the arrays in `folder` the first 20,000 photos to train on, as `LabArrays` has them, or
-    nine tenths where they are fewer: the rest is the part "test"."""
+    """The first 20,000 photos of the arrays in ``folder`` to train on, as ``LabArrays`` has them.
+
+    Of fewer, nine tenths: the rest is the part "test".
+    """
     from colorlab.photos.arrays import LabArrays
 
     total = len(LabArrays(folder, part="all"))
@@ -186,7 +194,11 @@ def folders_of(*sets: Any) -> list[Path]:
 
 
 def check_output(output: str | os.PathLike[str], folders: list[Path]) -> None:
-    """Raise ValueError where a run would write into a folder of its photos."""
+    """Refuse an output folder that lies in a folder of the run's photos.
+
+    Raises:
+        ValueError: the run would write there.
+    """
     inside = Path(output).resolve()
     for folder in folders:
         if folder.resolve() in (inside, *inside.parents):
@@ -197,7 +209,7 @@ def check_output(output: str | os.PathLike[str], folders: list[Path]) -> None:
 
 
 def check_splits(folders: Sequence[str]) -> None:
-    """Say so where one folder is given that holds a training part beside others."""
+    """Say so where one folder is named that holds a training part beside others."""
     from colorlab.audit.search import SPLITS
 
     for folder in map(Path, folders):
@@ -214,8 +226,9 @@ def check_splits(folders: Sequence[str]) -> None:
 def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> PairedFolder:
     """Gray and color photos in two folders.
 
-    Raises ValueError where up to 16 photos, spread over the set, show that the two are swapped;
-    and what `PairedFolder` raises.
+    Raises:
+        ValueError: up to 16 photos, spread over the set, show that the two are swapped; and what
+            ``PairedFolder`` raises.
     """
     from colorlab.photos.pairs import PairedFolder
 
@@ -233,7 +246,7 @@ def pairs(gray: str | os.PathLike[str], color: str | os.PathLike[str]) -> Paired
 
 def _is_gray(path: Path) -> bool | None:
     """Whether R, G and B agree within 2 levels, on the mean; None for a photo that can't be read,
-    which is told when it is learned from."""
+    which is reported when it is learned from."""
     try:
         picture = np.asarray(read_photo(path, short_side=64)[0]).astype(np.int16)
     except PhotoError:
@@ -243,7 +256,11 @@ def _is_gray(path: Path) -> bool | None:
 
 @contextmanager
 def audit_named(folders: list[Path]) -> Iterator[None]:
-    """Add to the error of a photo that can't be read how to find all such photos of its folder."""
+    """Add to the error of a photo that can't be read how to find all such photos of its folder.
+
+    Raises:
+        PhotoError: the one of the block, with that advice.
+    """
     try:
         yield
     except PhotoError as error:

@@ -1,6 +1,6 @@
 """Photos kept as Lab arrays in .npy files, the form of a data set that many courses use.
 
-`shravankumar9892/image-colorization` on Kaggle holds 25,000 photos of 224 x 224 so:
+``shravankumar9892/image-colorization`` on Kaggle holds 25,000 photos of 224 x 224 so:
 
     l/gray_scale.npy     (25000, 224, 224)     uint8, lightness
     ab/ab1.npy, ab2.npy  (10000, 224, 224, 2)  uint8, a and b of the first and the next 10,000
@@ -61,22 +61,25 @@ class _Stack(NamedTuple):
 
 
 class LabArrays(PhotoSet):
-    """Photos out of Lab arrays as uint8 tensors (3, H, W): L8, a8, b8 (see `lab8_to_lab`).
+    """Photos out of Lab arrays as uint8 tensors (3, H, W): L8, a8, b8 (see ``lab8_to_lab``).
 
     Opening reads headers only; an epoch costs no more memory than its batches.
 
-    folder: holds `l/gray_scale.npy` and `ab/ab1.npy`, `ab/ab2.npy`, ... (any number, taken by their
-        number). However the archive was unpacked: `ab/ab/`, everything in one folder, all of it in
-        a folder of its own, and the folder `l` or `ab` itself will do as well.
-    part: "train": the first `train` photos. "test": the rest. "all": every one.
-    size, augment, scale, threads: see `PhotoSet`. No pixel is resampled where the short side is
-        `size` already (and u is 1). Nothing is kept: reading costs next to nothing.
+    Args:
+        folder: holds ``l/gray_scale.npy`` and ``ab/ab1.npy``, ``ab/ab2.npy``, ... (any number,
+            taken by their number). However the archive was unpacked: ``ab/ab/``, everything in one
+            folder, all of it in a folder of its own, and the folder ``l`` or ``ab`` itself will do
+            as well.
+        part: "train": the first ``train`` photos. "test": the rest. "all": every one.
+        size, augment, scale, threads: see ``PhotoSet``. No pixel is resampled where the short side
+            is ``size`` already (and u is 1). Nothing is kept: reading costs next to nothing.
 
-    `.names`: the photos' numbers in the whole set, "000000" upward, as they have no other names.
+    ``.names``: the photos' numbers in the whole set, "000000" upward, as they have no other names.
 
-    Raises FileNotFoundError for a file or folder that is not there, ValueError for a file that is
-    no whole .npy array of uint8 of the right shape (nothing is ever unpickled), for counts that do
-    not add up, and for arguments that contradict each other.
+    Raises:
+        FileNotFoundError: a file or folder that is not there.
+        ValueError: a file that is no whole .npy array of uint8 of the right shape (nothing is ever
+            unpickled), counts that do not add up, or arguments that contradict each other.
     """
 
     holds: ClassVar[str] = "lab8"
@@ -134,7 +137,7 @@ class LabArrays(PhotoSet):
         return self._cut.picture_of_pixels(torch.from_numpy(np.concatenate(planes, 2)))
 
     def at(self, size: int | None, **settings: Any) -> LabArrays:
-        """As `PhotoSet.at`; `keep` is left aside."""
+        """As ``PhotoSet.at``; ``keep`` is left aside."""
         return super().at(size, **{**settings, "keep": 0})
 
 
@@ -231,14 +234,18 @@ def write_lab_arrays(
     side: int = 224,
     per_file: int = 10_000,
 ) -> int:
-    """Write photos, one at a time, as a set that `LabArrays` reads; return how many they were.
+    """Write photos, one at a time, as a set that ``LabArrays`` reads; return how many they were.
 
-    photos: as `open_photo` or `PhotoFolder` give them: pictures of mode "RGB" or uint8 (3, H, W).
-        Of each, the middle square is kept, resampled to `side` pixels.
-    per_file: photos in one ab file.
+    Args:
+        photos: as ``open_photo`` or ``PhotoFolder`` give them: pictures of mode "RGB" or uint8 (3,
+            H, W). Of each, the middle square is kept, resampled to ``side`` pixels.
+        per_file: photos in one ab file.
 
-    The files get their names when all is written; on an error nothing is left. Raises
-    FileExistsError where the folder holds such files, ValueError for no photo or another kind.
+    The files get their names when all is written; on an error nothing is left.
+
+    Raises:
+        FileExistsError: the folder holds such files.
+        ValueError: no photo, or one of another kind.
     """
     gray, ab = Path(folder) / "l" / _GRAY, Path(folder) / "ab"
     if there := [path for path in (gray, *_ab_files(ab)) if path.exists()]:

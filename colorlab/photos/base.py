@@ -21,26 +21,32 @@ FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 
 
 class PhotoSet(Dataset[torch.Tensor]):
-    """Photos as uint8 tensors (C, H, W). `ds[i]` or `ds[i, seed]`; `photo_loader` gives the pairs.
+    """Photos as uint8 tensors (C, H, W), by ``ds[i]`` or ``ds[i, seed]``.
 
-    size: None: the whole photo as it is. s: the short side is brought to s and an s x s square is
-        cut out (bicubic, antialiased).
-    augment: False: the middle square. True: the short side is brought to s * u with u uniform in
-        `scale`, the square is cut at random, and every other one is mirrored; of a photo longer
-        than 4 : 1, from its middle 4 : 1. `seed` (an int) alone decides all of it; without it, it
-        is drawn from torch's global generator. The file becomes a working picture, its short side
-        s * highest u, and the square is cut from that: two resamplings where u is not the highest.
-    scale: (lowest, highest) u, at least 1 so that the square fits.
-    keep: bytes of working pictures that may stay in memory, so that later epochs read no file: a
-        byte a channel of each pixel, 0.3 MB for a photo of s = 256 at 4 : 3. First come, first
-        kept; those beyond are read each time. The tensors are the same with and without. Inside the
-        worker processes of a DataLoader nothing is kept, as each would fill a memory of its own:
-        use `threads`.
-    threads: how many read and cut when a whole batch is asked for, as a DataLoader does.
+    The pairs of an index and a seed come from ``photo_loader``.
 
-    A subclass says in `holds` what its tensors hold, lists its photos in `names`, and reads the
-    working picture of one in `_picture`. Raises ValueError for arguments that contradict each
-    other.
+    Args:
+        size: None: the whole photo as it is. s: the short side is brought to s and an s x s square
+            is cut out (bicubic, antialiased).
+        augment: False: the middle square. True: the short side is brought to s * u with u uniform
+            in ``scale``, the square is cut at random, and every other one is mirrored; of a photo
+            longer than 4 : 1, from its middle 4 : 1. ``seed`` (an int) alone decides all of it;
+            without it, it is drawn from torch's global generator. The file becomes a working
+            picture, its short side s * highest u, and the square is cut from that: two resamplings
+            where u is not the highest.
+        scale: (lowest, highest) u, at least 1 so that the square fits.
+        keep: bytes of working pictures that may stay in memory, so that later epochs read no file:
+            a byte a channel of each pixel, 0.3 MB for a photo of s = 256 at 4 : 3. First come,
+            first kept; those beyond are read each time. The tensors are the same with and without.
+            Inside the worker processes of a DataLoader nothing is kept, as each would fill a memory
+            of its own: use ``threads``.
+        threads: how many read and cut when a whole batch is asked for, as a DataLoader does.
+
+    A subclass says in ``holds`` what its tensors hold, lists its photos in ``names``, and reads the
+    working picture of one in ``_picture``.
+
+    Raises:
+        ValueError: arguments that contradict each other.
     """
 
     holds: ClassVar[str]
@@ -53,7 +59,7 @@ class PhotoSet(Dataset[torch.Tensor]):
         self._set(size, augment, scale, keep, threads)
 
     def _picture(self, index: int) -> torch.Tensor:
-        """The working picture of photo `index`, uint8 (H, W, C), as `self._cut` wants it."""
+        """The working picture of photo ``index``, uint8 (H, W, C), as ``self._cut`` wants it."""
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -63,7 +69,7 @@ class PhotoSet(Dataset[torch.Tensor]):
         return self.__getitems__([item])[0]
 
     def __getitems__(self, items: Sequence[int | tuple[int, int]]) -> list[torch.Tensor]:
-        """Several photos at once, in the order asked for, read by `threads` threads."""
+        """Several photos at once, in the order asked for, read by ``threads`` threads."""
         wanted = []
         for item in items:
             index, seed = item if isinstance(item, tuple) else (item, None)
@@ -96,7 +102,10 @@ class PhotoSet(Dataset[torch.Tensor]):
     ) -> Self:
         """The same photos, not listed anew, with another size; None leaves the rest as it is here.
 
-        What is in memory is not shared. Raises ValueError as the class does.
+        What is in memory is not shared.
+
+        Raises:
+            ValueError: as the class does.
         """
         other = copy.copy(self)
         other._set(
@@ -113,8 +122,10 @@ class PhotoSet(Dataset[torch.Tensor]):
         return torch.full((len(self),), 1 / len(self), dtype=torch.float64)
 
     def split(self, fractions: dict[str, float] = FRACTIONS) -> dict[str, Self]:
-        """`split_by_name` of the photos: one set a part, with this one's settings and a memory of
-        its own."""
+        """Split the photos as ``split_by_name`` does, into one set a part.
+
+        Each has this one's settings and a memory of its own.
+        """
         parts = split_by_name(self.names, fractions)
         return {part: self._only(set(names)) for part, names in parts.items()}
 
@@ -137,8 +148,10 @@ class PhotoSet(Dataset[torch.Tensor]):
 
 
 def folder_weights(folder_of: Sequence[int], balance: float) -> torch.Tensor:
-    """Probability of each photo by the number of its folder, float64 (len,), sum 1: folder i has a
-    total of n_i**balance over the sum of all."""
+    """Probability of each photo by the number of its folder, float64 (len,), sum 1.
+
+    Folder i has a total of n_i**balance over the sum of all.
+    """
     _, number, counts = torch.tensor(folder_of).unique(return_inverse=True, return_counts=True)
     totals = counts.double() ** balance
     return (totals / totals.sum() / counts)[number]
@@ -147,16 +160,19 @@ def folder_weights(folder_of: Sequence[int], balance: float) -> torch.Tensor:
 def split_by_name(
     names: Iterable[str | PurePath], fractions: dict[str, float] = FRACTIONS
 ) -> dict[str, list[Any]]:
-    """Deal names into parts by a hash of each name alone, in the order given.
+    """Deal names into parts by a hash of each name only, in the order of ``names``.
 
     BLAKE2b (RFC 7693) of the name, as a number in [0, 1), falls into one part's share of that
     interval. A photo's part depends on nothing but its name and the fractions: adding, removing
     or reordering other photos never moves it, on any machine. The shares are met on average only.
     Near-duplicates under different names can be parted; group them first where that matters.
 
-    names: relative to the data's folder (`PhotoFolder.names`), so the same everywhere.
-    fractions: part -> share; at least 0, with a sum of 1.
-    Raises ValueError for other fractions and for absolute paths.
+    Args:
+        names: relative to the data's folder (``PhotoFolder.names``), so the same everywhere.
+        fractions: part -> share; at least 0, with a sum of 1.
+
+    Raises:
+        ValueError: other fractions, or absolute paths.
     """
     if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
         raise ValueError(f"fractions={fractions}: expected shares of at least 0 with a sum of 1.")

@@ -1,4 +1,4 @@
-"""Batches of photos in an order that one `torch.Generator` decides, and some of them ahead of time.
+"""Batches of photos in an order that one generator decides, some of them ahead of time.
 
 The usual loader draws crops from each worker's own random state, so the number of workers changes
 the batches. Here every sample carries its seed with it, and the number of workers changes nothing.
@@ -22,7 +22,7 @@ _PATIENCE = 10.0  # seconds to wait, when a reader is stopped, for the batch it 
 
 
 class SeededSampler(Sampler[tuple[int, int]]):
-    """(index, seed) pairs, all drawn from `generator` when an epoch begins.
+    """Pairs of an index and a seed, all drawn from ``generator`` when an epoch begins.
 
     The seed travels with the index, so a photo's crop does not depend on which worker makes it.
     """
@@ -73,18 +73,22 @@ def photo_loader(
     shuffle: bool = True,
     drop_last: bool = True,
 ) -> DataLoader[torch.Tensor]:
-    """Batches of uint8 (B, 3, s, s), the same for any `num_workers`.
+    """Batches of uint8 (B, 3, s, s), the same for any ``num_workers``.
 
-    Order and crops come from `generator` (on the CPU) alone, a new draw each epoch; torch's global
-    generator is neither read nor moved.
+    Order and crops come from ``generator`` (on the CPU) alone, a new draw each epoch; torch's
+    global generator is neither read nor moved.
 
-    dataset: takes (index, seed) pairs, as `PhotoFolder` does. Its `__getitems__`, if it has one,
-        gets those of a batch at once and may read them with threads: together with `ahead` the way
-        to read beside a training that runs in a thread, from where forking processes can hang.
-    weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
-    samples: photos an epoch; len(dataset) unless told. More than that without weights: again
-        from the start, in a new order.
-    Raises ValueError where the arguments contradict each other or no batch would come out.
+    Args:
+        dataset: takes (index, seed) pairs, as ``PhotoFolder`` does. Its ``__getitems__``, if it has
+            one, gets those of a batch at once and may read them with threads: together with
+            ``ahead`` the way to read beside a training that runs in a thread, from where forking
+            processes can hang.
+        weights: (len,), at least 0: photos are drawn with replacement, in proportion to them.
+        samples: photos an epoch; len(dataset) by default. More than that without weights: again
+            from the start, in a new order.
+
+    Raises:
+        ValueError: the arguments contradict each other, or no batch would come out.
     """
     length = len(dataset)  # type: ignore[arg-type]
     samples = length if samples is None else samples
@@ -123,15 +127,17 @@ def photo_loader(
 def ahead(batches: Iterable[T], depth: int = 2) -> Iterator[T]:
     """The same batches in the same order, drawn by one background thread while others are used.
 
-    At most `depth` are drawn and not yet handed out; 0: no thread, nothing ahead. So what `batches`
-    draws from a generator, or tells of its progress, runs up to `depth` batches in advance.
+    At most ``depth`` are drawn and not yet handed out; 0: no thread, nothing ahead. So what
+    ``batches`` draws from a generator, or reports its progress, runs up to ``depth`` batches in
+    advance.
 
-    An exception of `batches` comes up here, after the batches before it, with its own traceback.
-    Closing the generator early (`close()`, or dropping it, as a `for` loop that is left does) stops
-    the thread; a batch just being read is waited for, 10 seconds at most. The thread starts with
-    the first batch asked for.
+    An exception of ``batches`` comes up here, after the batches before it, with its own traceback.
+    Closing the generator early (``close()``, or dropping it, as a ``for`` loop that is left does)
+    stops the thread; a batch just being read is waited for, 10 seconds at most. The thread starts
+    with the first batch asked for.
 
-    Raises ValueError, with the first batch asked for, where depth is negative.
+    Raises:
+        ValueError: a negative depth; it comes with the first batch asked for.
     """
     if depth < 0:
         raise ValueError(f"depth={depth}: the number of batches ahead must be at least 0.")
@@ -158,7 +164,7 @@ def ahead(batches: Iterable[T], depth: int = 2) -> Iterator[T]:
 
 
 class _Reader:
-    """The thread behind `ahead`, and what the two of them share."""
+    """The thread behind ``ahead``, and what the two of them share."""
 
     def __init__(self, batches: Iterable[Any], depth: int) -> None:
         self.drawn: SimpleQueue[tuple[str, Any]] = SimpleQueue()

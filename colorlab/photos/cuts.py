@@ -33,9 +33,10 @@ WIDEST = 4  # the longest side of a working picture, in short sides
 
 @dataclass(frozen=True)
 class Cut:
-    """How a `PhotoSet` makes a square, by its arguments `size`, `augment` and `scale`.
+    """How a ``PhotoSet`` makes a square, by its arguments ``size``, ``augment`` and ``scale``.
 
-    Raises ValueError where they contradict each other.
+    Raises:
+        ValueError: they contradict each other.
     """
 
     size: int | None
@@ -63,8 +64,8 @@ class Cut:
     def picture(self, image: Image.Image, filled: Box) -> Tensor:
         """The working picture of a photo, uint8 (H, W, 3), contiguous.
 
-        With `augment` its long side is cut down to `WIDEST` short ones; without, it is the middle
-        square itself. `image`, `filled`: as `read_photo(path, self.short)` gives them.
+        With ``augment`` its long side is cut down to ``WIDEST`` short ones; without, it is the
+        middle square itself. ``image``, ``filled``: as ``read_photo(path, self.short)`` gives them.
         """
         if self.size is None:
             return _pixels(image)
@@ -79,8 +80,8 @@ class Cut:
     def square(self, picture: Tensor, seed: int | None) -> Tensor:
         """What is cut from a working picture (H, W, C): (C, size, size), in memory of its own.
 
-        With `augment`, `seed` (an int) alone decides u, the place, and whether it is mirrored. A
-        window of the picture's short side / u is cut out and brought to `size`.
+        With ``augment``, ``seed`` (an int) alone decides u, the place, and whether it is mirrored.
+        A window of the picture's short side / u is cut out and brought to ``size``.
         """
         if not self.augment:
             return _planes(picture)
@@ -101,7 +102,7 @@ class Cut:
 
 
 class Kept:
-    """Tensors by number, up to `limit` bytes in all: first come, first kept; nothing is dropped.
+    """Tensors by number, up to ``limit`` bytes in all: first come, first kept; nothing is dropped.
 
     Any number of threads may use it. A copy or a pickle starts empty, with the same limit. Inside
     a DataLoader worker process nothing is added, because each would fill a memory of its own; what
@@ -139,8 +140,11 @@ class Kept:
 
 
 class Threads:
-    """`count` threads that work through a list. Only the first use starts them; a pickle or a copy
-    made with `copy` starts its own, and so does a forked process, where they are not there."""
+    """Work through a list with ``count`` threads.
+
+    Only the first use starts them; a pickle or a copy made with ``copy`` starts its own, and so
+    does a forked process, where they are not there.
+    """
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -161,7 +165,7 @@ class Threads:
 
 
 def _resized(image: Image.Image, filled: Box, short: int, widest: int) -> Tensor:
-    """The photo with a short side of `short`, of it the middle `widest` : 1 -> (H, W, 3).
+    """The photo with a short side of ``short``, of it the middle ``widest`` : 1 -> (H, W, 3).
 
     Equals resizing the whole (bicubic, antialiased) and cutting; but of a strip of 10000 x 2 pixels
     only what is kept is computed.
@@ -184,7 +188,7 @@ def _resized(image: Image.Image, filled: Box, short: int, widest: int) -> Tensor
 
 
 def _fitted(picture: Tensor, short: int, widest: int) -> Tensor:
-    """Pixels (H, W, C) with a short side of `short`, of them the middle `widest` : 1."""
+    """Pixels (H, W, C) with a short side of ``short``, of them the middle ``widest`` : 1."""
     high_before, wide_before, _ = picture.shape
     (wide, high), (width, height) = _sizes((wide_before, high_before), short, widest)
     picture = resize(picture, wide, high)
@@ -199,13 +203,13 @@ def _fitted(picture: Tensor, short: int, widest: int) -> Tensor:
 def _sizes(
     sides: tuple[float, float], short: int, widest: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(Width, height) of the whole once its short side is `short`, and of what is kept of it."""
+    """(Width, height) of the whole once its short side is ``short``, and of what is kept of it."""
     wide, high = (max(short, round(side * short / min(sides))) for side in sides)
     return (wide, high), (min(wide, widest * short), min(high, widest * short))
 
 
 def resize(picture: Tensor, width: int, height: int) -> Tensor:
-    """uint8 (H, W, C) -> (height, width, C), bicubic and antialiased.
+    """Resize uint8 (H, W, C) to (height, width, C), bicubic and antialiased.
 
     torch's uint8 kernel takes a fifth of Pillow's time; they differ by a level at times. As a batch
     in channels-last order, it reads and writes the pixels as they lie.

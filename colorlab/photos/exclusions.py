@@ -1,4 +1,4 @@
-"""The list of photos that a data set leaves out: `exclude.txt` in the folder of the photos.
+"""The list of photos that a data set leaves out: ``exclude.txt`` in the folder of the photos.
 
     # a comment
     cat.jpg
@@ -30,14 +30,19 @@ _NAMED_IN_WARNING = 5
 
 @dataclass
 class ExcludeList:
-    """What stands in a list: name -> reason ("" where none is given), and its comments."""
+    """What stands in a list: name -> reason ("" for none), and its comments."""
 
     entries: dict[str, str] = field(default_factory=dict)
     comments: list[str] = field(default_factory=list)
 
 
 def read_list(path: str | os.PathLike[str]) -> ExcludeList:
-    """Read a list. Raises ValueError, naming the line, where it is broken; OSError as it comes."""
+    """Read a list.
+
+    Raises:
+        ValueError: a broken list; the message names the line.
+        OSError: it can't be read.
+    """
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
         raise ValueError(
@@ -76,18 +81,22 @@ def write_list(path: str | os.PathLike[str], content: ExcludeList) -> Path:
 
 
 def excluded(
-    folder: Path, names: Iterable[str], given: str | os.PathLike[str] | None = None
+    folder: Path, names: Iterable[str], list_path: str | os.PathLike[str] | None = None
 ) -> dict[str, str]:
-    """Which of the photos `names` of `folder` are on a list: name -> reason.
+    """Which of the photos ``names`` of ``folder`` are on a list: name -> reason.
 
-    given: a list of names relative to `folder`, wherever it lies; None: those in the folder and its
-        subfolders, as far as there are photos.
+    Args:
+        list_path: a list of names relative to ``folder``, wherever it lies; None: those in the
+            folder and its subfolders, as far as there are photos.
 
-    Warns of names on a list that are not among the photos. Raises as `read_list` does.
+    Warns of names on a list that are not among the photos.
+
+    Raises:
+        ValueError, OSError: as ``read_list``.
     """
     names = list(names)
-    if given is not None:
-        lists = {"": Path(given)}
+    if list_path is not None:
+        lists = {"": Path(list_path)}
     else:
         inside = {""} | {parent for name in names for parent in _parents(name)}
         lists = {p: folder / p / FILE_NAME for p in sorted(inside)}
@@ -119,11 +128,14 @@ def excluded(
 def wanted(
     folder: Path, names: list[str], exclude: bool | str | os.PathLike[str] = True
 ) -> tuple[list[str], dict[str, str]]:
-    """The photos `names` of `folder` that are on no list, and those that are: name -> reason.
+    """The photos ``names`` of ``folder`` that are on no list, and those that are: name -> reason.
 
-    exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
+    Args:
+        exclude: True: the lists in the folder. False: every photo is wanted. A path: that list.
 
-    Raises `PhotoError` where every photo is on a list, else as `read_list` does.
+    Raises:
+        PhotoError: every photo is on a list.
+        ValueError, OSError: as ``read_list``.
     """
     if exclude is False:
         return names, {}
@@ -137,16 +149,16 @@ def wanted(
     return [name for name in names if name not in left_out], left_out
 
 
-def told(count: int) -> str:
+def left_out_message(count: int) -> str:
     """That the lists in the folders leave so many photos out."""
     return f"{count} photo(s) left out, as {FILE_NAME} says"
 
 
 def merged(old: ExcludeList, new: Mapping[str, str], looked_at: Iterable[str]) -> ExcludeList:
-    """`old` with the findings of a new audit; nothing that a person wrote is lost.
+    """The list ``old`` with the findings of a new audit; nothing that a person wrote is lost.
 
-    A line of `old` goes only if its photo was `looked_at` again and its reason begins with
-    `AUDITED`, as all that the audit writes do.
+    A line of ``old`` goes only if its photo was ``looked_at`` again and its reason begins with
+    ``AUDITED``, as all that the audit writes do.
     """
     looked_at = set(looked_at)
     kept = {

@@ -45,7 +45,7 @@ class PhotoError(ValueError):
 
 @dataclass(frozen=True)
 class StoredPhoto:
-    """The bytes of a photo file that lies inside another file; `name` is what errors call it."""
+    """The bytes of a photo file that lies inside another file; ``name`` is what errors call it."""
 
     name: str
     data: bytes = field(repr=False)
@@ -54,14 +54,14 @@ class StoredPhoto:
         return self.name
 
     def open(self, _mode: str = "rb") -> BytesIO:
-        """The bytes as a file, as `Path.open` gives one."""
+        """The bytes as a file, as ``Path.open`` gives one."""
         return BytesIO(self.data)
 
 
 def open_photo(path: str | os.PathLike[str]) -> Image.Image:
-    """The photo in `path` as an upright 8-bit sRGB picture (mode "RGB"), without metadata.
+    """The photo in ``path`` as an upright 8-bit sRGB picture (mode "RGB"), without metadata.
 
-    - Formats: JPEG, PNG, WebP, GIF, TIFF, BMP, told by content, not by name. Of an animation or a
+    - Formats: JPEG, PNG, WebP, GIF, TIFF, BMP, known by content, not by name. Of an animation or a
       multi-page file: the first frame.
     - The EXIF orientation is applied. Broken EXIF is passed over.
     - Gray and bilevel: the same value in all three channels.
@@ -73,9 +73,12 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
       converted to sRGB, perceptual intent. CMYK without a usable profile: Pillow's plain formula,
       R = (1 - C)(1 - K). A profile that does not fit its picture is ignored, as browsers do.
 
-    Raises `PhotoError` naming the file when it is missing, corrupt, truncated, of another format,
-    or so large that Pillow takes it for a decompression bomb (over 179 megapixels). Damage that
-    leaves a decodable file, such as a flipped bit in a JPEG or BMP, cannot be told from a picture.
+    Damage that leaves a decodable file, such as a flipped bit in a JPEG or BMP, looks like a
+    picture.
+
+    Raises:
+        PhotoError: the file is missing, corrupt, truncated, of another format, or so
+            large that Pillow takes it for a decompression bomb (over 179 megapixels).
     """
     return read_photo(Path(path))[0]
 
@@ -83,9 +86,9 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 def read_photo(
     path: Path | StoredPhoto, short_side: int | None = None
 ) -> tuple[Image.Image, tuple[float, float, float, float]]:
-    """`open_photo`'s picture, and the (left, top, right, bottom) that the photo fills in it.
+    """Read as ``open_photo``; also the (left, top, right, bottom) that the photo fills in it.
 
-    With `short_side`, a JPEG may come reduced by 2, 4 or 8, to no less than twice that side:
+    With ``short_side``, a JPEG may come reduced by 2, 4 or 8, to no less than twice that side:
     libjpeg leaves the high frequencies out while it decodes, which is several times faster, and
     the factor of two left to the resampling filter keeps the picture the same. The photo's edge can
     then fall inside a pixel: 341 columns, halved, fill 170.5 of 171. Else it fills the picture.
@@ -109,9 +112,10 @@ def read_photo(
 
 
 def photo_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the upright photo, from the head of the file; no pixel is decoded.
+    """Read (width, height) of the upright photo from the head of the file; no pixel is decoded.
 
-    Raises `PhotoError` as `open_photo` does, where the head is damaged.
+    Raises:
+        PhotoError: the head is damaged, or what ``open_photo`` refuses.
     """
     with _opened(path, check=False) as image:
         width, height = image.size
@@ -119,9 +123,12 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 
 def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
-    """`open_photo`'s picture as it is under its alpha, and the alpha (mode "L"; None without one).
+    """Read a photo as it is under its alpha, and the alpha (mode "L"; None without one).
 
-    Raises `PhotoError` as `open_photo` does.
+    Else as ``open_photo``.
+
+    Raises:
+        PhotoError: as ``open_photo``.
     """
     with _opened(path) as image:
         image.load()
@@ -129,7 +136,7 @@ def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
 
 
 def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The same of a picture in memory, of any mode that `open_photo` takes."""
+    """The same of a picture in memory, of any mode that ``open_photo`` takes."""
     turn = TURNS.get(_orientation(image))
     alpha = None
     if image.mode.startswith("I;16"):
@@ -149,7 +156,7 @@ def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
 
 @contextmanager
 def _opened(path: Path | StoredPhoto, check: bool = True) -> Iterator[Image.Image]:
-    """The file, opened; whatever goes wrong inside becomes a `PhotoError` that names it."""
+    """The file, opened; whatever goes wrong inside becomes a ``PhotoError`` that names it."""
     try:
         with Image.open(_source(path), formats=FORMATS) as image:
             if check and image.format == "PNG":
@@ -186,7 +193,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode that Pillow reads -> "RGB" in sRGB, with an empty `info`."""
+    """Any mode that Pillow reads -> "RGB" in sRGB, with an empty ``info``."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         # Pillow's own conversion clips at 255, and everything brighter would turn white.
@@ -213,7 +220,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Lookup from `mode` pixels in that ICC profile to sRGB; None: already sRGB, or unusable."""
+    """Lookup from ``mode`` pixels in that ICC profile to sRGB; None: already sRGB, or unusable."""
     if mode == "RGB" and (b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile):
         return None
     try:
@@ -269,10 +276,14 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
 
 
 def list_photos(folder: Path) -> list[str]:
-    """Names of the photos below `folder`, relative, with "/", sorted the same on every machine.
+    """Names of the photos below ``folder``, relative, with "/", sorted the same on every machine.
 
-    Told by `SUFFIXES` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
+    Known by ``SUFFIXES`` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
     and all other files are left out; links to folders are not followed.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: no such folder.
+        PhotoError: there is no photo in it.
     """
     if not folder.exists():
         raise FileNotFoundError(
@@ -317,7 +328,11 @@ def list_photos(folder: Path) -> list[str]:
 
 
 def check_apart(folders: Sequence[Path]) -> None:
-    """Raise ValueError where a folder is given twice, or one lies in another."""
+    """Refuse folders of which two are the same, or one lies in another.
+
+    Raises:
+        ValueError: such folders; the message names them.
+    """
     for number, folder in enumerate(folders):
         for other in folders[:number]:
             a, b = folder.resolve(), other.resolve()

@@ -1,9 +1,9 @@
 """Photo files in, uint8 RGB tensors out.
 
 Every picture that the course trains on passes through here: a file of any common format becomes an
-upright sRGB picture (`open_photo`), a folder of them becomes a data set (`PhotoFolder`), and a
-loader hands out batches in an order that one `torch.Generator` decides (`photo_loader`). A folder
-that fits in memory is decoded once, and from then on only cut (`keep`).
+upright sRGB picture (``open_photo``), a folder of them becomes a data set (``PhotoFolder``), and a
+loader hands out batches in an order that one ``torch.Generator`` decides (``photo_loader``). A
+folder that fits in memory is decoded once, and from then on only cut (``keep``).
 Lab is not made here: whole batches are converted later, on the device that trains.
 """
 
@@ -20,7 +20,7 @@ import torch
 
 from colorlab.photos.base import PhotoSet, folder_weights, split_by_name
 from colorlab.photos.batches import photo_loader
-from colorlab.photos.exclusions import FILE_NAME, told, wanted
+from colorlab.photos.exclusions import FILE_NAME, left_out_message, wanted
 from colorlab.photos.files import PhotoError, check_apart, list_photos, open_photo, read_photo
 
 __all__ = [
@@ -44,8 +44,10 @@ def _problem(path: Path) -> str | None:
 
 
 class Paths(Sequence[Path]):
-    """The paths of a `PhotoFolder`, made when they are asked for: as objects, those of 100,000
-    photos would take 40 MB in every process that reads."""
+    """The paths of a ``PhotoFolder``, made when they are asked for.
+
+    As objects, those of 100,000 photos would take 40 MB in every process that reads.
+    """
 
     def __init__(self, folders: list[Path], names: list[str], folder_of: list[int]) -> None:
         self._folders, self._names, self._folder_of = folders, names, folder_of
@@ -68,22 +70,26 @@ class Paths(Sequence[Path]):
 class PhotoFolder(PhotoSet):
     """The photos below one or more folders, as uint8 tensors (3, H, W), RGB, 0..255.
 
-    size, augment, scale, keep, threads: see `PhotoSet`.
-    bad: "raise": a file that cannot be read raises `PhotoError` when it is asked for; nothing is
-        read before. "skip": every file is decoded once, here, and the bad ones are left out with
-        a warning that names them. So the length is true from the start and no other photo stands
-        in for a bad one; it costs seconds per ten thousand files. `.skipped`: path -> reason.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
+        bad: "raise": a file that cannot be read raises ``PhotoError`` when it is asked for; nothing
+            is read before. "skip": every file is decoded once, here, and the bad ones are left out
+            with a warning that names them. So the length is true from the start and no other photo
+            stands in for a bad one; it costs seconds per ten thousand files. ``.skipped``: path ->
+            reason.
 
-    exclude: True: leave out what an `exclude.txt` in the folders names (see
-        `colorlab.photos.exclusions`), with a warning that says how many. False: take them in. A
-        path: that list, of one folder. `.excluded`: name -> reason.
+    Args:
+        exclude: True: leave out what an ``exclude.txt`` in the folders names (see
+            ``colorlab.photos.exclusions``), with a warning that says how many. False: take them in.
+            A path: that list, of one folder. ``.excluded``: name -> reason.
 
-    `.paths` and `.names` (relative to the photo's folder, with "/") are sorted by name within each
-    folder, folders in the order given; `.folder_of[i]` is the number of photo i's folder.
+    ``.paths`` and ``.names`` (relative to the photo's folder, with "/") are sorted by name within
+    each folder, folders in the order given; ``.folder_of[i]`` is the number of photo i's folder.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there, `PhotoError` for
-    one without a (readable) photo or of which every photo is excluded, ValueError for arguments
-    that contradict each other and for a list that is broken.
+    Raises:
+        FileNotFoundError, NotADirectoryError: a folder that is not there.
+        PhotoError: one without a (readable) photo or of which every photo is excluded.
+        ValueError: arguments that contradict each other, or a broken list.
     """
 
     holds: ClassVar[str] = "rgb"
@@ -126,7 +132,7 @@ class PhotoFolder(PhotoSet):
             self.names += names
             self.folder_of += [number] * len(names)
         if self.excluded and exclude is True:  # who named a file knows of it
-            warnings.warn(told(len(self.excluded)), stacklevel=2)
+            warnings.warn(left_out_message(len(self.excluded)), stacklevel=2)
         if self.skipped:
             reasons = list(self.skipped.values())
             more = len(reasons) - _NAMED_IN_WARNING
@@ -135,7 +141,7 @@ class PhotoFolder(PhotoSet):
             warnings.warn(f"{len(reasons)} unreadable photo(s) left out:\n  {lines}", stacklevel=2)
 
     def _readable(self, folder: Path, names: list[str]) -> list[str]:
-        """The names whose files decode; the others go to `skipped`."""
+        """The names whose files decode; the others go to ``skipped``."""
         # Threads do: Pillow releases the interpreter while it decodes.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             problems = list(pool.map(_problem, [folder / name for name in names]))
@@ -155,6 +161,9 @@ class PhotoFolder(PhotoSet):
         return self._cut.picture(*read_photo(self.paths[index], self._cut.short))
 
     def weights(self, balance: float = 1.0) -> torch.Tensor:
-        """Probability of each photo, float64 (len,), sum 1: folder i has a total of n_i**balance
-        over the sum of all; 1: every photo alike, 0: every folder alike, whatever its size."""
+        """Probability of each photo, float64 (len,), sum 1.
+
+        Folder i has a total of n_i**balance over the sum of all; 1: every photo alike, 0: every
+        folder alike, whatever its size.
+        """
         return folder_weights(self.folder_of, balance)

@@ -1,28 +1,29 @@
 """Folders of photos packed into a few large files, for sets that memory can't hold.
 
     OUT/photos-00000.tar    the photos, one after the other, each as the file that it was
-    OUT/photos-00001.tar    a shard: 256 MB of photos, or what `pack` was told
+    OUT/photos-00001.tar    a shard: 256 MB of photos, or the size that ``pack`` was asked for
     OUT/colorlab-pack.npz   the index: where each photo lies, and its checksum
 
 A hundred thousand files take long to list and to copy, and to open one by one on a network drive;
-a dozen large ones do not. `tar -xf` gives the folder back, and `webdataset` reads the shards.
+a dozen large ones do not. ``tar -xf`` gives the folder back, and ``webdataset`` reads the shards.
 
-Read by its index, a photo at a time and in any order, a packed set is a `PhotoSet` like any other:
-the seed alone decides the order, whatever the number of threads and processes, and a run that is
-resumed goes on exactly. What else there is does not give that:
+Read by its index, a photo at a time and in any order, a packed set is a ``PhotoSet`` like any
+other: only the seed decides the order, whatever the number of threads and processes, and a run that
+is resumed goes on exactly. What else there is does not give that:
 
 - webdataset's own pipeline streams the shards: its order follows from the number of workers and
   from a buffer, and going on in the middle means reading anew what came before. Its module for
-  indexed access, `wids`, left the package with version 1.0; it maps whole shards into memory.
+  indexed access, ``wids``, left the package with version 1.0; it maps whole shards into memory.
 - torch ships stream readers as well (torch.utils.data.datapipes, none of them for tar). What it
-  can map (`torch.load` with mmap=True) or split (torch.distributed.checkpoint) are tensors, so
+  can map (``torch.load`` with mmap=True) or split (torch.distributed.checkpoint) are tensors, so
   pixels, ten times the bytes of a JPEG.
 
 There is no order that keeps to one shard for a while: an SSD reads several times as many photos in
 random order as a processor decodes meanwhile, and a slow or far disk is best copied from first.
 
 The index is the part that WebDataset lacks: its tar files ("shards") are in WebDataset's form and
-written by its `TarWriter`, where a sample is the files with one key, the name up to its first dot.
+written by its ``TarWriter``, where a sample is the files with one key, the name up to its first
+dot.
 """
 
 from __future__ import annotations
@@ -58,26 +59,30 @@ _QUALITY = 95
 
 
 def is_packed(folder: str | os.PathLike[str]) -> bool:
-    """Whether it is a folder that `pack` made."""
+    """Whether it is a folder that ``pack`` made."""
     return Path(folder, INDEX).is_file()
 
 
 class PackedPhotos(PhotoSet):
-    """The photos of a folder that `pack` made, as uint8 tensors (3, H, W), RGB, 0..255.
+    """The photos of a folder that ``pack`` made, as uint8 tensors (3, H, W), RGB, 0..255.
 
-    Packed without `size`, each equals the folder's photo bit for bit. Opening reads the index and
+    Packed without ``size``, each equals the folder's photo bit for bit. Opening reads the index and
     the shards' sizes; an epoch costs no more memory than its batches.
 
-    size, augment, scale, keep, threads: see `PhotoSet`.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
 
-    `.names` and `.folder_of` are those of the `PhotoFolder` that was packed, so `.split` deals
-    every photo into the same part, and a run that began on the folder can go on with the pack.
-    `.shards`: the tar files. `.reduced_to`: the `size` that `pack` was given, or None. `.skipped`:
-    name in the pack -> why the photo was left out.
+    ``.names`` and ``.folder_of`` are those of the ``PhotoFolder`` that was packed, so ``.split``
+    deals every photo into the same part, and a run that began on the folder can go on with the
+    pack.
+    ``.shards``: the tar files. ``.reduced_to``: the ``size`` that ``pack`` got, or None.
+    ``.skipped``: name in the pack -> why the photo was left out.
 
-    Raises FileNotFoundError for a folder, index or shard that is not there; `ShardError`, a
-    ValueError, for an index or shard that is damaged or cut short, and, when a photo is asked for,
-    for one whose bytes have changed; ValueError for arguments that contradict each other.
+    Raises:
+        FileNotFoundError: a folder, index or shard that is not there.
+        ShardError: a ValueError; an index or shard that is damaged or cut short, or, when a
+            photo is asked for, one whose bytes have changed.
+        ValueError: arguments that contradict each other.
     """
 
     holds: ClassVar[str] = "rgb"
@@ -112,7 +117,7 @@ class PackedPhotos(PhotoSet):
         return self._cut.picture(*read_photo(photo, self._cut.short))
 
     def weights(self, balance: float = 1.0) -> torch.Tensor:
-        """As `PhotoFolder.weights`, by the folders that were packed."""
+        """As ``PhotoFolder.weights``, by the folders that were packed."""
         return folder_weights(self.folder_of, balance)
 
 
@@ -124,27 +129,31 @@ def pack(
     shard_bytes: int = 256 * 2**20,
     progress: bool = False,
 ) -> Path:
-    """Pack the photos of one or more folders into a new folder `target`, for `PackedPhotos`.
+    """Pack the photos of one or more folders into a new folder ``target``, for ``PackedPhotos``.
 
     It appears when all is written and synced. On an error or an interrupt nothing is left; what a
     SIGKILL leaves has another name, and the next call removes it.
 
     Every photo is decoded once (JPEGs at 1/8 size). One that can't be is left out with a warning
-    that names it, so the pack holds what `PhotoFolder(folders, bad="skip")` does. A file that can't
-    even be read, as on a drive that is gone, stops the packing.
+    that names it, so the pack holds what ``PhotoFolder(folders, bad="skip")`` does. A file that
+    can't even be read, as on a drive that is gone, stops the packing.
 
     Several folders stand in the tar files as 0-NAME, 1-NAME and so on.
 
-    size: None: the bytes of each file as they are. s: a photo whose short side is longer becomes a
-        picture of short side s (of one longer than 4 : 1, its middle 4 : 1), upright, in sRGB; a
-        JPEG a JPEG of quality 95, its color at full resolution, anything else a PNG. Take the
-        recipe's image size times the highest u of its scale, as less has to be enlarged again.
-    shard_bytes: so many bytes of photos a shard at most, unless a single photo has more.
-    progress: show a bar.
+    Args:
+        size: None: the bytes of each file as they are. s: a photo whose short side is longer
+            becomes a picture of short side s (of one longer than 4 : 1, its middle 4 : 1), upright,
+            in sRGB; a JPEG a JPEG of quality 95, its color at full resolution, anything else a PNG.
+            Take the recipe's image size times the highest u of its scale, as less has to be
+            enlarged again.
+        shard_bytes: so many bytes of photos a shard at most, unless a single photo has more.
+        progress: show a bar.
 
-    Raises FileExistsError where `target` exists, `PhotoError` where no photo can be decoded,
-    OSError for a file that can't be read and a disk that is full, ValueError for arguments out of
-    range, and what `PhotoFolder` raises.
+    Raises:
+        FileExistsError: ``target`` exists.
+        PhotoError: no photo can be decoded.
+        OSError: a file that can't be read and a disk that is full.
+        ValueError: arguments out of range, and what ``PhotoFolder`` raises.
     """
     from tqdm.auto import tqdm
 
@@ -253,10 +262,11 @@ class ShardError(ValueError):
 class Index:
     """Where each file lies.
 
-    shards: name of each tar file -> its bytes.
-    members: name of each file inside its tar, in the order of writing.
-    places: for each file its shard's number, offset and length in bytes there, and CRC-32.
-    facts: whatever else is to be known, as JSON can say it.
+    Args:
+        shards: name of each tar file -> its bytes.
+        members: name of each file inside its tar, in the order of writing.
+        places: for each file its shard's number, offset and length in bytes there, and CRC-32.
+        facts: whatever else is to be known, as JSON can say it.
     """
 
     shards: dict[str, int] = field(default_factory=dict)
@@ -275,8 +285,9 @@ class Index:
     def read(cls, folder: Path) -> Self:
         """The index of a folder whose shards are all there and as long as they were written.
 
-        Raises FileNotFoundError for an index or shard that is not there, `ShardError` for one that
-        is damaged or cut short.
+        Raises:
+            FileNotFoundError: an index or shard that is not there.
+            ShardError: one that is damaged or cut short.
         """
         path = folder / INDEX
         if not path.is_file():
@@ -310,13 +321,14 @@ class Index:
 
 
 def read_bytes(shard: Path, member: str, place: np.void) -> bytes:
-    """One file out of a shard: `place` is its entry in `Index.places`.
+    """One file out of a shard: ``place`` is its entry in ``Index.places``.
 
     The shard is opened for each, microseconds beside the time that decoding takes: there is no
     handle that a worker process could not inherit or that threads would have to share. It is not
     mapped: pages once touched count as the process's memory, and an epoch touches all.
 
-    Raises `ShardError` where the bytes are not those that were written.
+    Raises:
+        ShardError: the bytes are not those that were written.
     """
     _, offset, length, expected = place.tolist()
     with open(shard, "rb", buffering=0) as file:
@@ -331,10 +343,10 @@ def read_bytes(shard: Path, member: str, place: np.void) -> bytes:
 
 
 class ShardWriter:
-    """Writes files into `folder`, `limit` bytes of them a shard; a context manager.
+    """Writes files into ``folder``, ``limit`` bytes of them a shard; a context manager.
 
-    `index` is complete when the block has ended without an error. Not `webdataset.ShardWriter`: it
-    opens a shard by what it takes for a URL, which a drive of Windows is not, and counts a file
+    ``index`` is complete when the block has ended without an error. Not ``webdataset.ShardWriter``:
+    it opens a shard by what it takes for a URL, which a drive of Windows is not, and counts a file
     only after it has made the shard too long.
     """
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from colorlab.photos.base import PhotoSet
 from colorlab.photos.cuts import Box, resize
-from colorlab.photos.exclusions import FILE_NAME, told, wanted
+from colorlab.photos.exclusions import FILE_NAME, left_out_message, wanted
 from colorlab.photos.files import PhotoError, canonical, list_photos, open_photo, read_photo
 
 _NAMED_IN_WARNING = 20
@@ -28,24 +28,26 @@ class PairedFolder(PhotoSet):
     """Pairs of a gray and a color photo as uint8 tensors (4, H, W): gray, R, G, B, all 0..255.
 
     Two photos belong together when their paths inside their folders agree without the suffix:
-    `gray/pets/cat.png` and `color/pets/cat.jpg`. However accents are spelled counts for nothing,
-    and neither does the order in which a folder is listed. The gray file may itself be stored as
-    RGB; its luma (Pillow's mode "L") is taken. Both photos are cut by one and the same window; a
-    gray photo of another resolution is resampled to fit.
+    ``gray/pets/cat.png`` and ``color/pets/cat.jpg``. However accents are spelled counts for
+    nothing, and neither does the order in which a folder is listed. The gray file may itself be
+    stored as RGB; its luma (Pillow's mode "L") is taken. Both photos are cut by one and the same
+    window; a gray photo of another resolution is resampled to fit.
 
-    size, augment, scale, keep, threads: see `PhotoSet`.
-    exclude: leave out what a list in either folder names, see `colorlab.photos.exclusions`; its
-        partner goes too. `.excluded`: path -> reason.
+    Args:
+        size, augment, scale, keep, threads: see ``PhotoSet``.
+        exclude: leave out what a list in either folder names, see ``colorlab.photos.exclusions``;
+            its partner goes too. ``.excluded``: path -> reason.
 
-    `.names`: the color files' names, sorted, so that `.split` and a `PhotoFolder` of the color
-    folder deal every photo into the same part. `.pairs[i]`: the two paths (gray, color).
-    `.unmatched`: (names only in gray, names only in color); a warning tells of them.
+    ``.names``: the color files' names, sorted, so that ``.split`` and a ``PhotoFolder`` of the
+    color folder deal every photo into the same part. ``.pairs[i]``: the two paths (gray, color).
+    ``.unmatched``: (names only in gray, names only in color); a warning names them.
 
-    Raises FileNotFoundError or NotADirectoryError for a folder that is not there; `PhotoError`, a
-    ValueError, for one without a photo or of which each is excluded, for folders of which no names
-    match, for two files that claim one name, and, when a pair is asked for, for a file that cannot
-    be read or a pair whose aspects differ by more than 1 %; ValueError for arguments that
-    contradict each other and for a list that is broken.
+    Raises:
+        FileNotFoundError, NotADirectoryError: a folder that is not there.
+        PhotoError: a ValueError; a folder without a photo or of which each is excluded, folders of
+            which no names match, two files that claim one name, or, when a pair is asked for, a
+            file that cannot be read or a pair whose aspects differ by more than 1 %.
+        ValueError: arguments that contradict each other, or a broken list.
     """
 
     holds: ClassVar[str] = "gray+rgb"
@@ -67,8 +69,8 @@ class PairedFolder(PhotoSet):
         self.gray, self.color = Path(gray), Path(color)
         if self.gray.resolve() == self.color.resolve():
             raise ValueError(
-                f"{self.gray} was given for the gray and for the color photos. To train on color "
-                "photos alone use PhotoFolder, which makes the gray ones itself."
+                f"{self.gray} is the folder of both the gray and the color photos. To train on "
+                "color photos only, use PhotoFolder, which makes the gray ones itself."
             )
         self.excluded: dict[Path, str] = {}
         sides, left_out = [], set()
@@ -99,7 +101,7 @@ class PairedFolder(PhotoSet):
         self.names = [colors[stem] for stem in matched]
         self.pairs = [(self.gray / grays[stem], self.color / colors[stem]) for stem in matched]
         if self.excluded:
-            warnings.warn(told(len(self.excluded)), stacklevel=2)
+            warnings.warn(left_out_message(len(self.excluded)), stacklevel=2)
         if any(self.unmatched):
             lines = [
                 f"  {len(names)} only in {folder}: {_some(names, _NAMED_IN_WARNING)}"
@@ -138,7 +140,7 @@ def _stem(name: str) -> str:
 
 
 def _by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """`_stem` -> the file's name, sorted by name."""
+    """``_stem`` -> the file's name, sorted by name."""
     found: dict[str, str] = {}
     for name in names:
         stem = _stem(name)

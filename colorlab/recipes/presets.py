@@ -1,5 +1,5 @@
 """The recipes that have a name: five reference systems, what the bundled weights were trained with,
-and a small one to try things out. :func:`colorlab.recipes.get` finds them."""
+and a small one to try things out. ``colorlab.recipes.get`` finds them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _RGB_PIX2PIX = Recipe(
 
 _AB_NPY = Recipe(
     name="ab-npy",
-    about="L and ab arrays of 224 pixels; a discriminator that sees ab alone, one verdict a photo.",
+    about="L and ab arrays of 224 pixels; a discriminator that sees only ab, one logit a photo.",
     data=DataConfig(scale=(1.0, 1.0)),
     generator=GeneratorConfig(levels=5, dropout=0.0),
     discriminator=DiscriminatorConfig(conditional=False, head="image"),

@@ -1,7 +1,7 @@
 """Every choice of a training run in one frozen object that goes through JSON unchanged.
 
 A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
-stand in :mod:`colorlab.recipes.presets`; ``get("starter")`` finds one by its name, and
+stand in ``colorlab.recipes.presets``; ``get("starter")`` finds one by its name, and
 ``dataclasses.replace`` makes another from it.
 """
 
@@ -28,7 +28,7 @@ class DataConfig:
 
     Attributes:
         scale: the short side is brought to crop × u, u uniform in this range, before the crop.
-        hinted: share of the photos that are shown with simulated hints, for a generator that
+        hinted: share of the photos that come with simulated hints, for a generator that
             takes some.
     """
 
@@ -42,12 +42,14 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``kind`` is ``"unet"`` (:class:`colorlab.unet.UNet`, which the fields up to ``upsampling``
-    describe), ``"encoder-unet"`` (:class:`colorlab.encoders.EncoderUNet`, with ``widths``) or
-    ``"hint-unet"`` (:class:`colorlab.encoders.HintUNet`, with ``widths`` and ``head``).
+    """The generator: its kind, what it predicts, and its size.
+
+    ``kind`` is ``"unet"`` (``colorlab.unet.UNet``, which the fields up to ``upsampling`` describe),
+    ``"encoder-unet"`` (``colorlab.encoders.EncoderUNet``, with ``widths``) or ``"hint-unet"``
+    (``colorlab.encoders.HintUNet``, with ``widths`` and ``head``).
 
     ``predicts`` is ``"ab"`` (L in, ab out) or ``"rgb"`` (gray in, all of RGB out); see
-    :mod:`colorlab.training.inputs`.
+    ``colorlab.training.inputs``.
     """
 
     kind: str = "unet"
@@ -67,16 +69,17 @@ class GeneratorConfig:
         _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
         _one_of("generator.head", self.head, ("ab", "bins"))
         if self.kind != "unet" and self.predicts != "ab":
-            raise ValueError(f"generator.kind {self.kind!r} predicts 'ab' alone")
+            raise ValueError(f"generator.kind {self.kind!r} predicts only 'ab'")
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """:class:`colorlab.patchgan.PatchGAN`; it sees [L, ab] (or [gray, RGB]) if ``conditional``, the
-    colors alone if not.
+    """The discriminator, a ``colorlab.patchgan.PatchGAN``.
+
+    It sees [L, ab] (or [gray, RGB]) if ``conditional``, only the colors if not.
 
     ``reduce`` averages ``reduce`` × ``reduce`` pixels before it looks: for a generator that
-    predicts ab at half size, 2 makes it judge colors and not sharpness, at a quarter of the cost.
+    predicts ab at half size, 2 makes it see colors and not sharpness, at a quarter of the cost.
     """
 
     conditional: bool = True
@@ -90,11 +93,14 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
-    perceptual + diversity_weight · diversity + palette_weight · palette. See
-    :mod:`colorlab.losses` for the kinds, ``halved`` and ``chroma_weight``. Diversity is for
-    generators with noise, and doubles their work. Palette is the cross-entropy of
-    :mod:`colorlab.palette`, for ``"hint-unet"``; ``rebalance`` weighs rare colors more in it."""
+    """The losses and their weights.
+
+    Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
+    perceptual + diversity_weight · diversity + palette_weight · palette. See ``colorlab.losses``
+    for the kinds, ``halved`` and ``chroma_weight``. Diversity is for generators with noise, and
+    doubles their work. Palette is the cross-entropy of ``colorlab.palette``, for ``"hint-unet"``;
+    ``rebalance`` weighs rare colors more in it.
+    """
 
     adversarial: str = "bce"
     halved: bool = True
@@ -117,7 +123,7 @@ class OptimizationConfig:
         average: decay of the running average of the generator's weights, which is what gets
             saved; 0 saves the weights themselves.
         precision: ``"auto"`` (what the device has units for), ``"fp32"``, ``"bf16"``, ``"fp16"``
-            (with a gradient scaler; GPUs alone).
+            (with a gradient scaler; GPUs only).
         sync_batch_norm: with several GPUs, normalize over the batches of all of them; otherwise
             each process normalizes over its own share.
         ask_each_epoch: after each epoch ask whether to save and whether to change the rates.
@@ -140,7 +146,7 @@ class Stage:
     """A stretch of training with one objective and one picture size.
 
     Attributes:
-        kind: ``"pretrain"``: the color (and perceptual) loss alone; ``"adversarial"``: all.
+        kind: ``"pretrain"``: the color (and perceptual) loss only; ``"adversarial"``: all.
         steps: generator updates.
         image_size: side of the crops in pixels.
         balance: several folders are mixed in proportion to size ** balance; 1 treats every photo
@@ -205,8 +211,8 @@ class Recipe:
         ):
             if value and self.generator.kind != "hint-unet":
                 raise ValueError(
-                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others answer "
-                    f"with no distribution and take no hints"
+                    f"{name} is {value}, and needs generator.kind 'hint-unet': the others predict "
+                    f"no distribution and take no hints"
                 )
 
     @property
@@ -215,7 +221,11 @@ class Recipe:
         return sum(stage.steps for stage in self.stages)
 
     def with_steps(self, steps: int) -> Recipe:
-        """The same recipe, its stages shortened or stretched to ``steps`` in all."""
+        """The same recipe, its stages shortened or stretched to ``steps`` in all.
+
+        Raises:
+            ValueError: fewer steps than stages.
+        """
         if steps < len(self.stages):
             raise ValueError(
                 f"recipe {self.name!r} has {len(self.stages)} stages and needs at least one step "
@@ -231,8 +241,10 @@ class Recipe:
         return dataclasses.replace(self, stages=tuple(stages))
 
     def with_size(self, size: int) -> Recipe:
-        """The same recipe on crops of ``size`` pixels, its U-Net with as many levels as such a
-        crop can be halved, if that is fewer."""
+        """The same recipe on crops of ``size`` pixels.
+
+        Its U-Net has as many levels as such a crop can be halved, if that is fewer.
+        """
         halvings = (size & -size).bit_length() - 1  # how often 2 divides it
         stages = tuple(dataclasses.replace(stage, image_size=size) for stage in self.stages)
         generator = dataclasses.replace(

@@ -43,12 +43,14 @@ class ArchiveError(ValueError):
 class Archive:
     """A zip archive whose list of entries has been found harmless.
 
-    `.files`: name -> unpacked bytes, of every file in it; folders are left out.
+    ``.files``: name -> unpacked bytes, of every file in it; folders are left out.
 
-    Raises `ArchiveError`, with nothing written, for a file that is no whole zip archive, for more
-    than `most_files` entries, for more than `most_bytes` unpacked or `most_growth` times the
-    archive's own size (`SMALL` is always allowed), and for an entry that leads out of the folder,
-    is a link or a device, is encrypted, or is compressed in a way that Kaggle doesn't use.
+    Raises:
+        ArchiveError: with nothing written; a file that is no whole zip archive, more than
+            ``most_files`` entries, more than ``most_bytes`` unpacked or ``most_growth`` times
+            the archive's own size (``SMALL`` is always allowed), or an entry that leads out of
+            the folder, is a link or a device, is encrypted, or is compressed in a way that Kaggle
+            doesn't use.
     """
 
     def __init__(
@@ -96,11 +98,15 @@ class Archive:
         folder: str | os.PathLike[str],
         progress: Callable[[int], object] = lambda count: None,
     ) -> None:
-        """Write these files below `folder`; none that is there already is replaced.
+        """Write these files below ``folder``; none that is there already is replaced.
 
-        progress: told the bytes written, in steps of a megabyte at most.
-        Raises `ArchiveError` for an entry that is damaged (its checksum is wrong, or it ends too
-        early), OSError as the disk gave it. What was written until then stays.
+        Args:
+            progress: called with the bytes written, in steps of a megabyte at most.
+
+        Raises:
+            ArchiveError: an entry that is damaged: its checksum is wrong, or it ends too early.
+                What was written until then stays.
+            OSError: as the disk raised it.
         """
         for name in names:
             target = Path(folder, name)
@@ -138,6 +144,7 @@ class Archive:
             )
 
     def close(self) -> None:
+        """Close the file."""
         self._zip.close()
         self._file.close()
 
@@ -214,5 +221,5 @@ def _count(file: BinaryIO, most: int) -> int:
         file.seek(length, os.SEEK_CUR)
         read += _ENTRY_SIZE + length
     if listed > _MOST_LIST:
-        raise ArchiveError(f"its list of entries alone takes {listed:,} bytes")
+        raise ArchiveError(f"its list of entries by itself takes {listed:,} bytes")
     return count

@@ -1,6 +1,6 @@
 """The course's own data: the bundled photos, the starter weights, what lessons have recorded.
 
-It lives in `data/` of the checkout and is not part of the installed package, which stays small.
+It lives in ``data/`` of the checkout and is not part of the installed package, which stays small.
 Whatever needs it asks here, and outside a checkout learns how to get it.
 """
 
@@ -18,13 +18,17 @@ _RESTORE = "They come with the repository: `git checkout -- data` in it brings t
 
 
 class DataMissing(FileNotFoundError):
-    """Data of the course is not there; the message says what, where it was looked for, and how
-    to get it."""
+    """Data of the course is not there.
+
+    The message says what, where it was looked for, and how to get it.
+    """
 
 
 def repository_address() -> str | None:
-    """The address of the course's repository, as `pyproject.toml` names it; None where the package
-    runs without having been installed."""
+    """The address of the course's repository, as ``pyproject.toml`` names it.
+
+    None where the package runs without having been installed.
+    """
     try:
         entries = importlib.metadata.metadata("colorlab").get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:
@@ -34,9 +38,10 @@ def repository_address() -> str | None:
 
 
 def data_dir() -> Path:
-    """The `data/` folder: what the environment variable COLORLAB_DATA names, else the checkout's.
+    """The ``data/`` folder: what the environment variable COLORLAB_DATA names, else the checkout's.
 
-    Raises `DataMissing` where no folder `photos` is inside.
+    Raises:
+        DataMissing: no folder ``photos`` is inside.
     """
     chosen = os.environ.get(VARIABLE)
     folder = Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "data"
@@ -56,7 +61,9 @@ def data_dir() -> Path:
 def bundled_photos(split: str) -> list[Path]:
     """The bundled photos of "train", "val" or "test", sorted by name: JPEG, short side <= 256.
 
-    Raises ValueError for another split, `DataMissing` where the photos are not there.
+    Raises:
+        ValueError: another split.
+        DataMissing: the photos are not there.
     """
     if split not in SPLITS:
         raise ValueError(f"There is no split {split!r}. Valid: {', '.join(SPLITS)}.")
@@ -67,9 +74,12 @@ def bundled_photos(split: str) -> list[Path]:
 
 
 def starter_weights() -> Path:
-    """`data/weights/starter.safetensors`, the generator that this project trained itself.
+    """The file of the generator that this project trained itself.
 
-    Raises `DataMissing` where it is not there.
+    It is ``data/weights/starter.safetensors``.
+
+    Raises:
+        DataMissing: it is not there.
     """
     path = data_dir() / "weights" / "starter.safetensors"
     if not path.is_file():
@@ -81,9 +91,10 @@ def starter_weights() -> Path:
 
 
 def lesson_file(name: str) -> Path:
-    """A file of `data/lessons`: what a lesson shows and would take too long to compute in it.
+    """A file of ``data/lessons``: what a lesson shows and would take too long to compute in it.
 
-    Raises `DataMissing` where it is not there.
+    Raises:
+        DataMissing: it is not there.
     """
     path = data_dir() / "lessons" / name
     if not path.is_file():

@@ -1,6 +1,6 @@
 """The named sources of photos: what each is, where it comes from, and under which license.
 
-What could not be established is None, and printed as unknown: the set's page tells, and what the
+What could not be established is None, and printed as unknown: the set's page says it, and what the
 server says of the size when a download begins.
 """
 
@@ -18,15 +18,15 @@ class Source:
 
     Attributes:
         slug: "owner/name" on Kaggle; None where nothing has to be downloaded.
-        images: photos (pairs count once); see `counted`.
+        images: photos (pairs count once); see ``counted``.
         bytes: about what has to be downloaded; None where it isn't known beforehand.
         license: as the set's page states it; None where that could not be established.
-        layout: "photos", "pairs" or "arrays", see `colorlab.sources.layouts`.
+        layout: "photos", "pairs" or "arrays", see ``colorlab.sources.layouts``.
         limit: how many photos, drawn at random, are kept unless another number is asked for; None:
             all.
         shows: what it shows, and what a model that saw nothing else has never seen.
-        counted: whether `images` is an exact number, which the archive is held against.
-        unpacked: bytes on the disk, where they differ much from `bytes`.
+        counted: whether ``images`` is an exact number, which the archive is held against.
+        unpacked: bytes on the disk, where they differ much from ``bytes``.
     """
 
     name: str
@@ -122,7 +122,11 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType({source.name: source f
 
 
 def find(name: str) -> Source:
-    """The source of that name. Raises ValueError, with the valid ones, for another name."""
+    """The source of that name.
+
+    Raises:
+        ValueError: another name; the message lists the valid ones.
+    """
     if name not in SOURCES:
         raise ValueError(f"There is no source {name!r}. Choose from {', '.join(SOURCES)}.")
     return SOURCES[name]

@@ -1,7 +1,7 @@
 """Named sets of photos on this machine: fetched once, checked, repaired, and found again at once.
 
-Each set gets a folder of its own (`colorlab.sources.set_folders`). One that is not whole is filled
-up: from a larger set that is here already, or from Kaggle's archive.
+Each set gets a folder of its own (``colorlab.sources.set_folders``). One that is not whole is
+filled up: from a larger set that is here already, or from Kaggle's archive.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from colorlab.progress import progress_bar
 from colorlab.sources import layouts
 from colorlab.sources.archives import Archive, ArchiveError
 from colorlab.sources.catalog import Source, size_in_words
-from colorlab.sources.kaggle import download
+from colorlab.sources.kaggle import download_archive
 from colorlab.sources.resumable import DownloadError
 from colorlab.sources.set_folders import (
     Files,
-    alone,
     complete,
     install,
     intact,
+    locked,
     read_manifest,
     write_manifest,
 )
@@ -37,7 +37,7 @@ _SPARE = 200e6  # bytes that a disk is not filled beyond
 
 
 def downloads_dir() -> Path:
-    """Where sets are kept unless told otherwise; it need not exist yet.
+    """Where sets are kept by default; it need not exist yet.
 
     ``COLORLAB_DOWNLOADS`` if set; else ``%LOCALAPPDATA%\\colorlab\\Cache`` on Windows,
     ``~/Library/Caches/colorlab`` on macOS, and ``~/.cache/colorlab`` elsewhere, unless
@@ -47,7 +47,7 @@ def downloads_dir() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("colorlab", appauthor=False)
 
 
-def fetch(
+def download_set(
     source: Source,
     home: Path,
     limit: int | None,
@@ -56,16 +56,19 @@ def fetch(
     whole: Path | None = None,
     **settings: Any,
 ) -> Path:
-    """The folder of the set below `home`, made now unless it is there and complete.
+    """The folder of the set below ``home``, made now unless it is there and complete.
 
-    limit, seed: see `colorlab.sources.layouts.subset`.
-    whole: a folder that holds the whole set, where nothing has to be downloaded.
-    settings: of `colorlab.sources.kaggle.download`.
+    Args:
+        limit, seed: see ``colorlab.sources.layouts.subset``.
+        whole: a folder that holds the whole set, where nothing has to be downloaded.
+        settings: of ``colorlab.sources.kaggle.download_archive``.
 
     Several processes may ask for the same set: one fetches, the others wait for it.
 
-    Raises `DownloadError` and `LoginMissing` (OSErrors), `ArchiveError` (a ValueError), ValueError
-    for a limit below 1.
+    Raises:
+        DownloadError, LoginMissing: OSErrors; the download failed, or there are no credentials.
+        ArchiveError: a ValueError; the archive is damaged, or would do harm.
+        ValueError: a limit below 1.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit}: at least one photo must be asked for; None means all.")
@@ -76,7 +79,7 @@ def fetch(
         return folder
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with alone(home / f".{source.name}.lock", source.name):
+        with locked(home / f".{source.name}.lock", source.name):
             if not complete(folder):  # nobody made it while this process waited
                 _make(source, folder, limit, seed, whole, settings)
     except OSError as error:
@@ -96,7 +99,7 @@ def _folder_name(source: Source, limit: int | None, seed: int) -> str:
 
 
 def _larger(source: Source, home: Path, limit: int | None, seed: int) -> Path | None:
-    """A complete set below `home` that holds all photos of this one."""
+    """A complete set below ``home`` that holds all photos of this one."""
     if limit is None or source.layout == "arrays":
         return None
     sizes = {source.name: float("inf")}
@@ -182,7 +185,7 @@ def _from_kaggle(
 
     path = _archive(source, home)
     if not path.exists():
-        download(source.slug or "", path, room=room, **settings)
+        download_archive(source.slug or "", path, room=room, **settings)
     try:
         with Archive(path) as archive:
             found = layouts.items(source.layout, archive.files)
@@ -194,8 +197,8 @@ def _from_kaggle(
             missing = [name for name in files if thin or there.get(name) != files[name]]
             total = sum(files[name] for name in missing)
             _check_room(home, total, source)
-            name, shown = f"unpack {source.name}", settings.get("progress", True)
-            with progress_bar(total, "B", name=name, shown=shown) as bar:
+            name, visible = f"unpack {source.name}", settings.get("progress", True)
+            with progress_bar(total, "B", name=name, visible=visible) as bar:
                 archive.unpack(missing, aside / ("all" if thin else "set"), bar.update)
     except ArchiveError as error:
         path.unlink(missing_ok=True)

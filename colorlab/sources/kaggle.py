@@ -1,15 +1,16 @@
 """Downloads from Kaggle, through its official client, that go on wherever they broke off.
 
 The client says who we are and gets the address of the archive, which Kaggle signs for a while. The
-bytes are then fetched here and not by the client's own `dataset_download_files`: its first request
-waits for ever on a connection that stands still, and whatever answer but 206 a request to go on
-gets (an address that has run out, a server's hiccup) makes it write that over what it already has.
+bytes are then fetched here and not by the client's own ``dataset_download_files``: its first
+request waits for ever on a connection that stands still, and whatever response but 206 a request to
+go on gets (an address that has run out, a server's hiccup) makes it write that over what it already
+has.
 
 The client is imported here alone. As soon as it is, it logs in, prints, may end the process, and
-with VERBOSE=1 prints the credentials: see `_calm`.
+with VERBOSE=1 prints the credentials: see ``_calm``.
 
 The credentials are looked for in the places that Kaggle's client documents, and in Colab's, without
-the client. What is found is handed over once, and shown to nobody: no message, `repr` or traceback
+the client. What is found is handed over once, and goes to nobody: no message, ``repr`` or traceback
 contains it.
 """
 
@@ -27,8 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from colorlab.sources.resumable import STALL, TRIES, Broken, DownloadError, in_words
-from colorlab.sources.resumable import download as resume
+from colorlab.sources.resumable import STALL, TRIES, Broken, DownloadError, download_file, in_words
 
 OFFLINE = "COLORLAB_OFFLINE"
 TOKEN, USER, KEY = "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"
@@ -41,7 +41,7 @@ HOW_TO_LOG_IN = (
 _one_at_a_time = threading.Lock()
 
 
-def download(
+def download_archive(
     slug: str,
     target: Path,
     *,
@@ -52,19 +52,21 @@ def download(
     pause: float = 1.0,
     progress: bool = True,
 ) -> Path:
-    """Fetch the archive of Kaggle's data set `slug` ("owner/name") to the file `target`.
+    """Fetch the archive of Kaggle's data set ``slug`` ("owner/name") to the file ``target``.
 
-    patience: seconds for Kaggle to answer who asks for the address. The rest, and how it goes on
-        where it broke off: see `colorlab.sources.resumable.download`.
+    Args:
+        patience: seconds for Kaggle to send the address. The rest, and how it goes on where it
+            broke off: see ``colorlab.sources.resumable.download_file``.
 
-    Raises `DownloadError` and `colorlab.sources.kaggle.LoginMissing`, which are OSErrors.
+    Raises:
+        DownloadError, LoginMissing: OSErrors; the download failed, or there are no credentials.
     """
     login = find_login()
 
     def address() -> str:
         return _address(slug, login, patience)
 
-    return resume(
+    return download_file(
         slug,
         address,
         target,
@@ -78,25 +80,25 @@ def download(
 
 def _address(slug: str, login: Login, patience: float) -> str:
     """The address where the archive of a data set lies for a while, signed by Kaggle."""
-    answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def ask() -> None:
         # Nothing of an error leaves this thread but its kind: it, and the client's own variables
         # along its traceback, hold the credentials.
         try:
-            answers.put(("address", _ask(slug)))
+            results.put(("address", _ask(slug)))
         except SystemExit:
-            answers.put(("status", 401))
+            results.put(("status", 401))
         except BaseException as error:
-            answers.put(_told(error, patience))
+            results.put(_failure(error, patience))
 
     # In a thread, because the client sets its requests no time limit.
     with _calm(login):
         threading.Thread(target=ask, name="colorlab-kaggle", daemon=True).start()
         try:
-            kind, value = answers.get(timeout=patience)
+            kind, value = results.get(timeout=patience)
         except queue.Empty:
-            kind, value = "broken", f"Kaggle did not answer for {patience:g} s"
+            kind, value = "broken", f"Kaggle did not respond for {patience:g} s"
     if kind == "address":
         return value
     if kind == "broken":
@@ -114,21 +116,21 @@ def _ask(slug: str) -> str:
     request = ApiDownloadDatasetRequest()
     request.owner_slug, request.dataset_slug = slug.split("/")
     with api.build_kaggle_client() as client:
-        answer = client.datasets.dataset_api_client.download_dataset(request)
-        answer.close()
-        if not answer.history:
+        response = client.datasets.dataset_api_client.download_dataset(request)
+        response.close()
+        if not response.history:
             raise ValueError("Kaggle sent no address")
-        return answer.url
+        return response.url
 
 
-def _told(error: BaseException, patience: float) -> tuple[str, Any]:
+def _failure(error: BaseException, patience: float) -> tuple[str, Any]:
     """What went wrong in the client, without a word of its own."""
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if status is not None and not response.history and status < 500 and status != 429:
         return "status", status
     if status is not None:
-        return "broken", f"Kaggle answered {status}" + " (too many requests)" * (status == 429)
+        return "broken", f"Kaggle sent {status}" + " (too many requests)" * (status == 429)
     if isinstance(error, ImportError):
         return "failed", (
             f"Kaggle's client can't be imported ({error.name} is missing). Install it: "
@@ -175,7 +177,7 @@ def _calm(login: Login) -> Iterator[None]:
     """The client among what it can't spoil, with these credentials and no others in sight.
 
     With VERBOSE it would print the Authorization header; without credentials it prints pages of
-    help, and its `exit(1)` closes standard input, which a notebook or a prompt still needs.
+    help, and its ``exit(1)`` closes standard input, which a notebook or a prompt still needs.
     """
     with _one_at_a_time:
         before = _exchanged(login)
@@ -191,7 +193,8 @@ def _calm(login: Login) -> Iterator[None]:
 def _exchanged(login: Login) -> Login:
     """Put these variables into the environment for all that the client reads; give what was there.
 
-    As a `Login`, whose `repr` keeps them to itself: a debugger prints the variables of each frame.
+    As a ``Login``, whose ``repr`` keeps them to itself: a debugger prints the variables of each
+    frame.
     """
     names = ("VERBOSE", "VERBOSE_OUTPUT", TOKEN, USER, KEY)
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
@@ -206,8 +209,9 @@ def _exchanged(login: Login) -> Login:
 class Login:
     """Credentials, and where they were found: a variable, a file, or Colab's secrets.
 
-    variables: what Kaggle's client is given in the environment; empty where it reads, and renews,
-        its own file (after `kaggle auth login`).
+    Args:
+        variables: what Kaggle's client gets in the environment; empty where it reads, and renews,
+            its own file (after ``kaggle auth login``).
     """
 
     place: str
@@ -215,14 +219,20 @@ class Login:
 
 
 class LoginMissing(OSError):
-    """No credentials for Kaggle that could be used; the message says where they were looked for,
-    what is wrong with those that are there, and how to get some."""
+    """No credentials for Kaggle that could be used.
+
+    The message says where they were looked for, what is wrong with those that are there, and how to
+    get some.
+    """
 
 
 def has_credentials() -> bool:
-    """Whether a download from Kaggle would find credentials here. Asks no network, and doesn't
-    tell whether Kaggle takes them. Where the environment variable COLORLAB_OFFLINE is set, as
-    `make notebooks` does, the answer is no: running the lessons as tests downloads nothing."""
+    """Whether a download from Kaggle would find credentials here.
+
+    Asks no network, and doesn't know whether Kaggle takes them. Where the environment variable
+    COLORLAB_OFFLINE is set, as ``make notebooks`` does, the result is False: running the lessons as
+    tests downloads nothing.
+    """
     if os.environ.get(OFFLINE):
         return False
     try:
@@ -235,7 +245,8 @@ def has_credentials() -> bool:
 def find_login() -> Login:
     """The first credentials that are whole, in the order of Kaggle's client; Colab's come last.
 
-    Raises `LoginMissing`.
+    Raises:
+        LoginMissing: there are none that could be used.
     """
     problems = []
     for place, found in _places():
@@ -251,7 +262,7 @@ def find_login() -> Login:
 
 
 def _places() -> Iterator[tuple[str, dict[str, str] | str]]:
-    """Every place where something is, with what the client is to be given, or what is wrong."""
+    """Every place where something is, with what the client is to get, or what is wrong."""
     token = os.environ.get(TOKEN, "").strip()
     if token and _is_file(token):
         yield from _token_file(Path(token))
@@ -324,7 +335,7 @@ def _key_file(path: Path) -> Iterator[tuple[str, dict[str, str] | str]]:
 
 
 def _renewed_file(path: Path) -> Iterator[tuple[str, dict[str, str] | str]]:
-    """What `kaggle auth login` left; the client reads it itself, and renews what has run out."""
+    """What ``kaggle auth login`` left; the client reads it itself, and renews what has run out."""
     text, problem = _read(path)
     if not problem and path.is_file():
         values, problem = _object(path, text)

@@ -1,6 +1,6 @@
 """How a set of photos lies in its folder: plain photos, gray and color in two folders, or arrays.
 
-The same rules choose what to unpack of an archive and tell what a learner's own folder is.
+The same rules choose what to unpack of an archive and recognize what a learner's own folder is.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _SIDE = re.compile(
 
 
 def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArrays:
-    """The set in `folder` that lies there in this layout; of pairs, those to train on.
+    """The set in ``folder`` that lies there in this layout; of pairs, those to train on.
 
-    Raises ValueError or FileNotFoundError, as the classes do, where it doesn't.
+    Raises:
+        ValueError, FileNotFoundError: it doesn't lie so.
     """
     if layout == "arrays":
         from colorlab.photos.arrays import LabArrays
@@ -55,9 +56,9 @@ def recognize(
 ) -> tuple[str, PhotoFolder | PackedPhotos | PairedFolder | LabArrays, str]:
     """The layout of a folder, its set, and a line that says what was found.
 
-    What `pack` made is told by its index, arrays by the names of their files, pairs by the names of
-    two folders (`gray` and `color`, `train_black` and `train_color`, and the like); all else that
-    has photos is photos.
+    What ``pack`` made is known by its index, arrays by the names of the files, pairs by the names
+    of two folders (``gray`` and ``color``, ``train_black`` and ``train_color``, and the like); all
+    else that has photos is photos.
     """
     if not folder.is_dir():
         from colorlab.photos.files import list_photos
@@ -88,7 +89,7 @@ def recognize(
 def pair_folders(root: Path) -> dict[str, tuple[Path, Path]]:
     """Part ("train", "test", ..., "" where names give none) -> its folders of gray and of color.
 
-    They are looked for in `root`, in `root`/data, and in the only folder of `root`.
+    They are looked for in ``root``, in ``root``/data, and in the only folder of ``root``.
     """
     inside = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for place in (root, root / "data", *(inside if len(inside) == 1 else ())):
@@ -116,7 +117,7 @@ def items(layout: str, names: Iterable[str]) -> dict[str, list[str]]:
     """The photos among an archive's files: photo -> its files, one or (of a pair) two.
 
     Of arrays there is one item, with all files: how many photos they hold stands inside them. What
-    is no photo, and what other systems add (`__MACOSX`, hidden files), is left out.
+    is no photo, and what other systems add (``__MACOSX``, hidden files), is left out.
     """
     found: dict[str, list[str]] = {}
     for name in sorted(names, key=canonical):
@@ -145,11 +146,11 @@ def _pair_key(path: PurePosixPath) -> str | None:
 
 
 def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: int) -> list[str]:
-    """The files of `limit` photos drawn at random by `seed`; of pairs, only those to train on.
+    """The files of ``limit`` photos drawn at random by ``seed``; of pairs, only those to train on.
 
-    Which photos, is decided by their names and the seed alone: the same on any machine, and those
+    Which photos, is decided by their names and the seed only: the same on any machine, and those
     of a smaller limit are among those of a larger one. Arrays can't be drawn from by file, see
-    `thin_arrays`.
+    ``thin_arrays``.
     """
     if limit is None or layout == "arrays":
         return [name for files in found.values() for name in files]
@@ -169,8 +170,10 @@ def _rank(seed: int) -> Any:
 
 
 def thin_arrays(folder: Path, target: Path, limit: int, seed: int) -> None:
-    """Write `limit` photos of the arrays in `folder`, drawn as `subset` does, as arrays in the new
-    folder `target`."""
+    """Write ``limit`` photos of the arrays in ``folder`` as arrays in the new folder ``target``.
+
+    They are drawn as ``subset`` does.
+    """
     import numpy as np
 
     photos = open_set("arrays", folder)

@@ -26,9 +26,9 @@ def get(
 ) -> PhotoFolder | PairedFolder | LabArrays:
     """The photos of a named source, downloaded first if they are not here yet.
 
-    Ready for a `Run`, and for `.at(size, ...)` and `.split()`. Of "bundled" the training photos, of
-    pairs those to train on: what is meant to judge by stays out. The other arguments and what is
-    raised: see `fetch`.
+    Ready for a ``Run``, and for ``.at(size, ...)`` and ``.split()``. Of "bundled" the training
+    photos, of pairs those to train on: what a
+    network is judged by stays out. The other arguments and what is raised: see ``fetch``.
     """
     from colorlab.sources.layouts import open_set
 
@@ -47,15 +47,18 @@ def fetch(
     A download that broke off, or whose process died, goes on where it stopped. A set that is there
     is found at once, after a look at its files: if some are missing, they are fetched again.
 
-    limit: so many photos (or all, if there are fewer), drawn at random by `seed`: the same ones on
-        any machine. None: the source's own `limit`, which is all of them for most.
-    into: the folder in which the set gets its own; None: see
-        `colorlab.sources.downloads.downloads_dir`.
+    Args:
+        limit: so many photos (or all, if there are fewer), drawn at random by ``seed``: the same
+            ones on any machine. None: the source's own ``limit``, which is all of them for most.
+        into: the folder in which the set gets its own; None: see
+            ``colorlab.sources.downloads.downloads_dir``.
 
-    Raises TypeError for a limit that is no int; ValueError for another name, a limit below 1, or an
-    archive that is damaged or would do harm (`colorlab.sources.archives.ArchiveError`); OSError
-    where the download fails (`colorlab.sources.kaggle.DownloadError`) or no credentials are found
-    (`colorlab.sources.kaggle.LoginMissing`). Each says what to do.
+    Raises:
+        TypeError: a limit that is no int.
+        ValueError: another name, a limit below 1, or an archive that is damaged or would do harm
+            (``colorlab.sources.archives.ArchiveError``).
+        OSError: the download fails (``colorlab.sources.kaggle.DownloadError``) or no credentials
+            are found (``colorlab.sources.kaggle.LoginMissing``).
     """
     from colorlab.sources import downloads
 
@@ -65,7 +68,7 @@ def fetch(
     home = downloads.downloads_dir() if into is None else Path(into)
     whole = data_dir() / "photos" / "train" if source.slug is None else None
     limit = source.limit if limit is None else limit
-    return downloads.fetch(source, home, limit, seed, whole=whole)
+    return downloads.download_set(source, home, limit, seed, whole=whole)
 
 
 def folder(
@@ -73,16 +76,17 @@ def folder(
 ) -> PhotoFolder | PackedPhotos | PairedFolder | LabArrays:
     """The photos in a folder of your own, in whichever layout they lie there; says which.
 
-    Plain photos, at any depth; gray and color photos in two folders named so (`gray`, `color`, or
-    `train_black`, `train_color`); arrays (`gray_scale.npy`, `ab1.npy`); or what `colorlab pack`
-    made.
+    Plain photos, at any depth; gray and color photos in two folders named so (``gray``, ``color``,
+    or ``train_black``, ``train_color``); arrays (``gray_scale.npy``, ``ab1.npy``); or what
+    ``colorlab pack`` made.
 
-    Raises FileNotFoundError, NotADirectoryError or ValueError where nothing of it is there.
+    Raises:
+        FileNotFoundError, NotADirectoryError, ValueError: nothing of it is there.
     """
     from colorlab.sources.layouts import recognize
 
     if not os.fspath(path):
-        raise ValueError("an empty name was given for the folder; the current one is '.'")
+        raise ValueError("an empty name for the folder; the current one is '.'")
     _, photos, found = recognize(Path(path))
     print(found)
     return photos

@@ -43,7 +43,7 @@ class _Part:
     bytes: int
 
 
-def download(
+def download_file(
     name: str,
     address: Callable[[], str],
     target: Path,
@@ -54,16 +54,18 @@ def download(
     pause: float = 1.0,
     progress: bool = True,
 ) -> Path:
-    """Fetch the file `name` to `target`, which appears when all of it is there.
+    """Fetch the file ``name`` to ``target``, which appears when all of it is there.
 
-    address: gives the address to fetch it from, anew for each try, as signed ones run out; it may
-        raise `Broken`.
-    room: told the bytes still to come and those of the whole, before they come; it may raise.
-    stall: seconds without a byte after which the connection counts as broken.
-    tries: so many in a row without one more byte, and it is given up.
-    pause: seconds before the second try; twice that before the third, and so on.
+    Args:
+        address: returns the address to fetch it from, anew for each try, as signed ones run out; it
+            may raise ``Broken``.
+        room: gets the bytes still to come and those of the whole, before they come; it may raise.
+        stall: seconds without a byte after which the connection counts as broken.
+        tries: so many in a row without one more byte, and it is given up.
+        pause: seconds before the second try; twice that before the third, and so on.
 
-    Raises `DownloadError`, an OSError.
+    Raises:
+        DownloadError: an OSError; it failed ``tries`` times, or the disk has no room.
     """
     partial = target.with_name(target.name + ".partial")
     note = target.with_name(target.name + ".partial.json")
@@ -131,7 +133,7 @@ def _fetch(
     stall: float,
     progress: bool,
 ) -> None:
-    """Fetch what is missing; `Broken` where the connection ends before it does."""
+    """Fetch what is missing; ``Broken`` where the connection ends before it does."""
     import requests
 
     part = _known(name, note)
@@ -140,19 +142,19 @@ def _fetch(
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": part.version}
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=stall) as answer:
-            if have and answer.status_code in (206, 416) and not _goes_on(answer, part, have):
+        with requests.get(url, headers=headers, stream=True, timeout=stall) as response:
+            if have and response.status_code in (206, 416) and not _goes_on(response, part, have):
                 note.unlink(missing_ok=True)  # what is there belongs to another version
-            part, begin = _answered(answer, name, part, have)
+            part, begin = _sent_file(response, name, part, have)
             room(part.bytes - begin, part.bytes)
             if not begin:
                 note.unlink(missing_ok=True)
                 partial.unlink(missing_ok=True)
                 if part.version:
                     write_whole(note, [json.dumps(asdict(part)).encode()])
-            bar = progress_bar(part.bytes, "B", name=part.name, begin=begin, shown=progress)
+            bar = progress_bar(part.bytes, "B", name=part.name, begin=begin, visible=progress)
             with partial.open("ab", buffering=0) as file, bar:
-                for chunk in answer.iter_content(_CHUNK):
+                for chunk in response.iter_content(_CHUNK):
                     file.write(chunk)
                     bar.update(len(chunk))
     except requests.RequestException as error:
@@ -163,14 +165,14 @@ def _fetch(
         write_whole(note, [json.dumps(asdict(part)).encode()])
 
 
-def _answered(answer: Any, name: str, part: _Part | None, have: int) -> tuple[_Part, int]:
+def _sent_file(response: Any, name: str, part: _Part | None, have: int) -> tuple[_Part, int]:
     """The file that the server sends, and the byte at which it begins to."""
-    status, headers = answer.status_code, answer.headers
-    if have and _goes_on(answer, part, have):
+    status, headers = response.status_code, response.headers
+    if have and _goes_on(response, part, have):
         return part, have
     if status != 200:
-        # An address that has run out is answered with 400 or 403; the next try gets another one.
-        raise Broken(f"the server answered {status}")
+        # An address that has run out gets 400 or 403; the next try gets another one.
+        raise Broken(f"the server sent {status}")
     length = headers.get("Content-Length", "")
     if not length.isdigit() or int(length) == 0:
         raise Broken("the server doesn't say how large the file is")
@@ -180,10 +182,10 @@ def _answered(answer: Any, name: str, part: _Part | None, have: int) -> tuple[_P
     return _Part(name, version, int(length)), 0
 
 
-def _goes_on(answer: Any, part: _Part, have: int) -> bool:
-    span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+def _goes_on(response: Any, part: _Part, have: int) -> bool:
+    span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     sent = tuple(map(int, span.groups())) if span else None
-    return answer.status_code == 206 and sent == (have, part.bytes)
+    return response.status_code == 206 and sent == (have, part.bytes)
 
 
 def in_words(error: Exception, stall: float) -> str:
@@ -201,7 +203,7 @@ def in_words(error: Exception, stall: float) -> str:
         return "the server can't be reached from here (no network, or a network that closes it off)"
     if isinstance(error, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         return "the connection broke"
-    return f"the answer could not be understood ({type(error).__name__})"
+    return f"the response could not be understood ({type(error).__name__})"
 
 
 def _reasons(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,7 +1,7 @@
 """The folder of a set of photos: which of its files are there, and who may work on it.
 
 Its manifest, written last, lists the files and their sizes. A folder without one is not whole, and
-of one with a manifest it can be told which files are missing. Files that stand there besides are
+of one with a manifest it is known which files are missing. Files that stand there besides are
 the learner's own.
 """
 
@@ -24,6 +24,7 @@ Files = dict[str, int]  # name in the set's folder, with "/" -> bytes
 
 
 def read_manifest(folder: Path) -> Files | None:
+    """The files that the folder's manifest lists; None where there is none that can be read."""
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         return {str(name): int(size) for name, size in files.items()}
@@ -43,6 +44,7 @@ def intact(folder: Path, files: Files) -> Files:
 
 
 def complete(folder: Path) -> bool:
+    """Whether the folder has a manifest, and all the files in it at their full size."""
     files = read_manifest(folder)
     return files is not None and len(intact(folder, files)) == len(files)
 
@@ -65,7 +67,7 @@ def install(new: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(path: Path, name: str) -> Iterator[None]:
+def locked(path: Path, name: str) -> Iterator[None]:
     """Hold the file's lock. Where the file system knows no locks, everybody works as if alone."""
     try:
         lock = locks.take(path, timeout=0)

@@ -32,7 +32,7 @@ from colorlab.speed.table import read_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colors, which most color-blind people can tell apart.
+# Okabe and Ito's colors, which most color-blind people can distinguish.
 COLORS = {
     CONVOLUTION: "#0072b2",
     NORMALIZATION: "#d55e00",
@@ -46,7 +46,7 @@ COLORS = {
     IDLE: "#dcdfe2",
 }
 _MARKED = ("#f0e442", "#8c510a")  # of other ranges that the step marks itself, in turn
-_SHOWN = 0.005  # of the time: a kind that takes less is left out of the picture
+_MIN_SHARE = 0.005  # of the time: a kind that takes less is left out of the picture
 _BELOW, _ABOVE = (START, KEEP, DEVICE, LAYOUT), (FUSED, COMPILE)  # half precision, between them
 
 
@@ -63,7 +63,8 @@ def colors_of_kinds(kinds: Sequence[str]) -> dict[str, str]:
 def draw_profiles(profiles: Mapping[str, Profile]) -> Figure:
     """One or several steps: a bar for each phase, in colors by kind of work, on one scale of time.
 
-    Returns the figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt
@@ -122,12 +123,13 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
     large mark is a kind of work as a whole; the small ones are single convolutions. A mark above
     the slope found its data in the cache.
 
-    Returns the figure, 9 inches wide, closed for pyplot.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot.
     """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
-    kinds = {name: _shown(operations) for name, operations in steps.items()}
+    kinds = {name: _main_kinds(operations) for name, operations in steps.items()}
     names = list(dict.fromkeys(kind for found in kinds.values() for kind in found))
     colors = colors_of_kinds(names)
     singles = [
@@ -190,11 +192,11 @@ def draw_roofline(roofline: Roofline, steps: Mapping[str, Operations]) -> Figure
     return figure
 
 
-def _shown(operations: Operations) -> dict[str, Operation]:
+def _main_kinds(operations: Operations) -> dict[str, Operation]:
     return {
         kind: one
         for kind, one in operations.by_kind().items()
-        if one.flops and one.seconds > _SHOWN * operations.seconds
+        if one.flops and one.seconds > _MIN_SHARE * operations.seconds
     }
 
 
@@ -215,7 +217,7 @@ def _label(
     slope: list[tuple[float, float]],
 ) -> None:
     """Each kind's name beside its last mark, where no other name or mark is, nor the line between
-    the two points of `slope`."""
+    the two points of ``slope``."""
     from matplotlib.path import Path
     from matplotlib.text import Text
 
@@ -297,10 +299,11 @@ def draw_ladder(own: Ladder | None, ours: Sequence[Ladder] | None = None) -> Fig
     on the bars, how many times faster than the first rung, compare.
 
     Args:
-        own: the learner's; None to show ours alone.
-        ours: those of the course (:func:`read_table`) unless told.
+        own: the learner's; None to show only ours.
+        ours: those of the course (``read_table``) by default.
 
-    Returns the figure, 9 inches wide, closed for pyplot.
+    Returns:
+        The figure, 9 inches wide, closed for pyplot.
 
     Raises:
         ValueError: there is no ladder at all.
@@ -309,12 +312,12 @@ def draw_ladder(own: Ladder | None, ours: Sequence[Ladder] | None = None) -> Fig
     import matplotlib.pyplot as plt
 
     ours = read_table() if ours is None else list(ours)
-    shown = ([] if own is None else [("yours", own, BLUE)]) + [("ours", o, GREEN) for o in ours]
-    if not shown:
+    ladders = ([] if own is None else [("yours", own, BLUE)]) + [("ours", o, GREEN) for o in ours]
+    if not ladders:
         raise ValueError("there is no ladder to draw; measure one with measure_ladder first")
-    names = sorted({row.name for _, ladder, _ in shown for row in ladder.rows}, key=_place)
-    columns = min(2, len(shown))
-    lines = -(-len(shown) // columns)
+    names = sorted({row.name for _, ladder, _ in ladders for row in ladder.rows}, key=_place)
+    columns = min(2, len(ladders))
+    lines = -(-len(ladders) // columns)
     figure, grid = plt.subplots(
         lines,
         columns,
@@ -323,11 +326,11 @@ def draw_ladder(own: Ladder | None, ours: Sequence[Ladder] | None = None) -> Fig
         squeeze=False,
         layout="constrained",
     )
-    for axes, (whose, ladder, color) in zip(grid.flat, shown, strict=False):
+    for axes, (whose, ladder, color) in zip(grid.flat, ladders, strict=False):
         _draw_one(axes, ladder, names, color)
         hardware = ladder.hardware if len(ladder.hardware) <= 44 else ladder.hardware[:43] + "…"
         axes.set_title(f"{whose}: {ladder.title}\n{hardware}", fontsize=10, loc="left")
-    for axes in grid.flat[len(shown) :]:
+    for axes in grid.flat[len(ladders) :]:
         axes.set_axis_off()
     marks = [
         plt.Rectangle((0, 0), 1, 1, color="#8a8f94"),
@@ -383,8 +386,11 @@ def _draw_one(axes: Any, ladder: Ladder, names: Sequence[str], color: str) -> No
 
 
 def draw_scaling(times: WireTimes, steps: StepTimes, most: int = 64) -> Figure:
-    """Left: all-reduce times over the size, and the line fitted to them. Right: the photos a second
-    that the model predicts for up to ``most`` processes, and those measured. Closed for pyplot."""
+    """Draw the all-reduce times, and the speed-up that they predict for more processes.
+
+    Left: the times over the size, and the line fitted to them. Right: the photos a second that the
+    model predicts for up to ``most`` processes, and those measured. Closed for pyplot.
+    """
     import matplotlib.pyplot as plt
 
     wire = times.wire

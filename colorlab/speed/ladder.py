@@ -8,8 +8,8 @@ achieving large scale computing capabilities", AFIPS 1967: what is not made fast
 
 | change | what becomes of its part |
 |---|---|
-| photos kept | reading becomes cutting, timed alone |
-| Lab on the device | the conversion, timed alone |
+| photos kept | reading becomes cutting, timed on its own |
+| Lab on the device | the conversion, timed on its own |
 | channels-last | nothing: no operation and no byte less |
 | bf16, fp16 | convolutions, divided by the ratio of the two ceilings of matrix products |
 | fused Adam | seven passes over the weights (four read, three written) at the memory's ceiling |
@@ -52,7 +52,7 @@ START, KEEP, DEVICE, LAYOUT, FUSED, COMPILE = (
     "+ torch.compile",
 )
 _ADAM_PASSES = 7  # reads weight, gradient and two moments; writes weight and moments
-_APART = 1.3  # times; the same step differs by a few percent on a machine that is left alone
+_APART = 1.3  # times; the same step differs by a few percent on a machine that does nothing else
 _MELTED = (ACTIVATION, ARITHMETIC, COPY)
 
 
@@ -63,7 +63,7 @@ class Parts:
     Attributes:
         seconds: of one step as commonly written, by kind of work.
         cutting, lab: of a batch: to cut it from kept photos; to convert it on the device.
-        fused: of Adam, if the memory's bandwidth alone decided.
+        fused: of Adam, if only the memory's bandwidth decided.
         ratio: how many times faster a matrix product is in the device's half precision.
         batch: photos a step.
     """
@@ -77,6 +77,7 @@ class Parts:
 
     @property
     def total(self) -> float:
+        """Seconds of all parts."""
         return sum(self.seconds.values())
 
 
@@ -122,6 +123,7 @@ class Ladder:
 
     @property
     def title(self) -> str:
+        """The recipe, the size and the batch, in words."""
         return f"{self.recipe}, {self.size} px, batch {self.batch}"
 
     def __str__(self) -> str:
@@ -150,7 +152,7 @@ def rungs(
     """The rungs that ``device`` has a use for, from the bottom, and why the others are left out.
 
     Args:
-        compile: see :func:`colorlab.devices.choose_compile`.
+        compile: see ``colorlab.devices.choose_compile``.
         times: how many times larger the batch of the last rung is.
     """
     device = torch.device(device)
@@ -222,7 +224,7 @@ def measure_parts(
 
 
 def predict(parts: Parts, ladder: Sequence[Rung]) -> dict[str, float]:
-    """Seconds a photo on each rung, from the parts alone."""
+    """Seconds a photo on each rung, from the parts only."""
     now, predicted = dict(parts.seconds), {}
     for rung in ladder:
         now |= rung.change(now, parts)
@@ -243,11 +245,11 @@ def measure_ladder(
     """Predict every rung, then build and time them all, in turns.
 
     Args:
-        recipe: for :class:`colorlab.speed.plain_step.PlainStep`; its last stage says size and
+        recipe: for ``colorlab.speed.plain_step.PlainStep``; its last stage says size and
             batch.
-        parts: what :func:`measure_parts` gave for the same recipe, photos and device.
+        parts: what ``measure_parts`` gave for the same recipe, photos and device.
         repeats: rounds that are counted, one step of each rung a round.
-        compile, times: see :func:`rungs`.
+        compile, times: see ``rungs``.
 
     Raises:
         ValueError, ImportError: as ``PlainStep``.
@@ -285,17 +287,17 @@ def measure_ladder(
 
 
 def check_quiet(ladder: Ladder) -> None:
-    """Whether the machine did nothing else meanwhile, as far as the ladder can tell.
+    """Whether the machine did nothing else meanwhile, as far as the ladder can know.
 
     Its first step is timed twice: apart, for the parts, and in turns with the other rungs.
 
     Raises:
         RuntimeError: the two are more than 1.3 times apart, either way.
     """
-    alone, turns = ladder.parts.total / ladder.batch, ladder.rows[0].measured
-    if not 1 / _APART <= alone / turns <= _APART:
+    apart, turns = ladder.parts.total / ladder.batch, ladder.rows[0].measured
+    if not 1 / _APART <= apart / turns <= _APART:
         raise RuntimeError(
-            f"the machine was busy: the same step took {alone * 1000:.4g} ms a photo when its "
+            f"the machine was busy: the same step took {apart * 1000:.4g} ms a photo when its "
             f"parts were measured, and {turns * 1000:.4g} ms among the other rungs; run it again "
             f"when nothing else runs"
         )

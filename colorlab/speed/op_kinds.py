@@ -1,7 +1,7 @@
-"""Which kind of work one of torch's operations is, told from its name.
+"""Which kind of work one of torch's operations is, known from its name.
 
 A step runs through some hundred different operations, in thousands of calls. For the question where
-its time goes they are a few kinds, which answer to different remedies.
+its time goes they are a few kinds, which have different remedies.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ from colorlab.speed.stopwatch import synchronize
 
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _MAKES_NOTHING = ("empty", "new_empty", "_unsafe_view", "_local_scalar_dense", "record_stream")
-# These write a tensor that they are given without looking at what was in it.
+# These write a tensor that they get without looking at what was in it.
 _OVERWRITES = ("copy_", "zero_", "fill_", "bernoulli_", "normal_", "uniform_", "random_")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call: its name in torch, its kind (:mod:`colorlab.speed.op_kinds`), what it asks for.
+    """One call: its name in torch, its kind (``colorlab.speed.op_kinds``), what it asks for.
 
     Attributes:
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"``, of what it reads; "" of whole numbers.
@@ -69,15 +69,17 @@ class Operations:
 
     @property
     def flops(self) -> int:
+        """Floating-point operations of all calls."""
         return sum(call.flops for call in self.calls)
 
     @property
     def bytes(self) -> int:
+        """Bytes that all calls read and write."""
         return sum(call.bytes for call in self.calls)
 
     @property
     def seconds(self) -> float:
-        """Of the operations alone: what Python does between them is not in it."""
+        """Of the operations only: what Python does between them is not in it."""
         return sum(call.seconds for call in self.calls)
 
     def by_kind(self) -> dict[str, Operation]:
@@ -98,7 +100,7 @@ def count(
 ) -> Operations:
     """Run ``work`` and write down every operation; its time is the least of ``repeats`` runs.
 
-    Each operation is timed alone, and on a GPU waited for: there a small one shows the time that it
+    Each operation is timed apart, and on a GPU waited for: there a small one takes the time that it
     takes to start it, some microseconds, which a GPU that is kept busy hides.
 
     Raises:
@@ -159,8 +161,8 @@ def _operation(
     made = [tensor for tensor in tree_leaves(out) if isinstance(tensor, Tensor)]
     read, moved = [], 0
     for place, argument in enumerate(func._schema.arguments):
-        given = args[place] if place < len(args) else kwargs.get(argument.name)
-        tensors = [tensor for tensor in tree_leaves(given) if isinstance(tensor, Tensor)]
+        value = args[place] if place < len(args) else kwargs.get(argument.name)
+        tensors = [tensor for tensor in tree_leaves(value) if isinstance(tensor, Tensor)]
         read += tensors
         size = sum(_bytes(tensor) for tensor in tensors)
         writes = argument.alias_info is not None and argument.alias_info.is_write
@@ -170,7 +172,7 @@ def _operation(
     fresh = [
         _bytes(tensor)
         for tensor, returned in zip(made, _returns(func, len(made)), strict=True)
-        if returned is None  # else it is one of those that were given and written to
+        if returned is None  # else it is one of the arguments that were written to
     ]
     moved += sum(fresh)
     formula = flop_registry.get(func._overloadpacket)
@@ -178,7 +180,7 @@ def _operation(
         flops = formula(*args, **kwargs, out_val=out)
     elif kind in (COPY, CONVOLUTION):
         flops = 0
-    else:  # Adam makes its numbers in the tensors that it is given
+    else:  # Adam makes its numbers in the tensors that it gets
         flops = sum(tensor.numel() for tensor in made) or sum(t.numel() for t in read)
     precision = next((PRECISIONS[t.dtype] for t in read if t.dtype in PRECISIONS), "")
     shapes = tuple(tuple(tensor.shape) for tensor in read)

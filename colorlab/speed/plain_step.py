@@ -1,6 +1,6 @@
 """The adversarial step with each way to make it faster as a switch.
 
-:class:`colorlab.training.Trainer` has all of them on. Here they can be turned on one after the
+``colorlab.training.Trainer`` has all of them on. Here they can be turned on one after the
 other, from the step as it is commonly written, so that what each is worth can be measured.
 """
 
@@ -53,7 +53,7 @@ class PlainStep(Step):
 
     Every call reads the same photos (as many as the recipe's batch), so that calls can be compared;
     their crops change with the step's number, as do dropout's random numbers, and all of them are
-    those of :class:`colorlab.training.Trainer`.
+    those of ``colorlab.training.Trainer``.
 
     Args:
         recipe: pix2pix's objective (adversarial + color) in Lab. Its last stage says batch, size.
@@ -146,12 +146,14 @@ class PlainStep(Step):
             return self.adversarial_step(lightness, ab)
 
     def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of the optimizer down the loss."""
         optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.step(optimizer)
         self.scaler.update()
 
     def autocast(self) -> AbstractContextManager:
+        """Inside, networks compute in the chosen precision."""
         dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
         dtype = dtypes.get(self.switches.precision)
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
@@ -179,7 +181,7 @@ def _require_plain(recipe: Recipe) -> None:
         "its generator predicts RGB": generator.predicts != "ab",
         "its generator takes noise": generator.noise_channels > 0,
         "its generator has a pretrained encoder": generator.kind != "unet",
-        "its discriminator sees ab alone or reduced pictures": not discriminator.conditional
+        "its discriminator sees only ab or reduced pictures": not discriminator.conditional
         or discriminator.reduce > 1,
         "it has weight decay or averages its weights": bool(
             choices.weight_decay or choices.average

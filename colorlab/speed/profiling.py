@@ -1,13 +1,13 @@
-"""Where a training step's time goes: torch's profiler, told in the words of this course.
+"""Where a training step's time goes: torch's profiler, in the words of this course.
 
 torch.profiler names every operation and knows which called which. Here each moment is put down
 under two headings. The *phase*: the forward pass of a network, its backward pass, Adam, or a
 range that the step itself marks with ``torch.profiler.record_function("reading photos")``. And the
-*kind* of work, see :mod:`colorlab.speed.op_kinds`. A backward operation belongs to the network
+*kind* of work, see ``colorlab.speed.op_kinds``. A backward operation belongs to the network
 whose forward pass it undoes: torch gives both the same sequence number.
 
 The profiler writes down each operation and so slows a step of many small ones: the seconds here are
-those under the profiler. A stopwatch tells how long the step takes without it.
+those under the profiler. A stopwatch measures how long the step takes without it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LOSSES = "losses, the rest"
 IDLE = "GPU waits"
-BOTH = f"{ADAM} (both)"  # the phase, where both players' networks take their step
+BOTH = f"{ADAM} (both)"  # the phase, where both networks take their step
 _NETWORK = "network: "  # before the name of a range that holds a network's forward pass
 _NODE = "autograd::engine::evaluate_function: "
 
@@ -81,7 +81,7 @@ def profile(
     """Run ``work`` ``steps`` times under torch's profiler, after ``warmup`` times without.
 
     Args:
-        networks: whose forward and backward passes are told apart, by the names to show.
+        networks: whose forward and backward passes are distinguished, by the names to show.
         parts: what else is to be named: an object and the name of its method. What happens in it
             is a phase and a kind of its own; so are ranges that ``work`` itself marks with
             ``record_function``.
@@ -131,8 +131,13 @@ def profile(
 
 
 def profile_trainer(trainer: Trainer, batch: Tensor, steps: int = 3) -> Profile:
-    """The profile of the adversarial step of :class:`colorlab.training.Trainer` on uint8 photos;
-    the networks learn from them, as in any step. Raises as :func:`profile` does."""
+    """The profile of the adversarial step of ``colorlab.training.Trainer`` on uint8 photos.
+
+    The networks learn from them, as in any step.
+
+    Raises:
+        ValueError: as ``profile``.
+    """
     return profile(
         lambda: trainer.step("adversarial", 1, batch),
         {"generator": trainer.generator, "discriminator": trainer.discriminator},

@@ -51,7 +51,7 @@ class Roofline:
         return self._peak(precision) / self.bandwidth
 
     def binds(self, work: Operation) -> str:
-        """``"arithmetic"`` or ``"memory"``: which ceiling the work meets first."""
+        """Which ceiling the work meets first: ``"arithmetic"`` or ``"memory"``."""
         far = work.intensity >= self.ridge(work.precision or "fp32")
         return "arithmetic" if far else "memory"
 
@@ -77,7 +77,7 @@ def ceilings(
     """Measure the ceilings of ``device``: the best of ``repeats``, since noise only slows.
 
     Args:
-        precisions: which to measure; fp32 and what training takes there unless told.
+        precisions: which to measure; fp32 and what training takes there by default.
 
     Arithmetic: the quickest of two square matrix products and a convolution such as pix2pix's,
     for they run in libraries of their own: on an AMD processor MKL's products in float32 were
@@ -86,6 +86,9 @@ def ceilings(
 
     Memory: ``c = a + b`` in float32, three arrays of 64 MB on a CPU, of 1 GB on a GPU. A processor
     that reads a line of memory before it overwrites it moves a third more than is counted.
+
+    Raises:
+        ValueError: an unknown precision, or no repeat.
     """
     device = torch.device(device)
     chosen = dict.fromkeys(precisions or ("fp32", choose_precision(device)))

@@ -2,7 +2,7 @@
 
 In data parallel training each process takes its share of the batch, and after each backward pass
 the processes average their gradients (all-reduce). The measurements that the model is held against
-are made in :mod:`colorlab.speed.scaling_times`.
+are made in ``colorlab.speed.scaling_times``.
 
 - Strong scaling: the batch stays, so p processes get 1/p of it each. The speed-up is the time of a
   step in one process over the time of the same step in p; at best p.
@@ -35,6 +35,9 @@ def ring_seconds(size: float, processes: int, bandwidth: float, latency: float) 
     Args:
         bandwidth: bytes a second that a process sends while it receives as many.
         latency: seconds that a message of no length takes.
+
+    Raises:
+        ValueError: no process, a negative size or latency, or no bandwidth.
     """
     if processes < 1 or size < 0 or bandwidth <= 0 or latency < 0:
         raise ValueError(
@@ -52,7 +55,7 @@ class Wire:
     latency: float
 
     def seconds(self, size: float, processes: int) -> float:
-        """Of an all-reduce of ``size`` bytes: :func:`ring_seconds`."""
+        """Of an all-reduce of ``size`` bytes: ``ring_seconds``."""
         return ring_seconds(size, processes, self.bandwidth, self.latency)
 
 
@@ -82,7 +85,7 @@ class WireTimes:
 
         The model is a straight line over the size, t = A + B · size. A and B are those with the
         least sum of squares of the *relative* errors, since the times span four decades and the
-        longest would else decide alone; then latency = A / 2(p - 1) and
+        longest would else decide; then latency = A / 2(p - 1) and
         bandwidth = 2(p - 1) / (p B). An A below 0, which no wire has, is taken as 0.
 
         Raises:
@@ -120,13 +123,14 @@ def gradient_bytes(recipe: Recipe) -> int:
 class StepTimes:
     """Measured: median seconds of an adversarial step, as so many processes take it.
 
-    whole: one process and thread, on the whole batch.
-    share: one process and thread, on its share of the batch; the others wait.
-    apart: all at once, each on its share, and nothing is sent. What it takes longer than ``share``
-        is due to what they have in common: memory, caches, the machine's other work.
-    together: all at once, each on its share, and gradients are averaged: the real step.
-    threads: one process, on the whole batch, with as many threads as there are processes; None
-        where that was not measured.
+    Args:
+        whole: one process and thread, on the whole batch.
+        share: one process and thread, on its share of the batch; the others wait.
+        apart: all at once, each on its share, and nothing is sent. What it takes longer than
+            ``share`` is due to what they have in common: memory, caches, the machine's other work.
+        together: all at once, each on its share, and gradients are averaged: the real step.
+        threads: one process, on the whole batch, with as many threads as there are processes; None
+            where that was not measured.
     """
 
     recipe: str
@@ -157,7 +161,7 @@ class StepTimes:
         return self.together - self.apart
 
     def predicted(self, wire: Wire, overlap: float = 0.0) -> float:
-        """Seconds of ``together`` by the model: the share alone, then what is sent."""
+        """Seconds of ``together`` by the model: the share first, then what is sent."""
         return self.share + (1 - overlap) * wire.seconds(self.sent, self.processes)
 
 
@@ -169,8 +173,11 @@ def predicted_speedup(
     Args:
         step_seconds: of one process on its share, with nothing to send. For weak scaling the share
             stays as ``processes`` grows, for strong scaling it shrinks, and so must this.
-        size: bytes that are averaged in a step, see :func:`gradient_bytes`.
+        size: bytes that are averaged in a step, see ``gradient_bytes``.
         overlap: share of the communication that hides behind the backward pass, 0 to 1.
+
+    Raises:
+        ValueError: no time for a step, or an overlap outside 0 to 1.
     """
     if step_seconds <= 0 or not 0 <= overlap <= 1:
         raise ValueError(
@@ -182,19 +189,26 @@ def predicted_speedup(
 
 @dataclass(frozen=True)
 class Measured:
-    """What `tests/benchmarks/scaling.py --save` has measured: on which machine, its wire, its steps
-    by recipe."""
+    """The measurements of ``tests/benchmarks/scaling.py --save``.
+
+    On which machine, its wire, its steps by recipe.
+    """
 
     machine: str
     wire: WireTimes
     steps: dict[str, StepTimes]
 
     def to_json(self) -> str:
+        """The text that ``from_json`` reads."""
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Measured:
-        """What :meth:`to_json` gave. Raises ValueError where the text is not that."""
+        """What ``to_json`` gave.
+
+        Raises:
+            ValueError: the text is not that.
+        """
         try:
             found = json.loads(text)
             wire, steps = found["wire"], found["steps"]

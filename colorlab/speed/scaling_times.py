@@ -1,8 +1,8 @@
 """What several processes on this machine take, measured: an all-reduce, a training step.
 
-The processes are begun anew by :mod:`colorlab.training.processes`; what each of them does stands
+The processes are begun anew by ``colorlab.training.processes``; what each of them does stands
 here, since a function that is written in a notebook can't be sent there. What the numbers mean, and
-the model that they are held against: :mod:`colorlab.speed.scaling`.
+the model that they are held against: ``colorlab.speed.scaling``.
 
 ``clock="wall"`` times what a learner waits for, which on a busy machine is mostly the others' work.
 ``clock="processor"`` counts the time that a process and its threads compute, on whatever machine:
@@ -25,7 +25,7 @@ from torch import Tensor
 from colorlab.devices import best_device
 from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.speed.scaling import StepTimes, WireTimes, gradient_bytes
-from colorlab.training.processes import check_device, join, run
+from colorlab.training.processes import call_in_processes, check_device, join
 from colorlab.training.trainer import Trainer
 
 SIZES = tuple(4**k * 1024 for k in range(1, 9))  # bytes: 4 KiB to 64 MiB
@@ -48,7 +48,7 @@ def measure_wire(
 
     Raises:
         ValueError: fewer than two processes, a size that is no multiple of 4, fewer GPUs than
-            processes, a clock that does not tell what is asked.
+            processes, a clock that does not measure what is asked.
     """
     if processes < 2:
         raise ValueError(f"there is a wire between at least 2 processes, got {processes}")
@@ -56,7 +56,7 @@ def measure_wire(
         raise ValueError(f"float32 numbers are sent: sizes are multiples of 4, got {sizes}")
     check_device(device, processes)
     _check_clock(clock, device)
-    seconds = run(processes, _time_wire, tuple(sizes), repeats, clock, device)
+    seconds = call_in_processes(processes, _time_wire, tuple(sizes), repeats, clock, device)
     return WireTimes(processes, tuple(sizes), tuple(seconds), clock)
 
 
@@ -81,7 +81,7 @@ def measure_steps(
     clock: str = "wall",
     device: torch.device | str | None = None,
 ) -> StepTimes:
-    """Times an adversarial step of the recipe's last adversarial stage, see :class:`StepTimes`.
+    """Times an adversarial step of the recipe's last adversarial stage, see ``StepTimes``.
 
     The photos are noise, so only the step is timed and no reading. All kinds of step take turns in
     the same processes, so that whatever else the machine does falls on all of them. ``threads``
@@ -90,12 +90,14 @@ def measure_steps(
 
     Raises:
         ValueError: fewer than two processes, no adversarial stage, a batch that can't be dealt out
-            evenly, fewer GPUs than processes, a clock that does not tell what is asked.
+            evenly, fewer GPUs than processes, a clock that does not measure what is asked.
     """
     stage = _stage_to_time(recipe, processes, device)
     _check_clock(clock, device, threads)
     batch, size = stage.batch_size, stage.image_size
-    times = run(processes, _time_steps, recipe, batch, size, rounds, threads, clock, device)
+    times = call_in_processes(
+        processes, _time_steps, recipe, batch, size, rounds, threads, clock, device
+    )
     return StepTimes(
         recipe.name, processes, batch, size, gradient_bytes(recipe), **times, clock=clock
     )
@@ -109,10 +111,10 @@ def measure_scaling(
     clock: str = "wall",
     device: torch.device | str | None = None,
 ) -> tuple[WireTimes, StepTimes]:
-    """:func:`measure_wire` and :func:`measure_steps` in processes that are begun only once."""
-    _stage_to_time(recipe, processes, device)  # to tell here, at once, what can't be
+    """Run ``measure_wire`` and ``measure_steps`` in processes that are begun only once."""
+    _stage_to_time(recipe, processes, device)  # to refuse here, at once, what can't be
     _check_clock(clock, device)
-    return run(processes, _measure_both, recipe, processes, rounds, clock, device)
+    return call_in_processes(processes, _measure_both, recipe, processes, rounds, clock, device)
 
 
 def _measure_both(

@@ -65,5 +65,5 @@ def take_turns(
 def median_seconds(
     work: Work, repeats: int = 7, warmup: int = 2, device: torch.device | str = "cpu"
 ) -> float:
-    """The median of ``repeats`` calls, after ``warmup`` others; raises as :func:`take_turns`."""
+    """The median of ``repeats`` calls, after ``warmup`` others; raises as ``take_turns``."""
     return statistics.median(take_turns({"work": work}, repeats, warmup, device)["work"])

@@ -22,8 +22,10 @@ HALTED = ("paused", "asking")
 
 
 class Background:
-    """Start, pause, resume, stop, wait. A subclass brings :meth:`_job`, which calls
-    :meth:`_between_steps` between its steps and returns when :attr:`_stop_wanted`.
+    """A job that can be started, paused, resumed, stopped and waited for.
+
+    A subclass brings ``_job``, which calls ``_between_steps`` between its steps and returns when
+    ``_stop_wanted``.
 
     Attributes:
         state: ``"new"``, ``"running"``, ``"paused"``, ``"stopped"``, ``"finished"``, ``"failed"``,
@@ -56,7 +58,7 @@ class Background:
         """Called in the thread that changed it."""
 
     @property
-    def _is_shown(self) -> bool:
+    def _shows_failures(self) -> bool:
         """Whether somebody shows what goes wrong; else it is printed."""
         return False
 
@@ -81,17 +83,17 @@ class Background:
         self._state_changed()
 
     def _request(self, act: Callable[[], Any]) -> Any:
-        """Have the job do ``act`` between two steps, and give its answer. A job that is not under
+        """Have the job do ``act`` between two steps, and return its result. A job that is not under
         way can't be in the middle of a step: then it is done here."""
         if not self.is_alive or self._in_own_thread:
             return act()
-        done, answers = threading.Event(), []
+        done, results = threading.Event(), []
 
         def serve() -> None:
             try:
-                answers.append((act(), None))
+                results.append((act(), None))
             except BaseException as error:
-                answers.append((None, error))
+                results.append((None, error))
                 raise
             finally:
                 done.set()
@@ -104,10 +106,10 @@ class Background:
                     self._requests.remove(serve)
                     return act()
                 break
-        answer, error = answers[0]
+        result, error = results[0]
         if error is not None:
             raise error
-        return answer
+        return result
 
     # --- for everybody -----------------------------------------------------------------------
 
@@ -117,7 +119,11 @@ class Background:
         return self._thread is not None and not self._ended.is_set()
 
     def start(self) -> Background:
-        """Work in the background and return at once; after :meth:`stop`, go on."""
+        """Work in the background and return at once; after ``stop``, go on.
+
+        Raises:
+            RuntimeError: it has failed.
+        """
         if self.state == "failed":
             raise RuntimeError(
                 "this run has failed; correct the cause and make a new Run with resume=True"
@@ -166,7 +172,7 @@ class Background:
             time.sleep(0.005)
 
     def resume(self) -> None:
-        """Go on after :meth:`pause` or :meth:`stop`."""
+        """Go on after ``pause`` or ``stop``."""
         if self.is_alive:
             self._want("run")
         else:
@@ -198,7 +204,7 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
             self.error = error
             self._enter("failed")
-            if not (self._waited_for or self._is_shown):  # nobody would hear of it
+            if not (self._waited_for or self._shows_failures):  # nobody would hear of it
                 traceback.print_exc(file=sys.stderr)
         finally:
             self._ended.set()
@@ -230,11 +236,12 @@ class Background:
 
 
 def call_before_exit(act: Callable[..., None], *arguments: Any) -> None:
-    """Have ``act(*arguments)`` called when the main thread has ended, before other threads are
-    waited for and before thread pools refuse work.
+    """Have ``act(*arguments)`` called when the main thread has ended.
+
+    That is before other threads are waited for and before thread pools refuse work.
 
     What Python documents for the end, atexit, comes after both. So this is a private function of
-    its own, the one that concurrent.futures uses; a test tells when it goes or comes too late.
+    its own, the one that concurrent.futures uses; a test fails when it goes or comes too late.
     """
     threading._register_atexit(act, *arguments)
 

@@ -20,8 +20,8 @@ SETTINGS = ("color_weight", "generator_rate", "discriminator_rate", "sample_ever
 class Change:
     """From ``step`` on (1 is the first), the setting ``name`` is ``value``.
 
-    ``name`` is one of :data:`SETTINGS`, or ``"epoch"``: the question after epoch ``value`` has been
-    answered.
+    ``name`` is one of ``SETTINGS``, or ``"epoch"``: the question after epoch ``value`` is
+    decided.
     """
 
     step: int
@@ -30,7 +30,7 @@ class Change:
 
 
 def checked(name: str, value: float) -> float:
-    """``value``, if the setting can take it.
+    """Check that the setting can take ``value``, and return it as a number.
 
     Raises:
         ValueError: no such setting, or a value that it can't have.
@@ -46,10 +46,10 @@ def checked(name: str, value: float) -> float:
 
 
 class ChangeLog:
-    """``changes.jsonl``: one change a line, in the order made.
+    """The file ``changes.jsonl``: one change a line, in the order made.
 
     Args:
-        path: the file; None keeps the changes in memory alone.
+        path: the file; None keeps the changes in memory only.
         anew: leave aside what the file holds, and replace it with the first change.
     """
 
@@ -90,7 +90,8 @@ class ChangeLog:
         """Those that begin to hold at ``step``."""
         return [change for change in self.changes if change.step == step]
 
-    def epoch_is_answered(self, epoch: int) -> bool:
+    def epoch_is_decided(self, epoch: int) -> bool:
+        """Whether the question after this epoch is decided."""
         return any(c.name == "epoch" and c.value == epoch for c in self.changes)
 
 

@@ -1,6 +1,6 @@
 """The checkpoints of a run: saved, pruned, mirrored, and found again after whatever happened.
 
-What is in one of them, and how damage shows, is told in :mod:`colorlab.training.checkpoint_files`.
+What is in one of them, and how damage shows, stands in ``colorlab.training.checkpoint_files``.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Checkpoints:
     def newest(self) -> tuple[Path, dict[str, Tensor], dict[str, Any]] | None:
         """The newest good checkpoint: its file, tensors and facts; None where there is no file.
 
-        A damaged one is passed over, and ``warn`` is told which, why, and what is tried next.
+        A damaged one is passed over, and ``warn`` hears which, why, and what is tried next.
 
         Raises:
             CheckpointError: there are files, and none is good.
@@ -173,8 +173,10 @@ class Checkpoints:
             self._mirror.send_file(Path(path))
 
     def close(self, timeout: float = 60.0) -> None:
-        """Wait for the mirror, at most ``timeout`` seconds, and have it try again what failed;
-        ``warn`` is told what is not copied."""
+        """Wait for the mirror, at most ``timeout`` seconds; it tries again what failed.
+
+        ``warn`` hears what is not copied.
+        """
         missing = self._mirror.finish(timeout) if self._mirror else []
         if missing:
             self.warn(
@@ -212,12 +214,12 @@ def _mirror_folder(mirror: Path, folder: Path) -> Path:
 
 
 def checkpoint_name(step: int) -> str:
-    """``step-00001234.ckpt``; a step of more than eight digits has them all."""
+    """Name a checkpoint, as ``step-00001234.ckpt``; a longer step has all its digits."""
     return f"step-{step:08d}.ckpt"
 
 
 def step_of(name: str) -> int | None:
-    """The step in a checkpoint's name; None for a name that :func:`checkpoint_name` can't give."""
+    """The step in a checkpoint's name; None for a name that ``checkpoint_name`` can't give."""
     found = _NAME.fullmatch(name)
     step = int(found[1]) if found else None
     return step if step is not None and checkpoint_name(step) == name else None
@@ -250,7 +252,7 @@ class Shelf:
         return [path for path in paths if path.is_file()]
 
     def good_files(self) -> list[Path]:
-        """:meth:`files` without those that are known to be damaged."""
+        """The files without those that are known to be damaged."""
         return [path for path in self.files() if path.name not in self.damaged]
 
     def clean(self) -> None:
@@ -345,8 +347,11 @@ class Mirror:
             self._change.wait_for(lambda: not self._running, timeout)
 
     def finish(self, timeout: float) -> list[Path]:
-        """Wait as :meth:`wait`, and try once more what failed: the drive may be back. The files
-        that are not copied then."""
+        """Wait as ``wait``, and try once more what failed: the drive may be back.
+
+        Returns:
+            The files that are not copied then.
+        """
         end = time.monotonic() + timeout
         self.wait(timeout)
         with self._change:

@@ -45,8 +45,10 @@ def data_set(photos: Any) -> Any:
 
 
 def fingerprint(photos: Any) -> str:
-    """Tells one set of photos from another: their number, a hash of their names, and the size to
-    which packing reduced them."""
+    """Identify a set of photos.
+
+    By their number, a hash of their names, and the size to which packing reduced them.
+    """
     names = blake2b(digest_size=6)
     for name in photos.names:
         names.update(f"{name}\0".encode(errors="surrogateescape"))  # a name need not be UTF-8
@@ -111,8 +113,10 @@ class Feed:
         return ahead(skip_first_batches(loader, done) if done else loader)
 
     def glimpse(self, count: int = GLIMPSE) -> Tensor:
-        """``count`` photos drawn as the first stage draws them, at half its size: the same ones in
-        every process."""
+        """Draw ``count`` photos as the first stage draws them, at half its size.
+
+        They are the same ones in every process.
+        """
         stage = self.recipe.stages[0]
         loader = photo_loader(
             self.photos.at(stage.image_size // 2, augment=False, threads=self.threads),

@@ -1,6 +1,6 @@
-"""What a run tells while it trains, and who listens.
+"""What a run reports while it trains, and who listens.
 
-A run sends an :class:`Event` for all that happens to each of its listeners: anything that can be
+A run sends an ``Event`` for all that happens to each of its listeners: anything that can be
 called with one. Listeners run in the training thread, between two steps; one that raises is named
 in a warning and asked no more.
 """
@@ -50,10 +50,13 @@ Warn = Callable[[str], None]
 
 
 class Listeners(list[Listener]):
-    """The listeners of a run. One that raises is named in a warning and asked no more: a broken
-    display must not cost the run."""
+    """The listeners of a run.
 
-    def tell(self, event: Event, warn: Warn) -> None:
+    One that raises is named in a warning and asked no more: a broken display must not cost the run.
+    """
+
+    def notify(self, event: Event, warn: Warn) -> None:
+        """Send the event to each of them."""
         for listener in list(self):
             try:
                 listener(event)
@@ -108,7 +111,7 @@ LOSSES = (
 class ProgressBar:
     """A bar with the losses of the last step; warnings and changes are printed above it."""
 
-    SHOWN = ("color", "generator", "discriminator", "held_out")  # more leave no room for the bar
+    FIGURES = ("color", "generator", "discriminator", "held_out")  # more leave no room for the bar
     shows_warnings = True  # so the run need not print them
 
     def __init__(self) -> None:
@@ -125,8 +128,8 @@ class ProgressBar:
                 self.bar.close()
                 self.bar = None
         elif event.kind == "step" and self.bar is not None:
-            shown = {k: f"{v:.3g}" for k, v in event.data.items() if k in self.SHOWN}
-            self.bar.set_postfix(shown, refresh=False)
+            figures = {k: f"{v:.3g}" for k, v in event.data.items() if k in self.FIGURES}
+            self.bar.set_postfix(figures, refresh=False)
             self.bar.update()
         elif event.kind == "warning":
             tqdm.write(f"warning at step {event.step}: {event.data['message']}")
@@ -135,8 +138,9 @@ class ProgressBar:
 
 
 class CsvHistory:
-    """``history.csv``, a line a step, written as they come. Losses differ by stage, so the columns
-    are fixed and the absent ones stay empty.
+    """The file ``history.csv``, a line a step, written as they come.
+
+    Losses differ by stage, so the columns are fixed and the absent ones stay empty.
 
     Args:
         path: the file; what it held is replaced by ``rows``.
@@ -162,7 +166,8 @@ class CsvHistory:
             self.file.flush()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # told already, when the row could not be written
+        """Close the file."""
+        with contextlib.suppress(OSError):  # reported already, when the row could not be written
             self.file.close()
 
 
@@ -199,7 +204,7 @@ class TensorBoard:
 
 
 class BalanceWatch:
-    """Notices that the discriminator has won: it tells nearly every patch right, for long.
+    """Notices that the discriminator has won: it is right on nearly every patch, for long.
 
     A discriminator that is never wrong has little left to teach: under the saturating loss its
     gradient vanishes (Goodfellow et al., 2014, section 3), under the others the generator hears
@@ -210,7 +215,7 @@ class BalanceWatch:
         window: adversarial steps that are averaged.
         limit: accuracy on real and on generated patches, both above which it has won.
 
-    Called with a row of the history, it answers with the warning, once, or with None; it warns
+    Called with a row of the history, it returns the warning, once, or None; it warns
     again only after the balance had come back below ``limit - 0.1``.
     """
 

@@ -1,6 +1,6 @@
 """One live run a folder: who comes second is refused, and told who is there.
 
-The lock is :mod:`filelock`'s, which the system takes back from a process that dies: a run that was
+The lock is ``filelock``'s, which the system takes back from a process that dies: a run that was
 killed never blocks the one that goes on from its checkpoints.
 """
 

@@ -12,8 +12,10 @@ ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 
 
 def adam(groups: list[dict], recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba, ICLR 2015), or AdamW (Loshchilov and Hutter, ICLR 2019) where the
-    recipe has weight decay; in one kernel where torch has it."""
+    """Adam, or AdamW where the recipe has weight decay; in one kernel where torch has it.
+
+    Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019.
+    """
     choices = recipe.optimization
     settings = {"betas": choices.betas, "fused": fused_adam(device)}
     if choices.weight_decay:
@@ -52,7 +54,7 @@ def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Go back to what :func:`state_tensors` gave.
+    """Go back to what ``state_tensors`` gave.
 
     torch's own ``load_state_dict`` keeps the memory layout of what it is given, and a file's is
     plain. The moments must lie as the parameters do (channels last), or the sums are taken in

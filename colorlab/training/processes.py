@@ -38,16 +38,19 @@ class ProcessFailed(RuntimeError):
 def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any) -> Path:
     """Train ``Run(recipe, photos, **settings)`` over ``processes`` processes, from a notebook.
 
-    Returns the output folder, where weights, history and checkpoints stand: the networks themselves
-    were those processes' own. An interrupt (■) stops the run after its step and saves; the same
-    call with ``resume=True`` goes on from there. With one process, it trains in the notebook.
+    The networks are those processes' own, and end with them. An interrupt (■) stops the run after
+    its step and saves; the same call with ``resume=True`` goes on from there. With one process, it
+    trains in the notebook.
 
     Args:
-        photos: as in :class:`colorlab.training.Run`. A recipe's batches are dealt out to the
+        photos: as in ``colorlab.training.Run``. A recipe's batches are dealt out to the
             processes evenly.
         processes: one for each GPU, or with ``device="cpu"`` any number.
-        settings: further arguments of :class:`colorlab.training.Run`. ``output`` is required;
+        settings: further arguments of ``colorlab.training.Run``. ``output`` is required;
             ``ask`` can't be used, since nobody sits before those processes.
+
+    Returns:
+        The output folder, where weights, history and checkpoints stand.
 
     Raises:
         ValueError: no process, more of them than GPUs, or no output folder.
@@ -81,14 +84,14 @@ def in_notebook(recipe: Recipe, photos: Any, *, processes: int, **settings: Any)
     return Path(output)
 
 
-def run(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
-    """``function(*arguments)`` in each of several processes; what the first one's returned.
+def call_in_processes(processes: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``function(*arguments)`` in each of several processes; returns what the first one's did.
 
     With one process, the function is called here, and likewise in each of several that were started
     together already. Else each process begins anew, so the function must stand in a module that it
-    can import, and its answer must be one that outlives the process: numbers, texts and NumPy
-    arrays do, a tensor does not. Functions that talk to each other begin with :func:`join`;
-    :func:`leave` is called for them.
+    can import, and its result must be one that outlives the process: numbers, texts and NumPy
+    arrays do, a tensor does not. Functions that talk to each other begin with ``join``;
+    ``leave`` is called for them.
 
     Raises:
         ValueError: no process; or this is one of several already, and not of so many.
@@ -112,7 +115,7 @@ def join(device: torch.device | str | None = None) -> tuple[int, int]:
     """In one process of several: enter their group. This one's number, and how many there are.
 
     They talk through NCCL on GPUs (each then has a GPU of its own) and through gloo elsewhere.
-    Alone, it is process 0 of 1, and nothing is set up.
+    On its own, it is process 0 of 1, and nothing is set up.
     """
     processes = int(os.environ.get("WORLD_SIZE", 1))
     if processes == 1:
@@ -126,11 +129,11 @@ def join(device: torch.device | str | None = None) -> tuple[int, int]:
 
 
 def leave() -> None:
-    """At the end of one process of several: wait for the others, then part. Alone, do nothing.
+    """At the end of a process: wait for the others, then part. One process does nothing.
 
     A process that ended while gloo's threads still let go of the last tensors would be aborted,
-    and the launcher would report a failure (pytorch's pull request 179291 tells how). Nothing says
-    when they are done; after a moment they are.
+    and the launcher would report a failure (pytorch's pull request 179291 explains it). Nothing
+    says when they are done; after a moment they are.
     """
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
@@ -141,11 +144,11 @@ def leave() -> None:
 def _work(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """What each process does."""
     try:
-        answer = function(*arguments)
-    except KeyboardInterrupt:  # an end without an answer would be waited for
+        result = function(*arguments)
+    except KeyboardInterrupt:  # an end without a result would be waited for
         sys.exit(STOPPED)
     leave()
-    return answer if os.environ["RANK"] == "0" else None
+    return result if os.environ["RANK"] == "0" else None
 
 
 def _train(recipe: Recipe, photos: Any, settings: dict[str, Any]) -> None:
@@ -183,11 +186,15 @@ def _launch(processes: int, function: Callable[..., Any], arguments: tuple[Any, 
                 raise
             raise KeyboardInterrupt from None
         except ChildFailedError as error:
-            raise ProcessFailed(_told(error)) from None
+            raise ProcessFailed(_failure_message(error)) from None
 
 
 def check_device(device: torch.device | str | None, processes: int) -> None:
-    """Raises ValueError where ``processes`` processes can't each have a device of that kind."""
+    """Refuse a device of which ``processes`` processes can't each have one.
+
+    Raises:
+        ValueError: there are too few GPUs, or it is of another kind.
+    """
     kind = torch.device(device or best_device()).type
     if kind == "cpu":
         return
@@ -227,7 +234,7 @@ def _check_sendable(**arguments: Any) -> None:
 @contextmanager
 def _kept_as_it_is() -> Iterator[None]:
     """Undoes afterwards what the launcher leaves behind: its handlers for signals. Inside, it does
-    not log the traceback that :class:`ProcessFailed` brings."""
+    not log the traceback that ``ProcessFailed`` brings."""
     log = logging.getLogger("torch.distributed.elastic")
     level = log.level
     names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
@@ -251,14 +258,14 @@ def _environment(processes: int) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name not in os.environ}
 
 
-def _told(error: Any) -> str:
+def _failure_message(error: Any) -> str:
     """What the process that failed first has to say."""
     rank, failure = error.get_first_failure()
     said = failure.error_file_data.get("message")
     if isinstance(said, dict):
         return f"{said['message']}\n\nIn process {rank}:\n{said['extraInfo']['py_callstack']}"
     if failure.exitcode == STOPPED:
-        return f"process {rank} was told to stop: all stopped. A run goes on with resume=True"
+        return f"process {rank} was asked to stop: all stopped. A run goes on with resume=True"
     if failure.exitcode < 0:
         return (
             f"process {rank} was ended by {failure.signal_name()}. SIGKILL often means that the "

@@ -16,9 +16,9 @@ class EpochQuestion:
 
     Attributes:
         losses: means over the epoch's steps, by name.
-        wanted: whether an answer is still wanted. Who waits for one calls it a few times a second
+        wanted: whether a decision is still wanted. Who waits for one calls it a few times a second
             from the thread that asks: meanwhile the run does what else it is asked (to save, to
-            change a setting), and once it is to stop, this is False and any answer will do.
+            change a setting), and once it is to stop, this is False and any decision will do.
     """
 
     epoch: int
@@ -34,7 +34,7 @@ class EpochQuestion:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Decision:
     """Whether to save, and new learning rates; None leaves one as it is."""
 
     save: bool = True
@@ -50,26 +50,28 @@ def mean_losses(rows: Sequence[dict]) -> dict[str, float]:
 
 def ask_in_terminal(
     question: EpochQuestion, lines: TextIO | None = None, out: TextIO | None = None
-) -> Answer:
-    """Ask on the command line. Where nobody can answer (no terminal, or the input has ended), it
-    saves, leaves the rates, and says so. A run that is stopped is not kept waiting (but on Windows,
-    until the next line)."""
+) -> Decision:
+    """Ask on the command line.
+
+    Without a terminal, or once the input has ended, it saves, leaves the rates, and says so. A run
+    that is stopped is not kept waiting; on Windows it waits for the next line.
+    """
     lines, out = lines or sys.stdin, out or sys.stdout
     print(f"\n{question}", file=out)
     if not lines.isatty():
         print("no terminal to ask: saved, the learning rates stay", file=out)
-        return Answer()
+        return Decision()
     save = _asked("Save? [Y/n] ", question.wanted, lines, out, _yes)
     rates = []
     for who in ("generator", "discriminator"):
         now = getattr(question, f"{who}_rate")
         prompt = f"Learning rate of the {who} [{now:g}] "
         rates.append(_asked(prompt, question.wanted, lines, out, read_rate))
-    return Answer(True if save is None else save, *rates)
+    return Decision(True if save is None else save, *rates)
 
 
 def _asked(prompt: str, wanted: Callable[[], bool], lines: TextIO, out: TextIO, read):  # noqa: ANN001, ANN202
-    """The answer as ``read`` understands it; asked again until it does. None: nothing was said."""
+    """The line as ``read`` understands it; asked again until it does. None: nothing was typed."""
     while wanted():
         print(prompt, end="", file=out, flush=True)
         while _is_silent(lines):
@@ -88,7 +90,7 @@ def _asked(prompt: str, wanted: Callable[[], bool], lines: TextIO, out: TextIO, 
 
 def _is_silent(lines: TextIO) -> bool:
     """Whether a fifth of a second passed with nothing to read: a read, once begun, can't be broken
-    off. False where that can't be told, as on Windows."""
+    off. False where that can't be known, as on Windows."""
     try:
         return not select.select([lines], [], [], 0.2)[0]
     except (OSError, ValueError):
@@ -102,7 +104,11 @@ def _yes(text: str) -> bool:
 
 
 def read_rate(text: str) -> float:
-    """A learning rate as somebody typed it. Raises ValueError for what is none."""
+    """A learning rate as somebody typed it.
+
+    Raises:
+        ValueError: what is none.
+    """
     from colorlab.training.changes import checked
 
     try:

@@ -1,8 +1,8 @@
 """A training run that can be watched, paused, changed, killed and resumed.
 
 It trains in a thread of its own, so that a notebook stays alive beside it. What one step is stands
-in :mod:`colorlab.training.step`, where its photos come from in :mod:`colorlab.training.feed`, what
-it leaves on the disk in :mod:`colorlab.training.run_folder`.
+in ``colorlab.training.step``, where its photos come from in ``colorlab.training.feed``, what
+it leaves on the disk in ``colorlab.training.run_folder``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from colorlab.training.feed import Feed, data_set, fingerprint
 from colorlab.training.inputs import gray_prediction
 from colorlab.training.listeners import BalanceWatch, Event, Listener, Listeners, ProgressBar
 from colorlab.training.lock import FolderInUse
-from colorlab.training.questions import Answer, EpochQuestion, mean_losses
+from colorlab.training.questions import Decision, EpochQuestion, mean_losses
 from colorlab.training.run_folder import Found, RunFolder
 from colorlab.training.trainer import Trainer
 
@@ -55,16 +55,16 @@ class Run(Background):
     Args:
         recipe: what to train and how.
         photos: a folder of training photos, several, or a data set (such as
-            :class:`colorlab.photos.LabArrays` or :class:`colorlab.photos.PairedFolder`).
-        validation: photos that the networks never learn from, given likewise, for the sample grids
-            and the held-out loss; neither is made when it is left out.
+            ``colorlab.photos.LabArrays`` or ``colorlab.photos.PairedFolder``).
+        validation: photos that the networks never learn from, of the same kinds, for the sample
+            grids and the held-out loss; neither is made when it is left out.
         output: folder for ``history.csv``, ``changes.jsonl``, ``samples/``, ``checkpoints/``,
             ``weights.safetensors`` and a ``weights-stage-N.safetensors`` at each stage's end;
             nothing is written when it is left out.
         resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
             begins where there is none; a path goes on from that checkpoint; ``False`` begins.
         start: a weights file to start the generator from; else the recipe's own start.
-        device, compile: see :class:`colorlab.training.Trainer`.
+        device, compile: see ``colorlab.training.Trainer``.
         threads: threads that read photos beside the training.
         keep_photos: keep decoded photos in memory, as many as fit.
         sample_every: steps between sample grids.
@@ -73,9 +73,9 @@ class Run(Background):
         keep: how many checkpoints to keep, beside the best one.
         mirror: a second folder for checkpoints, such as one on Google Drive; it may fail.
         progress: show a bar.
-        listeners: called with every :class:`colorlab.training.listeners.Event`.
-        ask: answers the question after each epoch, where the recipe has it asked; without it, each
-            epoch is saved and no rate changed.
+        listeners: called with every ``colorlab.training.listeners.Event``.
+        ask: decides after each epoch, where the recipe has it asked; without it, each epoch is
+            saved and no rate changed.
 
     Attributes:
         step: steps taken.
@@ -83,7 +83,7 @@ class Run(Background):
         times: seconds of training until the end of each row of the history.
         held_out: the validation photos that are colored again and again, uint8; None without any.
         state: ``"new"``, ``"running"``, ``"paused"``, ``"asking"``, ``"stopped"``,
-            ``"finished"`` or ``"failed"``; see :class:`colorlab.training.background.Background`,
+            ``"finished"`` or ``"failed"``; see ``colorlab.training.background.Background``,
             also for ``error``, ``signal``, and the methods that it brings.
         trainer: the networks, losses and optimizers.
 
@@ -120,7 +120,7 @@ class Run(Background):
         mirror: str | os.PathLike[str] | None = None,
         progress: bool = True,
         listeners: Sequence[Listener] = (),
-        ask: Callable[[EpochQuestion], Answer] | None = None,
+        ask: Callable[[EpochQuestion], Decision] | None = None,
     ):
         if getattr(self, "is_alive", False):
             self._attach(recipe)
@@ -168,15 +168,17 @@ class Run(Background):
     # --- what the learner does ---------------------------------------------------------------
 
     def train(self) -> list[dict]:
-        """Train to the end and return the history. Ctrl-C and SIGTERM stop after the step under
-        way and save; :attr:`signal` is then set."""
+        """Train to the end and return the history.
+
+        Ctrl-C and SIGTERM stop after the step under way and save; ``signal`` is then set.
+        """
         with self._signals():
             self.start()
             self.wait()
         return self.history
 
     def start(self) -> Run:
-        """Train in the background and return at once; after :meth:`stop`, go on.
+        """Train in the background and return at once; after ``stop``, go on.
 
         Raises:
             FolderInUse: another run lives in the output folder, or went on from this one's state.
@@ -186,12 +188,19 @@ class Run(Background):
         return super().start()
 
     def pause(self) -> None:
-        self._alone("pause")
+        """Halt after the step under way; returns when it has halted. Nothing is lost.
+
+        Raises:
+            RuntimeError: the run goes over several processes.
+        """
+        self._require_one_process("pause")
         super().pause()
 
     def save(self) -> Path | None:
-        """Write a checkpoint and the weights now (after the step under way); the checkpoint's
-        path, or None where it could not be written (a warning says why).
+        """Write a checkpoint and the weights now, after the step under way.
+
+        Returns:
+            The path of the checkpoint, or None where it could not be written; a warning says why.
 
         Raises:
             RuntimeError: the run has no output folder, or has failed.
@@ -206,14 +215,17 @@ class Run(Background):
             return self._save()
 
     def set(self, **settings: float) -> None:
-        """Change settings from the next step on: ``color_weight`` (the λ of L1),
-        ``generator_rate`` and ``discriminator_rate`` (until the stage ends), ``sample_every``.
+        """Change settings from the next step on.
+
+        Args:
+            settings: ``color_weight`` (the λ of L1), ``generator_rate`` and ``discriminator_rate``
+                (until the stage ends), ``sample_every``.
 
         Raises:
             ValueError: no such setting, or a value that it can't have.
             RuntimeError: the run goes over several processes.
         """
-        self._alone("set")
+        self._require_one_process("set")
         values = {name: checked(name, value) for name, value in settings.items()}
 
         def act() -> None:
@@ -224,7 +236,7 @@ class Run(Background):
 
     @property
     def best_generator(self) -> torch.nn.Module:
-        """The generator to color with; see :class:`colorlab.training.Trainer`."""
+        """The generator to color with; see ``colorlab.training.Trainer``."""
         return self.trainer.best_generator
 
     def __repr__(self) -> str:
@@ -286,10 +298,10 @@ class Run(Background):
             pictures = self._sample(row)
             self.history.append(row)
             self.times.append(self.seconds + time.monotonic() - began)
-            self._tell("step", **row)
+            self._notify("step", **row)
             if pictures is not None:
                 path = self.folder and self.folder.write_sample(pictures, self.step)
-                self._tell("sample", held_out=row["held_out"], pictures=pictures, path=path)
+                self._notify("sample", held_out=row["held_out"], pictures=pictures, path=path)
             if message := watch(row):
                 self.warn(message)
             self._end_epoch(stage)
@@ -314,7 +326,7 @@ class Run(Background):
     def _stops_here(self) -> bool:
         """Whether the run stops before the next step.
 
-        Several processes agree on it: a signal may reach one alone, or each at another moment, and
+        Several processes agree on it: a signal may reach only one, or each at another moment, and
         a process that took the next step without the others would wait for them in vain.
         """
         if self.processes == 1:
@@ -339,7 +351,7 @@ class Run(Background):
                     f"is resumed won't know it unless a checkpoint was written since"
                 )
         self._apply(change)
-        self._tell("change", name=change.name, value=change.value)
+        self._notify("change", name=change.name, value=change.value)
 
     def _apply(self, change: Change) -> None:
         if change.name == "color_weight":
@@ -365,34 +377,34 @@ class Run(Background):
             return
         steps = min(math.ceil(photos / stage.batch_size), len(self.history))
         means = mean_losses(self.history[-steps:])
-        self._tell("epoch", epoch=epoch, **means)
-        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_answered(epoch):
+        self._notify("epoch", epoch=epoch, **means)
+        if not self.recipe.optimization.ask_each_epoch or self.changes.epoch_is_decided(epoch):
             return
         optimizers = (self.trainer.optimizer_g, self.trainer.optimizer_d)
         rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-        answer = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._answer_wanted))
+        decision = self._ask(EpochQuestion(epoch, self.step, means, *rates, self._decision_wanted))
         for name in ("generator_rate", "discriminator_rate"):
-            if (value := getattr(answer, name)) is not None:
+            if (value := getattr(decision, name)) is not None:
                 self._record(Change(self.step + 1, name, checked(name, value)))
         self._record(Change(self.step + 1, "epoch", epoch))
-        if answer.save:
+        if decision.save:
             self._save()
 
-    def _ask(self, question: EpochQuestion) -> Answer:
-        """On the first process; the others hear what it was told."""
-        answer = Answer()
+    def _ask(self, question: EpochQuestion) -> Decision:
+        """On the first process; the others get its decision."""
+        decision = Decision()
         if self.ask is not None and self.is_main:
             self._enter("asking")
-            answer = self.ask(question)
+            decision = self.ask(question)
             self._enter("running")
         if self.processes > 1:
             from accelerate.utils import broadcast_object_list
 
-            answer = broadcast_object_list([answer])[0]
-        return answer
+            decision = broadcast_object_list([decision])[0]
+        return decision
 
-    def _answer_wanted(self) -> bool:
-        """Called again and again while the question waits for its answer."""
+    def _decision_wanted(self) -> bool:
+        """Called again and again while the question waits for its decision."""
         self._serve()
         return not self._stop_wanted
 
@@ -442,7 +454,7 @@ class Run(Background):
         path = self.folder.save(facts, tensors, self.history, self.times)
         self._is_saved = path is not None
         if path is not None:
-            self._tell("checkpoint", path=path)
+            self._notify("checkpoint", path=path)
         return path
 
     def _end_stage(self, number: int) -> None:
@@ -473,11 +485,11 @@ class Run(Background):
                 )
         self.state = "finished" if self.step == self.recipe.steps else "stopped"
 
-    # --- what is told ------------------------------------------------------------------------
+    # --- what is reported --------------------------------------------------------------------
 
-    def _tell(self, kind: str, **data: Any) -> None:
+    def _notify(self, kind: str, **data: Any) -> None:
         if self.is_main:
-            self.listeners.tell(Event(kind, self.step, self.seconds, data), self.warn)
+            self.listeners.notify(Event(kind, self.step, self.seconds, data), self.warn)
 
     def _history_file(self) -> AbstractContextManager:
         if self.output is None or not self.is_main:
@@ -486,17 +498,18 @@ class Run(Background):
         return self.listeners.history_file(self.output / "history.csv", rows, self.warn)
 
     def warn(self, message: str) -> None:
+        """Print a warning, where no listener shows it, and send it to all of them."""
         if not self.listeners.show("warnings"):
             print(f"warning at step {self.step}: {message}", file=sys.stderr)
-        self._tell("warning", message=message)
+        self._notify("warning", message=message)
 
     @property
-    def _is_shown(self) -> bool:
+    def _shows_failures(self) -> bool:
         """Whether a listener shows failures too, as a board does and a bar does not."""
         return self.listeners.show("failures")
 
     def _state_changed(self) -> None:
-        self._tell("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
+        self._notify("state", state=self.state, name=self.recipe.name, steps=self.recipe.steps)
 
     # --- what goes wrong ---------------------------------------------------------------------
 
@@ -530,6 +543,6 @@ class Run(Background):
             return f"{begin} A batch of {size} fits: change stage.batch_size, and resume anew."
         return f"{begin} Take smaller batches, smaller pictures, or smaller networks."
 
-    def _alone(self, what: str) -> None:
+    def _require_one_process(self, what: str) -> None:
         if self.processes > 1:
             raise RuntimeError(f"{what}: a run over several processes can only be stopped")

@@ -4,7 +4,7 @@ checkpoints/step-….ckpt   everything that is needed to go on
 changes.jsonl             settings that were changed, with their steps
 history.csv               the losses, a line a step
 samples/step-….png        held-out photos: gray, ours, truth
-weights.safetensors       the generator alone, to color with
+weights.safetensors       the generator only, to color with
 run.lock                  held by the live run; run.owner.json says by which process
 """
 
@@ -83,7 +83,7 @@ class RunFolder:
 
     @contextmanager
     def claimed(self, step: float = math.inf) -> Iterator[None]:
-        """:meth:`claim` for a moment."""
+        """Hold what ``claim`` locks for a moment."""
         self.claim(step)
         try:
             yield
@@ -178,7 +178,7 @@ class RunFolder:
         return path
 
     def save_weights(self, name: str, generator: nn.Module, recipe: Recipe, step: int) -> None:
-        """``name.safetensors``, to color with. A disk that fails is a warning."""
+        """Write ``name.safetensors``, to color with. A disk that fails is a warning."""
         file = f"{name}.safetensors"
         try:
             notes = {"steps_trained": str(step)}

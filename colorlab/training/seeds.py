@@ -16,8 +16,10 @@ def seed_of(*parts: int) -> int:
 
 @contextmanager
 def global_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, torch's own random numbers come from ``seed``; outside, they go on as if nothing
-    had been drawn."""
+    """Inside, torch's own random numbers come from ``seed``.
+
+    Outside, they go on as if nothing had been drawn.
+    """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -21,8 +21,10 @@ from colorlab.recipes.recipe import Recipe
 
 
 class Step:
-    """What one step does. Who inherits it brings the networks and their optimizers, and says in
-    :meth:`optimize` and :meth:`autocast` how they are computed.
+    """One training step; a subclass says how it is computed.
+
+    It brings the networks and their optimizers, and says in ``optimize`` and ``autocast`` how they
+    are computed.
 
     Attributes:
         recipe: what to train and how.
@@ -39,11 +41,14 @@ class Step:
         self.color_loss = ColorLoss(objective.color, objective.chroma_weight)
 
     def adversarial_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Train both networks on one batch, the discriminator first: the losses by name.
+        """Train both networks on one batch, the discriminator first.
 
         Args:
             inputs: what the generator sees, ``(B, 1, H, W)`` in [-1, 1].
             target: the true colors, ``(B, C, H, W)`` in [-1, 1].
+
+        Returns:
+            Each loss, the mean logits and the discriminator's accuracy by name, scalars, detached.
         """
         target_loss, losses, prediction = self.target_loss(inputs, target)
 
@@ -71,7 +76,7 @@ class Step:
         }
 
     def pretrain_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Train the generator alone, on the losses that compare with the target."""
+        """Train only the generator, on the losses that compare with the target; returns them."""
         target_loss, losses, _ = self.target_loss(inputs, target)
         self.optimize(self.optimizer_g, target_loss)
         return losses
@@ -79,8 +84,12 @@ class Step:
     def target_loss(
         self, inputs: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """The losses that need no discriminator: their weighted sum, each by name; the prediction
-        that they are of."""
+        """The losses that need no discriminator.
+
+        Returns:
+            Their weighted sum, a scalar; each by name, detached; the prediction that they are of,
+            ``(B, C, H, W)`` in [-1, 1].
+        """
         with self.autocast():
             prediction = self.generator(inputs).float()
         color = self.color_loss(prediction, target)
@@ -89,14 +98,14 @@ class Step:
     def discriminator_loss(
         self, inputs: Tensor, target: Tensor, prediction: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The discriminator's loss, its logits of the target and of the prediction."""
+        """The discriminator's loss, a scalar, and its logits of target and prediction."""
         real, fake = self.logits(
             self.discriminator_input(inputs, target), self.discriminator_input(inputs, prediction)
         )
         return self.adversarial.discriminator(real, fake), real, fake
 
     def generator_loss(self, inputs: Tensor, prediction: Tensor) -> Tensor:
-        """The generator's adversarial loss: small where the discriminator takes it for real."""
+        """The generator's adversarial loss: a scalar, small where it is taken for real."""
         with self.autocast():
             fake = self.discriminator(self.discriminator_input(inputs, prediction))
         return self.adversarial.generator(fake.float())
@@ -107,7 +116,7 @@ class Step:
             return self.discriminator(real).float(), self.discriminator(fake).float()
 
     def discriminator_input(self, inputs: Tensor, colors: Tensor) -> Tensor:
-        """[inputs, colors] for a conditional discriminator, reduced if the recipe says so."""
+        """The discriminator's input: [inputs, colors] if conditional, reduced by the recipe."""
         config = self.recipe.discriminator
         pictures = torch.cat([inputs, colors], 1) if config.conditional else colors
         return F.avg_pool2d(pictures, config.reduce) if config.reduce > 1 else pictures

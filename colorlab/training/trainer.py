@@ -1,6 +1,6 @@
 """The trainer: a recipe's networks, optimizers and losses, on one device or several.
 
-What a step does stands in :mod:`colorlab.training.step`. Here is what makes it fast, and the same
+What a step does stands in ``colorlab.training.step``. Here is what makes it fast, and the same
 each time: precision, compiling, processes, the running average, random numbers, checkpoints.
 """
 
@@ -39,11 +39,11 @@ class Trainer(Step):
 
     Args:
         recipe: what to train and how.
-        holds: what the batches are; see :mod:`colorlab.training.inputs`.
+        holds: what the batches are; see ``colorlab.training.inputs``.
         device: where to train; the fastest there is when it is left out.
         start: a weights file to start the generator from; else the recipe's own start (random, or
             pretrained on ImageNet).
-        compile: ``"auto"``, ``"on"`` or ``"off"``; see :func:`colorlab.devices.choose_compile`.
+        compile: ``"auto"``, ``"on"`` or ``"off"``; see ``colorlab.devices.choose_compile``.
 
     Attributes:
         generator, discriminator: the bare networks, outside what accelerate wraps around them.
@@ -146,7 +146,7 @@ class Trainer(Step):
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """Inside, each of several processes learns from its share alone: nothing is averaged."""
+        """Inside, each of several processes learns from its own share only: nothing is averaged."""
         no_sync = self.accelerator.no_sync
         with no_sync(self._generator), no_sync(self._pair):
             yield
@@ -160,8 +160,10 @@ class Trainer(Step):
             torch.cuda.empty_cache()
 
     def batch_that_fits(self, kind: str, number: int, batch: Tensor) -> int:
-        """Half the batch, a quarter, …: the first size whose step does not fail, or 0. The networks
-        are lost by it. For one process; with several it tries nothing."""
+        """The first of half the batch, a quarter, … whose step does not fail, or 0.
+
+        The networks are lost by it. For one process; with several it tries nothing.
+        """
         size = len(batch) // 2
         while self.accelerator.num_processes == 1 and size:
             self.forget_gradients()
@@ -194,6 +196,7 @@ class Trainer(Step):
     def target_loss(
         self, inputs: Tensor, target: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """As in ``Step``, with the recipe's perceptual, palette and diversity losses."""
         objective = self.recipe.objective
         prediction, logits, diversity = self._predictions(inputs, target)
         color = self.color_loss(prediction, target)
@@ -231,15 +234,18 @@ class Trainer(Step):
         return first, None, self.diversity(first, second, *noise.chunk(2))
 
     def logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """As in ``Step``."""
         return self._pair(real, fake)
 
     def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """One step of the optimizer down the loss, by Accelerate."""
         wrapped = self._wrapped_g if optimizer is self.optimizer_g else self._wrapped_d
         wrapped.zero_grad()
         self.accelerator.backward(loss)
         wrapped.step()
 
     def autocast(self) -> AbstractContextManager:
+        """Inside, networks compute in the run's precision."""
         return self.accelerator.autocast()
 
     def _bin_weights(self) -> Tensor | None:
@@ -249,8 +255,10 @@ class Trainer(Step):
 
     @torch.no_grad()
     def count_colors(self, batch: Tensor) -> None:
-        """Let the generator know how often each bin occurs in ``batch``, uint8 photos of the data
-        set; see :func:`colorlab.palette.class_weights`."""
+        """Count how often each bin occurs in ``batch``, and weigh the palette loss by it.
+
+        ``batch`` is uint8 photos of the data set; see ``colorlab.palette.class_weights``.
+        """
         _, target = self.split(batch)
         found = palette.frequencies(F.avg_pool2d(target, 4))
         self.generator.frequencies.copy_(found)
@@ -271,7 +279,7 @@ class Trainer(Step):
         return tensors, {"scaler": None if scaler is None else scaler.state_dict()}
 
     def load_state(self, tensors: dict[str, Tensor], facts: dict) -> None:
-        """Go back to what :meth:`state` gave.
+        """Go back to what ``state`` gave.
 
         Raises:
             ValueError: the tensors are not those of this recipe's networks.
@@ -297,7 +305,7 @@ class Trainer(Step):
     def _synchronized(self, *networks: nn.Module) -> list[nn.Module]:
         if self.device.type != "cuda":
             raise ValueError(
-                "optimization.sync_batch_norm needs GPUs: torch has it for them alone. Leave it "
+                "optimization.sync_batch_norm needs GPUs: torch has it for them only. Leave it "
                 "out, or take generator.norm and discriminator.norm 'instance', which need none"
             )
         return [nn.SyncBatchNorm.convert_sync_batchnorm(network) for network in networks]
@@ -343,7 +351,7 @@ def _forget_accelerators() -> None:
     """Let the next accelerator choose its device and precision anew.
 
     accelerate keeps one state for the whole process and refuses another choice; a second run may
-    want one. Its only way to begin anew is a private one, so that a test tells when it goes.
+    want one. Its only way to begin anew is a private one, so that a test fails when it goes.
     """
     from accelerate.state import AcceleratorState
 

@@ -112,8 +112,8 @@ def test_toned_photos_are_told(tmp_path, how, share) -> None:
 
 def test_photos_of_one_hue_are_not_toned(bundled) -> None:
     """Deserts, seas, forests, night: of all bundled photos one passes for toned, a cave's blue."""
-    told = [PHOTOS[i].name for i in np.flatnonzero(bundled["toning"] < 0.13)]
-    assert told == ["sea5.jpg"]
+    toned = [PHOTOS[i].name for i in np.flatnonzero(bundled["toning"] < 0.13)]
+    assert toned == ["sea5.jpg"]
 
 
 def test_toning_of_worked_examples() -> None:

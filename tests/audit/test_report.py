@@ -74,11 +74,11 @@ def test_shares_of_a_sheet() -> None:
 
 
 def test_the_sheet_shows_what_was_found(tmp_path, monkeypatch) -> None:
-    shown = []
-    monkeypatch.setattr("colorlab.audit.sheet.contact_sheet", lambda *given: shown.append(given))
+    sheets = []
+    monkeypatch.setattr("colorlab.audit.sheet.contact_sheet", lambda *args: sheets.append(args))
     report = made(tmp_path, FINDINGS)
     report.sheet(count=3, width=500)
-    sections, width = shown.pop()
+    sections, width = sheets.pop()
     assert width == 500
     assert [heading.split(" ")[0] for heading, _ in sections] == ["corrupt", "gray", "duplicate"]
     assert "3 of 5 photos, the first 1 of them" in sections[1][0]
@@ -86,12 +86,12 @@ def test_the_sheet_shows_what_was_found(tmp_path, monkeypatch) -> None:
     assert pair.photos == ((tmp_path / "2.png", "2.png"), (tmp_path / "1.png", "1.png"))
     assert pair.detail == "4 of 64 bits differ"
     report.sheet("gray")
-    ((heading, cells),), _ = shown.pop()
+    ((heading, cells),), _ = sheets.pop()
     assert "the first" not in heading and [cell.photos[0][1] for cell in cells] == report.names[:3]
     report.sheet("tiny")
-    assert shown.pop()[0][0][1] == []
+    assert sheets.pop()[0][0][1] == []
     made(tmp_path, []).sheet(count=2)
-    ((heading, cells),), _ = shown.pop()
+    ((heading, cells),), _ = sheets.pop()
     assert heading.startswith("Nothing was found. 2 of 5")
     assert [cell.photos[0][1] for cell in cells] == ["0.png", "2.png"]
     for wrong in ({"kind": "blurred"}, {"count": 0}):

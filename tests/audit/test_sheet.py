@@ -70,13 +70,13 @@ def test_words_never_leave_the_sheet_or_their_photo(files) -> None:
 
 @pytest.mark.parametrize("text", ["short.jpg", LONG, "日本" * 60, "W" * 80])
 def test_names_lose_their_middle(text) -> None:
-    shown = sheet._middle_cut(text, 176)
+    cut = sheet._middle_cut(text, 176)
     path = Path(sheet.font(12).path)
-    assert ImageFont.truetype(path, 12).getlength(shown) <= 176
-    if shown != text:
-        start, end = shown.split("…")
+    assert ImageFont.truetype(path, 12).getlength(cut) <= 176
+    if cut != text:
+        start, end = cut.split("…")
         assert text.startswith(start) and text.endswith(end) and len(end) - len(start) in (0, 1)
-        assert ImageFont.truetype(path, 12).getlength(shown) > 176 - 30  # no more than it must
+        assert ImageFont.truetype(path, 12).getlength(cut) > 176 - 30  # no more than it must
     else:
         assert text == "short.jpg"
 

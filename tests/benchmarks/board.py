@@ -45,18 +45,18 @@ class Turns:
                 self.board(event)
             return
         number, within = divmod(event.step - 1, self.block)
-        shown = number % 2 == 1
-        if shown:
+        with_board = number % 2 == 1
+        if with_board:
             self.board(event)
         now = time.perf_counter()  # what the board did in this thread is in
         if within >= 2:
             self._taken.append(now - self._last)
         self._last = now
         if within == self.block - 1:
-            self.times[shown] += self._taken
-            self._means[shown] = statistics.mean(self._taken)
+            self.times[with_board] += self._taken
+            self._means[with_board] = statistics.mean(self._taken)
             self._taken = []
-            if shown:
+            if with_board:
                 self.ratios.append(self._means[True] / self._means[False])
 
 
@@ -96,11 +96,11 @@ def main() -> None:
         run.listeners[run.listeners.index(board)] = turns
         run.train()
 
-    for shown, name in ((False, "without the board"), (True, "with the board")):
-        times = turns.times[shown]
+    for with_board, name in ((False, "without the board"), (True, "with the board")):
+        times = turns.times[with_board]
         median, mean = 1000 * statistics.median(times), 1000 * statistics.mean(times)
         print(f"{name:18s} median {median:6.1f} ms, mean {mean:6.1f} ms a step, {len(times)} steps")
-    with_, without = (turns.times[shown] for shown in (True, False))
+    with_, without = (turns.times[with_board] for with_board in (True, False))
     print(f"{len(drawings)} drawings, median {1000 * statistics.median(drawings):.0f} ms each")
     print(f"ratio of the medians: {statistics.median(with_) / statistics.median(without):.3f}")
     print(f"ratio of the means:   {statistics.mean(with_) / statistics.mean(without):.3f}")

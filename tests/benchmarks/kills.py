@@ -107,8 +107,8 @@ def main() -> None:
                 died += 1
                 got, how = result
                 same += got == wanted
-                told = "identical" if got == wanted else "DIFFERENT"
-                print(f"  killed {how}: {told}", flush=True)
+                outcome = "identical" if got == wanted else "DIFFERENT"
+                print(f"  killed {how}: {outcome}", flush=True)
             what = ", with changes of λ and both learning rates" if change else ""
             print(f"{same} of {runs} killed runs ended identical, byte for byte{what}", flush=True)
 

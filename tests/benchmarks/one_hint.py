@@ -36,11 +36,11 @@ HINTS = (
 
 def marked(gray: Image.Image, x: int, y: int, color: str) -> Image.Image:
     """The photo with a disc of the hint's color at its place."""
-    shown = gray.convert("RGB")
+    marked = gray.convert("RGB")
     r = max(gray.size) // 22
     box = (x - r, y - r, x + r, y + r)
-    ImageDraw.Draw(shown).ellipse(box, fill=color, outline="white", width=max(r // 5, 1))
-    return shown
+    ImageDraw.Draw(marked).ellipse(box, fill=color, outline="white", width=max(r // 5, 1))
+    return marked
 
 
 def ab_of(image: Image.Image) -> np.ndarray:

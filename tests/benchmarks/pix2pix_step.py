@@ -45,8 +45,8 @@ def plain_loop(recipe: recipes.Recipe, device: torch.device) -> Callable[[Tensor
         adam_d.step()
 
         adam_g.zero_grad()
-        verdict = discriminator(torch.cat([lightness, fake], 1))
-        loss_g = bce(verdict, torch.ones_like(verdict)) + 100 * F.l1_loss(fake, ab)
+        logits = discriminator(torch.cat([lightness, fake], 1))
+        loss_g = bce(logits, torch.ones_like(logits)) + 100 * F.l1_loss(fake, ab)
         loss_g.backward()
         adam_g.step()
         return loss_g.item()

@@ -66,8 +66,8 @@ def main() -> None:
         rows = np.array(errors[key])
         ours, gray, ratio = rows.mean(0)
         between = bootstrap({"error": rows[:, 0]}, lambda means: means).get("error")
-        shown = "" if between is None else "{:.1f} to {:.1f}".format(*between)
-        print(f"{key:<14}{len(rows):>6}{ours:>10.1f}{shown:>16}{gray:>7.1f}{ratio:>8.2f}")
+        interval = "" if between is None else "{:.1f} to {:.1f}".format(*between)
+        print(f"{key:<14}{len(rows):>6}{ours:>10.1f}{interval:>16}{gray:>7.1f}{ratio:>8.2f}")
 
 
 if __name__ == "__main__":

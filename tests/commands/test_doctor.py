@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from colorlab.commands import doctor
-from colorlab.commands.doctor import CHECKS, Finding, examine, report
+from colorlab.commands.doctor import CHECKS, CheckResult, examine, report
 
 NAMES = ["Python", "packages", "torch", "device", "bf16", "memory", "disk", "Jupyter", "data"]
 
@@ -31,9 +31,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def find(name: str) -> Finding:
+def find(name: str) -> CheckResult:
     """What the doctor finds about one thing, with all the guards of a full examination."""
-    return doctor._finding(name, CHECKS[name])
+    return doctor._result(name, CHECKS[name])
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
@@ -59,8 +59,8 @@ def test_this_machine_passes(name: str) -> None:
 
 
 def test_a_line_a_finding_and_their_sum() -> None:
-    good = Finding("disk", True, "9 GiB free")
-    bad = Finding("torch", False, "absent", "install it")
+    good = CheckResult("disk", True, "9 GiB free")
+    bad = CheckResult("torch", False, "absent", "install it")
     assert report([good]).splitlines() == ["OK    disk      9 GiB free", "All is ready."]
     assert report([good, bad]).splitlines() == [
         "OK    disk      9 GiB free",

@@ -436,9 +436,9 @@ def test_contradicting_arguments(folder, options, message):
 def test_a_list_in_the_folder_is_honored_and_told(folder):
     (folder / "exclude.txt").write_text("a/00.png\tgray: 0.0\n")
     (folder / "b/exclude.txt").write_text("01.png\n")
-    with pytest.warns(UserWarning, match="2 photo.*left out, as exclude.txt says") as told:
+    with pytest.warns(UserWarning, match="2 photo.*left out, as exclude.txt says") as caught:
         ds = PhotoFolder(folder)
-    assert told[0].filename == __file__
+    assert caught[0].filename == __file__
     assert len(ds) == 10 and ds.names[0] == "a/02.png"
     assert ds.excluded == {"a/00.png": "gray: 0.0", "b/01.png": ""}
     assert ds.at(8).excluded == ds.excluded
@@ -447,10 +447,10 @@ def test_a_list_in_the_folder_is_honored_and_told(folder):
         assert len(PhotoFolder(folder, exclude=False)) == 12
         assert PhotoFolder(folder, exclude=False).excluded == {}
     (folder / "b/exclude.txt").write_text("gone.png\n")
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as caught:
         assert len(PhotoFolder(folder)) == 11
-    assert [w.filename for w in told] == [__file__] * 2
-    assert "names 1 photo(s) that are not there" in str(told[0].message)
+    assert [w.filename for w in caught] == [__file__] * 2
+    assert "names 1 photo(s) that are not there" in str(caught[0].message)
 
 
 def test_a_list_given_by_name_counts_alone_and_silently(folder, tmp_path):
@@ -487,9 +487,9 @@ def test_a_list_of_all_photos_is_refused(folder):
 def test_excluded_photos_are_not_read(folder):
     (folder / "a/bad.png").write_bytes(b"junk")
     (folder / "exclude.txt").write_text("a/bad.png\n")
-    with pytest.warns(UserWarning, match="1 photo") as told:
+    with pytest.warns(UserWarning, match="1 photo") as caught:
         ds = PhotoFolder(folder, bad="skip")
-    assert len(told) == 1 and ds.skipped == {} and len(ds) == 12
+    assert len(caught) == 1 and ds.skipped == {} and len(ds) == 12
 
 
 def test_paths_are_a_sequence(folder):
@@ -844,7 +844,7 @@ def test_a_pickle_starts_empty(cut):
     assert len(pickle.dumps(ds)) < 6000
 
 
-class Telling(PhotoFolder):
+class Counted(PhotoFolder):
     """A folder whose photos tell how many are kept where they are made."""
 
     def __getitems__(self, items):
@@ -853,8 +853,8 @@ class Telling(PhotoFolder):
 
 
 def test_worker_processes_keep_nothing(folder):
-    assert epoch_of_numbers(Telling(folder, size=4, keep=10**6), 0) == [4, 8, 12]
-    assert epoch_of_numbers(Telling(folder, size=4, keep=10**6), 1) == [0, 0, 0]
+    assert epoch_of_numbers(Counted(folder, size=4, keep=10**6), 0) == [4, 8, 12]
+    assert epoch_of_numbers(Counted(folder, size=4, keep=10**6), 1) == [0, 0, 0]
 
 
 def epoch_of_numbers(ds, workers: int) -> list[int]:

@@ -166,8 +166,8 @@ def test_a_pickle_reads_on(folder: Path, target: Path) -> None:
 
 def test_a_packed_folder_is_recognized(folder: Path, target: Path) -> None:
     assert is_packed(target) and not is_packed(folder) and not is_packed(folder / "none")
-    for given in (target, str(target), [target]):
-        assert isinstance(data_set(given), PackedPhotos)
+    for photos in (target, str(target), [target]):
+        assert isinstance(data_set(photos), PackedPhotos)
     assert isinstance(data_set([folder]), PhotoFolder)
     with pytest.raises(ValueError, match="can't be read together with others; pack them all"):
         data_set([folder, target])
@@ -248,9 +248,9 @@ def test_bad_photos_are_left_out_and_named(tmp_path: Path) -> None:
     for number in range(23):
         (tmp_path / f"in/bad{number:02d}.jpg").write_bytes(PHOTO.read_bytes()[: 900 + 99 * number])
     save(tmp_path / "in/good.png", noise(9, 9))
-    with pytest.warns(UserWarning, match="23 unreadable") as told:
+    with pytest.warns(UserWarning, match="23 unreadable") as caught:
         target = pack(tmp_path / "in", tmp_path / "out")
-    (message,) = [str(warning.message) for warning in told]
+    (message,) = [str(warning.message) for warning in caught]
     assert "bad19.jpg: corrupt" in message and "bad20" not in message and "3 more" in message
     photos = PackedPhotos(target)
     assert photos.names == ["good.png"]

@@ -242,7 +242,7 @@ def test_bad_arguments(folders, tmp_path):
     gray, color = folders
     with pytest.raises(FileNotFoundError, match="nowhere"):
         PairedFolder(gray, tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="gray and for the color"):
+    with pytest.raises(ValueError, match="both the gray and the color"):
         PairedFolder(color, color)
     with pytest.raises(ValueError, match="augment=True.*size"):
         PairedFolder(gray, color, augment=True)

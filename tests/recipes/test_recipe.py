@@ -288,10 +288,13 @@ def test_what_no_network_can_be_is_refused_when_it_is_built(recipe: Recipe, says
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_presets_crops_fit_its_networks(name: str) -> None:
     recipe = RECIPES[name]
-    generator, judge = build_generator(recipe, pretrained=False), build_discriminator(recipe)
+    generator, discriminator = (
+        build_generator(recipe, pretrained=False),
+        build_discriminator(recipe),
+    )
     for stage in recipe.stages:
         assert stage.image_size % generator.stride == 0
-        assert stage.image_size // recipe.discriminator.reduce >= judge.smallest
+        assert stage.image_size // recipe.discriminator.reduce >= discriminator.smallest
 
 
 # --- sizes, batches, differences -------------------------------------------------------
@@ -343,7 +346,7 @@ def test_a_reward_for_diversity_needs_noise() -> None:
 
 @pytest.mark.parametrize("kind", ["encoder-unet", "hint-unet"])
 def test_a_pretrained_one_predicts_ab_alone(kind: str) -> None:
-    with pytest.raises(ValueError, match=f"'{kind}' predicts 'ab' alone"):
+    with pytest.raises(ValueError, match=f"'{kind}' predicts only 'ab'"):
         GeneratorConfig(kind=kind, predicts="rgb")
 
 

@@ -43,12 +43,12 @@ def refused(path: Path, words: str, **limits: float) -> None:
 def test_files_come_out_as_they_went_in(tmp_path, method):
     rng = random.Random(0)
     entries = {"a.jpg": rng.randbytes(3_000_000), "x/y/ü (2).png": b"b" * 70_000, "x/empty": b""}
-    told = []
+    written = []
     with Archive(zipped(tmp_path / "a.zip", {**entries, "folder/": b""}, method)) as archive:
         assert archive.files == {name: len(content) for name, content in entries.items()}
-        archive.unpack(entries, tmp_path / "out", told.append)
+        archive.unpack(entries, tmp_path / "out", written.append)
     assert {n: (tmp_path / "out" / n).read_bytes() for n in entries} == entries
-    assert sum(told) == 3_070_000 and max(told) <= 2**20
+    assert sum(written) == 3_070_000 and max(written) <= 2**20
 
 
 def test_only_what_is_asked_for_is_written_and_nothing_is_replaced(tmp_path):
@@ -184,7 +184,7 @@ def test_a_list_of_entries_with_endless_names(tmp_path, monkeypatch):
     with Archive(path) as archive:
         assert len(archive.files) == 30
     monkeypatch.setattr(archives, "_MOST_LIST", 10_000)
-    refused(path, r"its list of entries alone takes 31,\d\d\d bytes")
+    refused(path, r"its list of entries by itself takes 31,\d\d\d bytes")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.3, 0.9, -30, -10, -1])

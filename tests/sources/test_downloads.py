@@ -55,7 +55,9 @@ def server():
 
 
 def fetch(home: Path, source: Source = LANDSCAPES, limit=None, seed=0, **settings) -> Path:
-    return downloads.fetch(source, home, limit, seed, **{"pause": 0.01, "stall": 1, **settings})
+    return downloads.download_set(
+        source, home, limit, seed, **{"pause": 0.01, "stall": 1, **settings}
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:

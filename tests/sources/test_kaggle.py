@@ -19,7 +19,7 @@ from kaggle_server import KaggleServer, environment_of, process, serving
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks, leaks_in_files
 
 from colorlab.sources import resumable
-from colorlab.sources.kaggle import LoginMissing, download
+from colorlab.sources.kaggle import LoginMissing, download_archive
 from colorlab.sources.resumable import DownloadError
 
 SLUG = "arnaud58/landscape-pictures"
@@ -55,7 +55,7 @@ def nothing_leaks(home, capfd):
 
 
 def fetch(home: Path, **settings) -> Path:
-    return download(SLUG, home / "a.zip", **{"pause": 0.01, "stall": 0.4, **settings})
+    return download_archive(SLUG, home / "a.zip", **{"pause": 0.01, "stall": 0.4, **settings})
 
 
 def failed(home: Path, words: str, kind: type = DownloadError, **settings) -> str:
@@ -63,8 +63,8 @@ def failed(home: Path, words: str, kind: type = DownloadError, **settings) -> st
     with pytest.raises(kind, match=words) as caught:
         fetch(home, **settings)
     error = caught.value
-    told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    assert "fetch(home" in told and leaks(told) == []
+    text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "fetch(home" in text and leaks(text) == []
     assert kaggle_server.SIGNATURE not in str(error)
     assert "\n" not in str(error) and not (home / "a.zip").exists()
     return str(error)
@@ -126,11 +126,11 @@ def test_an_end_that_the_library_did_not_notice(home, server, monkeypatch, capfd
     """urllib3 before 2.0 takes a connection that ends too early for the end of the answer."""
     read, calls = requests.Response.iter_content, []
 
-    def cut(answer, size=1, **settings):
+    def cut(reply, size=1, **settings):
         if size != resumable._CHUNK:  # an answer that the client reads
-            return read(answer, size, **settings)
+            return read(reply, size, **settings)
         calls.append(size)
-        return itertools.islice(read(answer, size), 5) if len(calls) == 1 else read(answer, size)
+        return itertools.islice(read(reply, size), 5) if len(calls) == 1 else read(reply, size)
 
     monkeypatch.setattr(requests.Response, "iter_content", cut)
     assert fetch(home).read_bytes() == DATA
@@ -146,7 +146,7 @@ def test_an_address_that_has_run_out_costs_nothing(home, server):
 
 def test_another_call_goes_on_too(home, server):
     server.faults = [("cut", 700_000)] + [("status", 503)] * 2
-    words = failed(home, "the server answered 503", tries=2)
+    words = failed(home, "the server sent 503", tries=2)
     assert "it goes on behind the 688,128 bytes that have come" in words
     assert fetch(home).read_bytes() == DATA
     assert server.starts == [0, 688_128]
@@ -171,8 +171,9 @@ def test_a_server_that_can_not_go_on_begins_anew(home, server, lacking):
 def test_a_process_that_is_killed_goes_on_where_it_was(home, server):
     server.pace = 0.02
     code = (
-        "import sys; from pathlib import Path; from colorlab.sources.kaggle import download\n"
-        f"download({SLUG!r}, Path(sys.argv[1]))"
+        "import sys; from pathlib import Path\n"
+        "from colorlab.sources.kaggle import download_archive\n"
+        f"download_archive({SLUG!r}, Path(sys.argv[1]))"
     )
     environment = environment_of(home, KAGGLE_API_TOKEN=FAKE_TOKEN, VERBOSE=os.environ["VERBOSE"])
     child = process(server, code, environment, [str(home / "a.zip")])
@@ -192,9 +193,9 @@ def test_the_client_may_have_been_imported_in_a_talkative_mood(home, server):
     # It is imported before there are credentials, or it would print them itself.
     code = (
         "import kaggle, os, sys; from pathlib import Path\n"
-        "from colorlab.sources.kaggle import download\n"
+        "from colorlab.sources.kaggle import download_archive\n"
         "assert '--verbose' in kaggle.KaggleApi.args\n"
-        "os.environ['KAGGLE_API_TOKEN'] = sys.argv[2]; download('a/b', Path(sys.argv[1]))"
+        "os.environ['KAGGLE_API_TOKEN'] = sys.argv[2]; download_archive('a/b', Path(sys.argv[1]))"
     )
     child = process(server, code, environment_of(home, VERBOSE="1"), [str(home / "a"), FAKE_TOKEN])
     out, err = child.communicate(timeout=60)
@@ -212,9 +213,9 @@ def test_the_client_may_have_been_imported_in_a_talkative_mood(home, server):
         (403, ["(403)", f"www.kaggle.com/datasets/{SLUG}", "accept the terms"]),
         (404, [f"no data set {SLUG} (404)", "removed or renamed", "sources.folder"]),
         (418, ["(418)", SLUG]),
-        (429, ["Kaggle answered 429 (too many requests)", "Wait a while"]),
-        (500, ["Kaggle answered 500", "do the same again"]),
-        ("hang", ["Kaggle did not answer for 0.5 s"]),
+        (429, ["Kaggle sent 429 (too many requests)", "Wait a while"]),
+        (500, ["Kaggle sent 500", "do the same again"]),
+        ("hang", ["Kaggle did not respond for 0.5 s"]),
     ],
 )
 def test_what_kaggle_refuses(home, server, status, words):
@@ -249,7 +250,7 @@ def test_no_credentials(home, server, monkeypatch):
         (("stall", 0), "not one byte came for 0.4 s"),
         (("end", 0), "0 of 1,500,000 bytes came|the connection broke"),
         (("cut", 0), "the connection broke"),
-        (("status", 503), "the server answered 503"),
+        (("status", 503), "the server sent 503"),
     ],
 )
 def test_what_goes_on_for_ever_is_given_up(home, server, fault, words):
@@ -327,8 +328,9 @@ def test_a_home_that_can_not_be_written(home, server):
     """Kaggle's client wants a folder of its own there, as soon as it is imported."""
     (home / "file").write_text("")
     code = (
-        "import sys; from pathlib import Path; from colorlab.sources.kaggle import download\n"
-        "try: download('a/b', Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path\n"
+        "from colorlab.sources.kaggle import download_archive\n"
+        "try: download_archive('a/b', Path(sys.argv[1]))\n"
         "except OSError as error: print(error)"
     )
     environment = environment_of(home / "file", KAGGLE_API_TOKEN=FAKE_TOKEN)

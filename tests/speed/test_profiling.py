@@ -69,7 +69,7 @@ def test_a_games_phases_and_kinds(trainer_profile) -> None:
     assert order.index("discriminator backward") < order.index("generator backward")
 
 
-def test_the_game_is_left_as_it_was(trainer_profile) -> None:
+def test_the_trainer_is_left_as_it_was(trainer_profile) -> None:
     trainer, _ = trainer_profile
     assert "split" not in vars(trainer) and trainer.split.__func__ is Trainer.split
     for network in (trainer.generator, trainer.discriminator):

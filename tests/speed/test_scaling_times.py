@@ -26,10 +26,10 @@ from colorlab.speed.scaling_times import (
     measure_steps,
     measure_wire,
 )
-from colorlab.training.processes import join, run
+from colorlab.training.processes import call_in_processes, join
 from colorlab.training.trainer import Trainer
 
-ALONE = with_(
+PER_PHOTO = with_(
     generator={"levels": 2, "cap": 8, "norm": "instance", "dropout": 0.0},
     discriminator={"norm": "instance"},
 )
@@ -40,7 +40,7 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
     rank, processes = join("cpu")
     numbers = torch.arange(5.0) * (rank + 1)
     dist.all_reduce(numbers)
-    trainer = Trainer(ALONE, device="cpu")
+    trainer = Trainer(PER_PHOTO, device="cpu")
     sent: dict[str, int] = {"generator": 0, "discriminator": 0}
 
     def counting(name, bucket):  # without types: torch compares them with its own
@@ -60,43 +60,43 @@ def in_each(batch: torch.Tensor) -> dict[str, object]:
         "sent": once,
         "apart": sent,
         "wire": measure_wire(2, (4096, 4 << 20), repeats=3, device="cpu"),
-        "steps": measure_steps(ALONE, rounds=2, threads=True, device="cpu"),
-        "both": measure_scaling(ALONE, rounds=2, clock="processor", device="cpu"),
+        "steps": measure_steps(PER_PHOTO, rounds=2, threads=True, device="cpu"),
+        "both": measure_scaling(PER_PHOTO, rounds=2, clock="processor", device="cpu"),
         "asleep": [_timed(lambda: time.sleep(0.3), trainer.device, clock) for clock in CLOCKS],
     }
 
 
 @pytest.fixture(scope="module")
-def answer(batch: torch.Tensor) -> dict[str, object]:
-    return run(2, in_each, batch)
+def result(batch: torch.Tensor) -> dict[str, object]:
+    return call_in_processes(2, in_each, batch)
 
 
-def test_two_processes_add_up(answer) -> None:
-    assert answer["sum"] == [0.0, 3.0, 6.0, 9.0, 12.0]
+def test_two_processes_add_up(result) -> None:
+    assert result["sum"] == [0.0, 3.0, 6.0, 9.0, 12.0]
 
 
-def test_a_step_sends_what_is_counted(answer) -> None:
-    assert sum(answer["sent"].values()) == gradient_bytes(ALONE)
-    assert answer["sent"]["generator"] > 0 < answer["sent"]["discriminator"]
-    assert answer["apart"] == answer["sent"], "apart, nothing more was sent"
+def test_a_step_sends_what_is_counted(result) -> None:
+    assert sum(result["sent"].values()) == gradient_bytes(PER_PHOTO)
+    assert result["sent"]["generator"] > 0 < result["sent"]["discriminator"]
+    assert result["apart"] == result["sent"], "apart, nothing more was sent"
 
 
-def test_a_wire_and_a_step_are_measured(answer) -> None:
-    times, steps = answer["wire"], answer["steps"]
+def test_a_wire_and_a_step_are_measured(result) -> None:
+    times, steps = result["wire"], result["steps"]
     assert (times.processes, times.sizes) == (2, (4096, 4 << 20))
     assert 0 < times.seconds[0] < times.seconds[1]  # a thousand times as much
     assert (steps.recipe, steps.processes, steps.batch, steps.image_size) == ("test", 2, 2, 16)
-    assert steps.sent == gradient_bytes(ALONE)
+    assert steps.sent == gradient_bytes(PER_PHOTO)
     for name in ("whole", "share", "apart", "together", "threads"):
         assert 0 < getattr(steps, name) < 60, name
-    times, steps = answer["both"]
+    times, steps = result["both"]
     assert times.sizes == SIZES and len(times.seconds) == len(SIZES)
-    assert steps.sent == gradient_bytes(ALONE) and steps.threads is None
+    assert steps.sent == gradient_bytes(PER_PHOTO) and steps.threads is None
     assert times.clock == steps.clock == "processor"
 
 
-def test_processor_time_leaves_waiting_out(answer) -> None:
-    wall, processor = answer["asleep"]
+def test_processor_time_leaves_waiting_out(result) -> None:
+    wall, processor = result["asleep"]
     assert processor < 0.1 < 0.29 < wall
 
 
@@ -139,10 +139,10 @@ def hang(folder: str) -> None:
 INTERRUPTED = """
 import sys
 from speed.test_scaling_times import hang
-from colorlab.training.processes import run
+from colorlab.training.processes import call_in_processes
 if __name__ == "__main__":
     try:
-        run(2, hang, sys.argv[1])
+        call_in_processes(2, hang, sys.argv[1])
     except KeyboardInterrupt:
         print("interrupted")
 """

@@ -79,11 +79,11 @@ def test_a_change_at_an_earlier_step_comes_before_those_of_later_ones(tmp_path: 
     assert log.at(4)[-1].value == 7.0
 
 
-def test_an_answered_epoch_is_known() -> None:
+def test_a_decided_epoch_is_known() -> None:
     log = ChangeLog()
     log.add(Change(3, "epoch", 2))
     log.add(Change(5, "color_weight", 1))
-    assert [log.epoch_is_answered(epoch) for epoch in (1, 2)] == [False, True]
+    assert [log.epoch_is_decided(epoch) for epoch in (1, 2)] == [False, True]
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", None, True])

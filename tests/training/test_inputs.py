@@ -23,37 +23,37 @@ WITH_GRAY = torch.cat([batch(GRAYS[..., None]), RGB], 1)
 
 
 def test_photos_to_lightness_and_ab():
-    given, truth = inputs_and_target(RGB, "rgb", "ab")
+    inputs, truth = inputs_and_target(RGB, "rgb", "ab")
     wanted = np.stack([rgb2lab(photo) for photo in PHOTOS])
-    np.testing.assert_allclose((given[:, 0] + 1) * 50, wanted[..., 0], atol=2e-3)
+    np.testing.assert_allclose((inputs[:, 0] + 1) * 50, wanted[..., 0], atol=2e-3)
     np.testing.assert_allclose(truth.movedim(1, -1) * 110, wanted[..., 1:], atol=6e-3)
 
 
 def test_a_gray_file_gives_the_lightness_it_has_and_the_photo_the_colors():
-    given, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "ab")
+    inputs, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "ab")
     gray = np.repeat(GRAYS[..., None], 3, axis=-1)
     wanted = np.stack([rgb2lab(photo)[..., 0] for photo in gray])
-    np.testing.assert_allclose((given[:, 0] + 1) * 50, wanted, atol=2e-3)
+    np.testing.assert_allclose((inputs[:, 0] + 1) * 50, wanted, atol=2e-3)
     torch.testing.assert_close(truth, inputs_and_target(RGB, "rgb", "ab")[1])
 
 
 def test_photos_to_pillows_gray_and_rgb():
-    given, truth = inputs_and_target(RGB, "rgb", "rgb")
-    assert np.abs((given[:, 0].numpy() + 1) * 127.5 - GRAYS).max() <= 0.51  # Pillow rounds
+    inputs, truth = inputs_and_target(RGB, "rgb", "rgb")
+    assert np.abs((inputs[:, 0].numpy() + 1) * 127.5 - GRAYS).max() <= 0.51  # Pillow rounds
     np.testing.assert_allclose((truth.movedim(1, -1) + 1) * 127.5, PHOTOS, atol=1e-4)
 
 
 def test_a_gray_file_is_taken_as_it_is():
-    given, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "rgb")
-    np.testing.assert_allclose((given[:, 0] + 1) * 127.5, GRAYS, atol=1e-4)
+    inputs, truth = inputs_and_target(WITH_GRAY, "gray+rgb", "rgb")
+    np.testing.assert_allclose((inputs[:, 0] + 1) * 127.5, GRAYS, atol=1e-4)
     torch.testing.assert_close(truth, inputs_and_target(RGB, "rgb", "rgb")[1])
 
 
 def test_8_bit_lab_is_lab_scaled():
     """OpenCV's 8-bit form: L · 255 / 100, a + 128, b + 128."""
     lab = torch.tensor([51, 128 + 20, 128 - 30], dtype=torch.uint8).view(1, 3, 1, 1)
-    given, truth = inputs_and_target(lab, "lab8", "ab")
-    assert given.item() == pytest.approx(20 / 50 - 1, abs=1e-6)
+    inputs, truth = inputs_and_target(lab, "lab8", "ab")
+    assert inputs.item() == pytest.approx(20 / 50 - 1, abs=1e-6)
     assert truth.flatten().tolist() == pytest.approx([20 / 110, -30 / 110], abs=1e-6)
 
 
@@ -66,20 +66,20 @@ def test_8_bit_lab_to_rgb():
 
 
 @pytest.mark.parametrize("predicts", ["ab", "rgb"])
-def test_the_true_answer_is_the_photo(predicts):
-    given, truth = inputs_and_target(RGB, "rgb", predicts)
+def test_the_target_is_the_photo(predicts):
+    inputs, truth = inputs_and_target(RGB, "rgb", predicts)
     np.testing.assert_allclose(
-        picture(given, truth, predicts).movedim(1, -1) * 255, PHOTOS, atol=0.05
+        picture(inputs, truth, predicts).movedim(1, -1) * 255, PHOTOS, atol=0.05
     )
 
 
 @pytest.mark.parametrize("predicts", ["ab", "rgb"])
 def test_the_gray_prediction_is_gray(predicts):
-    given, truth = inputs_and_target(RGB, "rgb", predicts)
-    answer = gray_prediction(given, predicts)
-    assert answer.shape == truth.shape
-    shown = picture(given, answer, predicts)
-    assert (shown.amax(1) - shown.amin(1)).max() < 1e-3
+    inputs, truth = inputs_and_target(RGB, "rgb", predicts)
+    prediction = gray_prediction(inputs, predicts)
+    assert prediction.shape == truth.shape
+    gray = picture(inputs, prediction, predicts)
+    assert (gray.amax(1) - gray.amin(1)).max() < 1e-3
 
 
 @pytest.mark.parametrize("holds", ["rgb", "gray+rgb", "lab8"])

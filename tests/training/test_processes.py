@@ -12,7 +12,7 @@ import pytest
 from made import with_
 
 from colorlab.recipes.recipe import Recipe, Stage
-from colorlab.training.processes import ProcessFailed, in_notebook, run
+from colorlab.training.processes import ProcessFailed, call_in_processes, in_notebook
 from colorlab.weights import load_weights
 
 RECIPE = dataclasses.replace(
@@ -60,7 +60,7 @@ def test_an_interrupted_run_says_how_it_goes_on(photos, tmp_path, monkeypatch, c
     assert launched(photos, tmp_path / "run") == tmp_path / "run"
     assert "the same call with resume=True goes on" in capsys.readouterr().out
     with pytest.raises(KeyboardInterrupt):  # any other function has nothing to go on from
-        run(2, told)
+        call_in_processes(2, words_of)
 
 
 @pytest.mark.parametrize(
@@ -98,26 +98,26 @@ def test_what_the_notebook_alone_knows_is_named(photos: Path, tmp_path: Path, mo
         launched(photos, tmp_path / "run", listeners=[listen])
 
 
-def told(*words: str) -> tuple[str, ...]:
+def words_of(*words: str) -> tuple[str, ...]:
     return words
 
 
 def test_a_function_is_called_here_where_no_process_is_to_be_started(monkeypatch) -> None:
-    assert run(1, told, "a", "b") == ("a", "b")
+    assert call_in_processes(1, words_of, "a", "b") == ("a", "b")
     monkeypatch.setenv("WORLD_SIZE", "3")  # as in one of three
-    assert run(3, told, "c") == ("c",)
+    assert call_in_processes(3, words_of, "c") == ("c",)
     for processes in (1, 2):
         with pytest.raises(ValueError, match=f"one of 3 processes already.*start {processes}"):
-            run(processes, told)
+            call_in_processes(processes, words_of)
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        run(0, told)
+        call_in_processes(0, words_of)
 
 
 def test_a_function_that_can_not_be_sent_is_named() -> None:
     with pytest.raises(TypeError, match="the function can't be sent"):
-        run(2, lambda: None)
+        call_in_processes(2, lambda: None)
     with pytest.raises(TypeError, match="argument 2 can't be sent"):
-        run(2, told, "a", lambda: None)
+        call_in_processes(2, words_of, "a", lambda: None)
 
 
 LEAVING = """
@@ -141,7 +141,7 @@ def test_who_is_done_first_waits_for_the_other(tmp_path: Path) -> None:
         subprocess.Popen([*words, rank, str(tmp_path / "store")], stdout=subprocess.PIPE, text=True)
         for rank in ("0", "1")
     ]
-    told = [child.communicate(timeout=60)[0].split() for child in children]
+    said = [child.communicate(timeout=60)[0].split() for child in children]
     assert [child.returncode for child in children] == [0, 0]
-    assert float(told[0][0]) > 0.9 > float(told[1][0])
-    assert [words[1] for words in told] == ["False", "False"]
+    assert float(said[0][0]) > 0.9 > float(said[1][0])
+    assert [words[1] for words in said] == ["False", "False"]

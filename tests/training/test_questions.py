@@ -10,7 +10,7 @@ from io import StringIO
 
 import pytest
 
-from colorlab.training.questions import Answer, EpochQuestion, ask_in_terminal
+from colorlab.training.questions import Decision, EpochQuestion, ask_in_terminal
 
 QUESTION = EpochQuestion(3, 120, {"color": 0.125, "generator": 2.0}, 2e-4, 1e-4)
 
@@ -21,19 +21,19 @@ class Terminal(StringIO):
 
 
 @pytest.mark.parametrize(
-    ("typed", "answer"),
+    ("typed", "decision"),
     [
-        ("\n\n\n", Answer()),
-        ("y\n\n\n", Answer()),
-        ("No\n1e-4\n\n", Answer(False, 1e-4, None)),
-        ("n\n\n0\n", Answer(False, None, 0.0)),
-        ("perhaps\nyes\nfast\n-1\nnan\n3e-4\n\n", Answer(True, 3e-4, None)),
-        ("", Answer()),
+        ("\n\n\n", Decision()),
+        ("y\n\n\n", Decision()),
+        ("No\n1e-4\n\n", Decision(False, 1e-4, None)),
+        ("n\n\n0\n", Decision(False, None, 0.0)),
+        ("perhaps\nyes\nfast\n-1\nnan\n3e-4\n\n", Decision(True, 3e-4, None)),
+        ("", Decision()),
     ],
 )
-def test_what_is_typed_is_understood(typed: str, answer: Answer) -> None:
+def test_what_is_typed_is_understood(typed: str, decision: Decision) -> None:
     out = StringIO()
-    assert ask_in_terminal(QUESTION, Terminal(typed), out) == answer
+    assert ask_in_terminal(QUESTION, Terminal(typed), out) == decision
     assert "epoch 3 has ended (step 120): color 0.125, generator 2" in out.getvalue()
     assert "generator [0.0002]" in out.getvalue() and "discriminator [0.0001]" in out.getvalue()
     for word in ("perhaps", "fast"):
@@ -42,25 +42,25 @@ def test_what_is_typed_is_understood(typed: str, answer: Answer) -> None:
 
 def test_nobody_to_ask_saves_and_says_so() -> None:
     out = StringIO()
-    assert ask_in_terminal(QUESTION, StringIO("n\n1\n1\n"), out) == Answer(True, None, None)
+    assert ask_in_terminal(QUESTION, StringIO("n\n1\n1\n"), out) == Decision(True, None, None)
     assert "no terminal to ask: saved, the learning rates stay" in out.getvalue()
 
 
 def test_a_run_that_is_stopped_is_not_kept_waiting() -> None:
     """At a real terminal where nobody types."""
     master, slave = pty.openpty()
-    wanted, answers = threading.Event(), []
+    wanted, decisions = threading.Event(), []
     wanted.set()
     question = EpochQuestion(1, 1, {}, 1e-4, 1e-4, wanted=wanted.is_set)
     with os.fdopen(slave, "r") as lines:
         out = StringIO()
         thread = threading.Thread(
-            target=lambda: answers.append(ask_in_terminal(question, lines, out))
+            target=lambda: decisions.append(ask_in_terminal(question, lines, out))
         )
         thread.start()
         time.sleep(0.3)
-        assert answers == []
+        assert decisions == []
         wanted.clear()
         thread.join(2)
     os.close(master)
-    assert answers == [Answer()]
+    assert decisions == [Decision()]

@@ -37,7 +37,7 @@ from colorlab.recipes.recipe import (
 )
 from colorlab.training.feed import Feed
 from colorlab.training.listeners import Event
-from colorlab.training.questions import Answer, EpochQuestion
+from colorlab.training.questions import Decision, EpochQuestion
 from colorlab.training.run import OutOfMemory, Run, TrainingDiverged
 from colorlab.weights import load_weights
 
@@ -244,8 +244,8 @@ def test_nothing_is_written_without_an_output(make, photos, tmp_path, monkeypatc
 
 def test_the_bar_counts_the_steps(photos, capsys) -> None:
     Run(RECIPE, photos, device="cpu").train()
-    shown = capsys.readouterr().err
-    assert "test:" in shown and "5/5" in shown and "color=" in shown
+    printed = capsys.readouterr().err
+    assert "test:" in printed and "5/5" in printed and "color=" in printed
 
 
 # --- runs that end early --------------------------------------------------------------------------
@@ -308,9 +308,9 @@ def test_folders_are_mixed_as_the_balance_says(make, photos, tmp_path, monkeypat
     stages = (Stage("pretrain", 10, 16, 20, balance=0.0),)
     recipe = dataclasses.replace(RECIPE, stages=stages)
     run = make(recipe, folders=[photos, tmp_path])
-    shown = torch.cat(list(run.feed.batches(0, stages[0], 0, run.trainer.accelerator)))
-    assert shown.shape == (200, 3, 16, 16) and shown.dtype == torch.uint8
-    white = (shown == 255).flatten(1).all(1).float().mean().item()
+    seen = torch.cat(list(run.feed.batches(0, stages[0], 0, run.trainer.accelerator)))
+    assert seen.shape == (200, 3, 16, 16) and seen.dtype == torch.uint8
+    white = (seen == 255).flatten(1).all(1).float().mean().item()
     assert 0.35 < white < 0.65
 
 
@@ -824,12 +824,12 @@ def test_each_epoch_is_asked_about_once(make, tmp_path) -> None:
     recipe = with_(LONG, optimization={"ask_each_epoch": True})
     questions = []
 
-    def ask(question: EpochQuestion) -> Answer:
+    def ask(question: EpochQuestion) -> Decision:
         questions.append(question)
         assert run.state == "asking"
         if question.epoch == 3:
             run.stop()
-        return Answer(question.epoch != 1, generator_rate=3e-4 if question.epoch == 3 else None)
+        return Decision(question.epoch != 1, generator_rate=3e-4 if question.epoch == 3 else None)
 
     run = make(recipe, output=tmp_path, ask=ask)
     run.train()

@@ -53,16 +53,16 @@ def by_hand(
     hinge = recipe.objective.adversarial == "hinge"
     shrink = recipe.discriminator.reduce
 
-    def judge(ab: Tensor) -> Tensor:
-        shown = torch.cat([lightness, ab], 1) if recipe.discriminator.conditional else ab
-        return d(F.interpolate(shown, scale_factor=1 / shrink, mode="area"))
+    def discriminate(ab: Tensor) -> Tensor:
+        pictures = torch.cat([lightness, ab], 1) if recipe.discriminator.conditional else ab
+        return d(F.interpolate(pictures, scale_factor=1 / shrink, mode="area"))
 
     rows = []
     for _ in range(steps):
         adam_d.zero_grad()
         with torch.no_grad():
             fake = g(lightness)
-        on_real, on_fake = judge(true), judge(fake)
+        on_real, on_fake = discriminate(true), discriminate(fake)
         if hinge:
             loss_d = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
         else:
@@ -73,16 +73,16 @@ def by_hand(
 
         adam_g.zero_grad()
         fake = g(lightness)
-        logits = judge(fake)
-        fooled = -logits.mean() if hinge else -torch.sigmoid(logits).log().mean()
+        logits = discriminate(fake)
+        adversarial = -logits.mean() if hinge else -torch.sigmoid(logits).log().mean()
         color = (fake - true).abs().mean()
         weight = recipe.objective.adversarial_weight
-        (weight * fooled + recipe.objective.color_weight * color).backward()
+        (weight * adversarial + recipe.objective.color_weight * color).backward()
         adam_g.step()
         rows.append(
             {
                 "color": color.item(),
-                "generator": fooled.item(),
+                "generator": adversarial.item(),
                 "discriminator": loss_d.item(),
                 "logit_real": on_real.mean().item(),
                 "logit_fake": on_fake.mean().item(),
@@ -193,10 +193,10 @@ def test_the_step_with_hints_equals_the_one_written_out(make, larger, rebalance:
     lightness, ab = trainer.split(larger)
     planes = simulate(ab, 0.5, torch.Generator().manual_seed(seed_of(0, 7, 0)))
     assert 0 < planes[:, 2].flatten(1).any(1).sum() < 4  # some photos with, some without
-    answer, logits = net(lightness, planes, both=True)
+    prediction, logits = net(lightness, planes, both=True)
     weights_ = palette.class_weights(net.frequencies) if rebalance else None
     entropy = palette.cross_entropy(logits, ab, weights_)
-    color = (answer - ab).abs().mean()
+    color = (prediction - ab).abs().mean()
     (3 * color + 0.5 * entropy).backward()
 
     row = trainer.step("pretrain", 7, larger)
@@ -260,7 +260,7 @@ def test_both_losses_fall_on_a_memorized_batch(make, larger) -> None:
 
 
 @pytest.mark.parametrize("head", ["ab", "bins"])
-def test_a_game_with_hints_goes_on_from_its_state_bit_for_bit(make, larger, head: str) -> None:
+def test_a_training_with_hints_goes_on_from_its_state_bit_for_bit(make, larger, head: str) -> None:
     recipe = with_(HINTED, generator={"head": head}, optimization={"average": 0.9})
     whole = make(recipe)
     whole.count_colors(larger)
@@ -274,8 +274,8 @@ def test_a_game_with_hints_goes_on_from_its_state_bit_for_bit(make, larger, head
         assert row.keys() > {"palette", "generator"}
         assert row == other.step("adversarial", number, larger)
     assert same(whole.state()[0], other.state()[0])
-    given, truth = whole.split(larger)
-    assert whole.colorize(given).shape == truth.shape
+    inputs, truth = whole.split(larger)
+    assert whole.colorize(inputs).shape == truth.shape
 
 
 # --- optimizers -----------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_auto_asks_the_device(make, batch, monkeypatch, fast: bool) -> None:
     assert seen == (wanted, wanted)
 
 
-def test_a_second_game_does_not_change_the_first_ones_precision(make, batch) -> None:
+def test_a_second_trainer_does_not_change_the_first_ones_precision(make, batch) -> None:
     first = make()
     second = make(with_(optimization={"precision": "bf16"}))
     seen_first, seen_second = inner_dtypes(first), inner_dtypes(second)
@@ -340,7 +340,7 @@ EVERYTHING = with_(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "auto"])
-def test_a_game_goes_on_from_its_state_bit_for_bit(make, batch, precision: str) -> None:
+def test_a_training_goes_on_from_its_state_bit_for_bit(make, batch, precision: str) -> None:
     recipe = with_(EVERYTHING, optimization={"precision": precision})
 
     def play(trainer: Trainer, steps: range) -> list[dict[str, float]]:
@@ -393,9 +393,9 @@ def test_every_form_of_photos_trains_every_generator(make, holds, channels, pred
     batch = torch.randint(0, 256, (4, channels, 16, 16), generator=random, dtype=torch.uint8)
     losses = [trainer.step("adversarial", number, batch) for number in range(1, 30)]
     assert losses[-1]["color"] < losses[0]["color"]
-    given, truth = trainer.split(batch)
-    assert trainer.colorize(given).shape == truth.shape
-    assert trainer.picture(given, truth).shape == (4, 3, 16, 16)
+    inputs, truth = trainer.split(batch)
+    assert trainer.colorize(inputs).shape == truth.shape
+    assert trainer.picture(inputs, truth).shape == (4, 3, 16, 16)
 
 
 def test_the_reward_for_diversity_drives_colorings_apart(make, batch) -> None:
@@ -406,9 +406,9 @@ def test_the_reward_for_diversity_drives_colorings_apart(make, batch) -> None:
         for number in range(1, 80):
             row = trainer.step("pretrain", number, batch)
         assert ("diversity" in row) == bool(weight)
-        given, _ = trainer.split(batch)
+        inputs, _ = trainer.split(batch)
         apart[weight] = (
-            (trainer.colorize(given, 1) - trainer.colorize(given, 2)).abs().mean().item()
+            (trainer.colorize(inputs, 1) - trainer.colorize(inputs, 2)).abs().mean().item()
         )
     assert apart[50.0] > 2 * apart[0.0]
 

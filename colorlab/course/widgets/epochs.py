@@ -10,12 +10,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from colorlab.course.widgets._bundle import Playable, text_picture
-from colorlab.training.questions import Answer, EpochQuestion, read_rate
+from colorlab.training.questions import Decision, EpochQuestion, read_rate
 
 PLAYERS = ("generator", "discriminator")
 
 
-def read_answer(question: EpochQuestion, save: bool, rates: dict[str, str]) -> Answer:
+def read_answer(question: EpochQuestion, save: bool, rates: dict[str, str]) -> Decision:
     """What the fields say. A rate that stands as it was, or a field left empty, changes nothing.
 
     Args:
@@ -33,7 +33,7 @@ def read_answer(question: EpochQuestion, save: bool, rates: dict[str, str]) -> A
             changed[f"{player}_rate"] = read_rate(text)
         except ValueError as error:
             raise ValueError(f"{player}: {error}") from None
-    return Answer(save, **changed)
+    return Decision(save, **changed)
 
 
 class EpochButtons(Playable):
@@ -53,7 +53,7 @@ class EpochButtons(Playable):
     def __init__(self, patience: float | None = 600.0) -> None:
         self.patience = patience
         self.question: EpochQuestion | None = None
-        self._answer: Answer | None = None
+        self._answer: Decision | None = None
         self._answered = threading.Event()
         self.message = widgets.HTML()
         wide = widgets.Layout(width="330px")
@@ -77,7 +77,7 @@ class EpochButtons(Playable):
         self._say("The question comes when the first epoch has ended.")
         self._enable(False)
 
-    def __call__(self, question: EpochQuestion) -> Answer:
+    def __call__(self, question: EpochQuestion) -> Decision:
         """Ask, from the run's thread, and wait for the click.
 
         Raises:
@@ -97,10 +97,10 @@ class EpochButtons(Playable):
         end = None if self.patience is None else time.monotonic() + self.patience
         while not self._answered.wait(0.2):
             if not question.wanted():
-                self._close("The run was stopped before an answer.", Answer())
+                self._close("The run was stopped before an answer.", Decision())
             elif end is not None and time.monotonic() > end:
                 seconds = f"{self.patience:g} seconds"
-                self._close(f"No answer within {seconds}: saved, the rates stay.", Answer())
+                self._close(f"No answer within {seconds}: saved, the rates stay.", Decision())
         return self._answer
 
     def picture(self) -> np.ndarray:
@@ -128,7 +128,7 @@ class EpochButtons(Playable):
         ]
         self._close(" ".join(said), answer)
 
-    def _close(self, text: str, answer: Answer) -> None:
+    def _close(self, text: str, answer: Decision) -> None:
         self._say(text)
         self._enable(False)
         self._answer = answer

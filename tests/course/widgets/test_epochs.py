@@ -10,7 +10,7 @@ import pytest
 
 from colorlab.course.widgets._bundle import VIEW
 from colorlab.course.widgets.epochs import EpochButtons, read_answer
-from colorlab.training.questions import Answer, EpochQuestion
+from colorlab.training.questions import Decision, EpochQuestion
 
 QUESTION = EpochQuestion(3, 75, {"color": 0.12}, 2e-4, 1e-4)
 
@@ -19,7 +19,7 @@ class Asking:
     """A run's thread that asks and keeps the answer."""
 
     def __init__(self, buttons: EpochButtons, question: EpochQuestion = QUESTION) -> None:
-        self.answer: Answer | None = None
+        self.answer: Decision | None = None
         self.thread = threading.Thread(target=self._ask, args=(buttons, question), daemon=True)
         self.thread.start()
         end = time.monotonic() + 5
@@ -30,7 +30,7 @@ class Asking:
     def _ask(self, buttons: EpochButtons, question: EpochQuestion) -> None:
         self.answer = buttons(question)
 
-    def result(self) -> Answer | None:
+    def result(self) -> Decision | None:
         self.thread.join(5)
         assert not self.thread.is_alive()
         return self.answer
@@ -38,9 +38,9 @@ class Asking:
 
 def test_fields_as_they_were_change_nothing():
     same = {"generator": "0.0002", "discriminator": " "}
-    assert read_answer(QUESTION, True, same) == Answer(True, None, None)
+    assert read_answer(QUESTION, True, same) == Decision(True, None, None)
     given = {"generator": "1e-5", "discriminator": "0.0001"}
-    assert read_answer(QUESTION, False, given) == Answer(False, 1e-5, None)
+    assert read_answer(QUESTION, False, given) == Decision(False, 1e-5, None)
 
 
 @pytest.mark.parametrize("text", ["fast", "-1", "nan", "inf"])
@@ -64,7 +64,7 @@ def test_a_click_answers(save):
     assert buttons.rates["generator"].value == "0.0002"
     buttons.rates["discriminator"].value = "5e-5"
     (buttons.save if save else buttons.go_on).click()
-    assert asking.result() == Answer(save, None, 5e-5)
+    assert asking.result() == Decision(save, None, 5e-5)
     assert buttons.save.disabled and ("not saved" in buttons.message.value) is not save
     assert "The discriminator's rate is 5e-05 from here on." in buttons.message.value.replace(
         "&#x27;", "'"
@@ -82,7 +82,7 @@ def test_a_wrong_rate_is_said_and_the_question_stays_open():
     )
     buttons.rates["generator"].value = "1e-4"
     buttons.save.click()
-    assert asking.result() == Answer(True, 1e-4, None)
+    assert asking.result() == Decision(True, 1e-4, None)
 
 
 def test_a_stopped_run_is_not_kept_waiting():
@@ -90,13 +90,13 @@ def test_a_stopped_run_is_not_kept_waiting():
     buttons = EpochButtons()
     asking = Asking(buttons, EpochQuestion(1, 5, wanted=lambda: wanted[0]))
     wanted[0] = False
-    assert asking.result() == Answer()
+    assert asking.result() == Decision()
     assert "stopped" in buttons.message.value and buttons.save.disabled
 
 
 def test_nobody_there():
     buttons = EpochButtons(patience=0.3)
-    assert Asking(buttons).result() == Answer()
+    assert Asking(buttons).result() == Decision()
     assert "No answer within 0.3 seconds" in buttons.message.value
 
 
@@ -110,7 +110,7 @@ def test_it_asks_again():
     for epoch in (1, 2):
         asking = Asking(buttons, EpochQuestion(epoch, 5 * epoch, generator_rate=0.1))
         buttons.save.click()
-        assert asking.result() == Answer()
+        assert asking.result() == Decision()
 
 
 def test_the_bundle_holds_a_picture():

@@ -43,7 +43,7 @@ LOSSES = Box(
     "Losses",
     (("generator", "generator", BLUE, "-"), ("discriminator", "discriminator", ORANGE, "--")),
 )
-VERDICTS = Box(
+ACCURACIES = Box(
     "D is right on",
     (("real", "accuracy_real", BLUE, "-"), ("fake", "accuracy_fake", ORANGE, "--")),
     unit="%",
@@ -68,7 +68,7 @@ def boxes(recipe: Recipe, held_out: bool) -> list[Box]:
     if objective.palette_weight:
         found.append(PALETTE)
     if any(stage.kind == "adversarial" for stage in recipe.stages):
-        found += [LOSSES, VERDICTS]
+        found += [LOSSES, ACCURACIES]
     return found
 
 

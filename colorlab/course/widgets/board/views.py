@@ -66,7 +66,7 @@ class Views:
         )
 
     @property
-    def shown_step(self) -> int | None:
+    def displayed_step(self) -> int | None:
         """The sample that is looked at; None where there is none."""
         return self._nearest(self.samples.steps)
 
@@ -90,10 +90,10 @@ class Views:
     @property
     def cursor(self) -> int | None:
         """Where the curves are marked: only while an older sample is looked at."""
-        return None if self.looked is None else self.shown_step
+        return None if self.looked is None else self.displayed_step
 
     def draw_grid(self, run: Run, width: int) -> np.ndarray:
-        step = self.shown_step
+        step = self.displayed_step
         if step is not None:
             return draw_grid(self.samples.rows(step), width, PHOTOS)
         about = f"held-out photos: first after step {_first_sample(run):,}"
@@ -152,7 +152,7 @@ def still(run: Run, views: Views, lines: list[str]) -> np.ndarray:
         del drawn[:count]
     if views.has_photos:
         title = Image.new("RGB", (STILL, 20), "white")
-        step = views.shown_step
+        step = views.displayed_step
         text = "held-out photos" + (f" after step {step:,}" if step is not None else "")
         ImageDraw.Draw(title).text((8, 2), text, "#22262b", font(12))
         rows += [np.asarray(title), views.draw_grid(run, STILL)]

@@ -173,7 +173,8 @@ def present(figure: Figure, alt: str) -> None:
         alt: what the figure shows, in a sentence or two: its kind, its axes, what one should see.
             It becomes the alternative text of the output.
 
-    Raises ValueError for a description of fewer than 20 letters.
+    Raises:
+        ValueError: a description of fewer than 20 letters.
     """
     import matplotlib.pyplot as plt
     from IPython.display import Image as Output

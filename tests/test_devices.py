@@ -145,7 +145,7 @@ def test_tf32_only_inside_and_only_on_gpus(device: str, inside: str) -> None:
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-def test_out_of_memory_is_told_from_other_errors() -> None:
+def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as error:
         torch.empty(2**50)  # a petabyte and more
     assert is_out_of_memory(error.value)
@@ -171,7 +171,7 @@ def test_the_hardware_has_a_name(monkeypatch) -> None:
     assert hardware_name("cuda") == "made of cuda"
 
 
-def test_a_compiled_network_is_told_from_others() -> None:
+def test_a_compiled_network_is_distinguished_from_others() -> None:
     network = torch.nn.Linear(2, 2)
     assert not is_compiled(network)
     network.compile()

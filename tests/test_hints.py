@@ -379,7 +379,7 @@ def test_a_file_of_hints_is_read(tmp_path_factory, wanted: list[Hint]) -> None:
         ('[{"x": 1, "y": 2, "color": null}]', "hint 1: 'None' is no color"),
     ],
 )
-def test_a_file_of_something_else_is_told_by_its_entry(
+def test_a_file_of_something_else_is_reported_by_its_entry(
     tmp_path: Path, text: str, says: str
 ) -> None:
     path = tmp_path / "hints.json"
@@ -389,7 +389,7 @@ def test_a_file_of_something_else_is_told_by_its_entry(
     assert str(caught.value).startswith(str(path))
 
 
-def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_or_no_text_is_reported(tmp_path: Path) -> None:
     with pytest.raises(HintError, match="none.json can't be read as hints: .*No such file"):
         read(tmp_path / "none.json")
     with pytest.raises(HintError, match="can't be read as hints"):
@@ -439,7 +439,7 @@ def test_what_is_no_color_is_refused(color: object) -> None:
         check_hints([(0, 0, "tael")], torch.full((4, 5), 50.0))
 
 
-def test_a_color_that_no_screen_shows_there_is_told_with_the_nearest() -> None:
+def test_a_color_that_no_screen_shows_there_is_reported_with_the_nearest() -> None:
     red, lightness = (255, 0, 0), torch.full((4, 5), 95.0)
     lightness[3, 2] = float(in_lab(red)[0])
     with pytest.warns(UserWarning) as caught:

@@ -106,7 +106,7 @@ def test_folders_keep_their_structure_and_a_gif_becomes_png(here, colorize):
     assert files("out") == ["a.jpg", "d.webp", "x/b.png", "x/y/c.png"]
 
 
-def test_a_name_that_is_not_utf_8_is_colored_and_told(here, colorize):
+def test_a_name_that_is_not_utf_8_is_colored_and_reported(here, colorize):
     try:
         photo("in/a.png").rename(os.fsdecode(b"in/caf\xe9.png"))
     except OSError:
@@ -116,7 +116,7 @@ def test_a_name_that_is_not_utf_8_is_colored_and_told(here, colorize):
     assert os.listdir(b"out") == [b"caf\xe9.png"]
 
 
-def test_nothing_is_overwritten_unless_told(here, colorize):
+def test_nothing_is_overwritten_unless_asked(here, colorize):
     photo("a.png")
     colorize("a.png", "-o", "out")
     Path("out/a.png").write_bytes(b"mine")
@@ -320,7 +320,7 @@ def test_what_can_not_be_trained_says_so_and_leaves_nothing(here, capsys, change
     assert not Path("run").exists()
 
 
-def test_a_bad_training_photo_is_told_without_the_traceback_of_its_process(here, capsys):
+def test_a_bad_training_photo_is_reported_without_the_traceback_of_its_process(here, capsys):
     photo("held/a.png")
     Path("data").mkdir()
     Path("data/cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
@@ -604,7 +604,7 @@ def test_an_empty_name_is_not_the_current_folder(here, capsys, arguments):
     assert files(".") == ["photos/a.png"]
 
 
-def test_folders_of_another_kind_are_told_by_name(here, capsys):
+def test_folders_of_another_kind_are_reported_by_name(here, capsys):
     photo("photos/a.png")
     write_lab_arrays("arrays", [Image.open("photos/a.png")], side=32)
     assert main(["train", "--recipe", "ab-npy", "--data", "arrays"]) == 2

@@ -232,7 +232,7 @@ def test_a_colorizer_with_known_errors(classifier, photos):
     assert 0 < scores.frechet != scores.gray_frechet
 
 
-def test_the_figures_of_each_photo_have_the_means_that_are_told(classifier, photos):
+def test_the_figures_of_each_photo_have_the_means_that_are_reported(classifier, photos):
     scores = evaluate(lambda gray: gray.point(lambda value: value // 2), photos)
     assert [row["name"] for row in scores.by_photo] == [str(path) for path in photos]
     for name in ("psnr", "gray_psnr", "ssim", "gray_ssim", "colorfulness", "recognized"):

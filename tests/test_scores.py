@@ -66,7 +66,7 @@ def test_the_widest_figures_stay_apart_and_within_100_columns():
     assert lines[-2].split()[-4:] == ["-125.0%", "-1125.0%", "to", "-1000.0%"]
 
 
-def test_what_can_not_be_told_is_a_dash():
+def test_what_can_not_be_known_is_a_dash():
     scores = Scores(1, **FIGURES | {"recovered": math.nan, "frechet": math.nan})
     lines = str(scores).splitlines()
     assert lines[-2].split()[-2:] == ["-", "-"]

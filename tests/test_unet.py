@@ -238,7 +238,7 @@ def test_any_network_colors_any_size_that_fits(data: st.DataObject) -> None:
 
 @settings(max_examples=30)
 @given(levels=st.integers(2, 4), size=st.integers(1, 70), tall=st.booleans())
-def test_a_size_that_does_not_fit_is_told_the_nearest_that_do(
+def test_a_size_that_does_not_fit_is_refused_with_the_nearest_that_do(
     levels: int, size: int, tall: bool
 ) -> None:
     net, fits = small(levels, base=1), 2**levels

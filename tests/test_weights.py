@@ -175,7 +175,7 @@ def test_weights_that_are_not_finite_are_not_written(
     assert path.read_bytes() == before
 
 
-def test_weights_too_large_for_float16_are_told_so(tmp_path: Path) -> None:
+def test_weights_too_large_for_float16_are_reported(tmp_path: Path) -> None:
     net = trained()
     with torch.no_grad():
         net.ups[0][1].weight[0, 0, 0, 0] = 1e5

@@ -136,7 +136,7 @@ def script(folder: Path, text: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_script_without_its_guard_is_told_of_it(tmp_path) -> None:
+def test_a_script_without_its_guard_is_warned_of_it(tmp_path) -> None:
     text = (
         "from colorlab.audit.every_core import on_every_core\n"
         "from audit.test_every_core import squares\n"

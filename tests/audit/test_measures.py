@@ -70,7 +70,7 @@ def test_the_histogram_is_numpys_of_all_pixels(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "jpeg"])
-def test_gray_is_told_by_chroma_not_by_mode(tmp_path, mode) -> None:
+def test_gray_is_found_by_chroma_not_by_mode(tmp_path, mode) -> None:
     gray = Image.open(ALPACA).convert("L")
     if mode == "jpeg":
         gray.convert("RGB").save(tmp_path / "x.jpg", quality=30)
@@ -101,7 +101,7 @@ def toned(photo: Image.Image, how: str) -> Image.Image:
     ("how", "share"),
     [("filter", 0.75), ("brown", 0.95), ("cyanotype", 0.9), ("green", 0.95), ("faint", 0.9)],
 )
-def test_toned_photos_are_told(tmp_path, how, share) -> None:
+def test_toned_photos_are_reported(tmp_path, how, share) -> None:
     found = []
     for path in PHOTOS[::9]:
         toned(Image.open(path), how).save(tmp_path / "x.jpg", quality=90)
@@ -225,7 +225,7 @@ def test_what_the_system_refuses_says_nothing_of_the_photo(tmp_path, monkeypatch
     assert kind == "unread" and reason
 
 
-def test_too_large_for_memory_is_told_of_the_one_photo(tmp_path, monkeypatch) -> None:
+def test_too_large_for_memory_is_reported_for_the_one_photo(tmp_path, monkeypatch) -> None:
     read = measures.read_photo
 
     def greedy(path: Path, *rest):

@@ -166,7 +166,7 @@ LEAKS = [
 ]
 
 
-def test_of_a_leak_the_photo_to_learn_from_is_told(leaky) -> None:
+def test_of_a_leak_the_photo_to_learn_from_is_reported(leaky) -> None:
     assert leaks(audit(leaky, processes=0)) == LEAKS
     backwards = {split: leaky / split for split in ("test", "val", "train")}
     assert leaks(audit(backwards, processes=0)) == LEAKS
@@ -244,7 +244,9 @@ def test_links_are_photos_like_others(tmp_path, good) -> None:
     ]
 
 
-def test_a_photo_whose_process_died_is_told_and_not_left_out(tmp_path, good, monkeypatch) -> None:
+def test_a_photo_whose_process_died_is_reported_and_not_left_out(
+    tmp_path, good, monkeypatch
+) -> None:
     for path in good[:3]:
         shutil.copy(path, tmp_path)
 

@@ -99,7 +99,7 @@ def test_right_targets_are_written_the_list_first(folder, tmp_path, capsys) -> N
 
 
 @pytest.mark.parametrize(("option", "name"), [("--sheet", "x.png"), ("--exclude", "x.txt")])
-def test_a_full_disk_is_told_in_one_line(folder, tmp_path, capsys, monkeypatch, option, name):
+def test_a_full_disk_is_reported_in_one_line(folder, tmp_path, capsys, monkeypatch, option, name):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -96,7 +96,7 @@ def test_photos_below_the_output_folder_are_not_forgotten(tmp_path, monkeypatch)
     assert plan(["in"], "in") == [(Path("in/a.jpg"), Path("in/a.jpg"))]
 
 
-def test_a_folder_of_copies_alone_is_told(tmp_path):
+def test_a_folder_of_copies_alone_is_reported(tmp_path):
     make(tmp_path / "out/a.jpg")
     with pytest.raises(PhotoError, match="no photo .* besides .*out"):
         plan([tmp_path], tmp_path / "out")
@@ -145,7 +145,7 @@ def test_saturation_reaches_the_colorizer(tmp_path):
     assert made.asked == [(tmp_path / "a.png", 0.25)]
 
 
-def test_nothing_is_overwritten_unless_told(tmp_path):
+def test_nothing_is_overwritten_unless_asked(tmp_path):
     photo, there = make(tmp_path / "a.png"), make(tmp_path / "out/a.png", 7)
     made = Inverter()
     (outcome,) = colorize_album(made, [photo], tmp_path / "out")

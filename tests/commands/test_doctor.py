@@ -180,7 +180,7 @@ def test_memory(monkeypatch, gib: float, ok: bool) -> None:
     assert finding.ok is ok and finding.detail == f"{gib:.1f} GiB"
 
 
-def test_memory_is_unknown_where_the_system_does_not_tell(monkeypatch) -> None:
+def test_memory_is_unknown_where_the_system_does_not_say(monkeypatch) -> None:
     monkeypatch.delattr(os, "sysconf", raising=False)
     finding = find("memory")
     assert finding.ok and finding.detail.startswith("unknown")

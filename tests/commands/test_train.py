@@ -93,7 +93,7 @@ def test_an_output_among_the_photos_is_refused(tmp_path, monkeypatch) -> None:
     check_output("../runs/tiny", [Path(), tmp_path / "q"])
 
 
-def test_splits_given_as_one_folder_are_told(tmp_path, capsys) -> None:
+def test_splits_given_as_one_folder_are_reported(tmp_path, capsys) -> None:
     for name in ("my splits/train", "my splits/val", "my splits/test", "one/train", "two/val"):
         (tmp_path / name).mkdir(parents=True)
     check_splits([str(tmp_path / name) for name in ("one", "two", "my splits/train")])

@@ -149,7 +149,7 @@ def test_same_batches_same_order(depth):
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_never_further_ahead_than_told(depth):
+def test_never_further_ahead_than_asked(depth):
     source = Source()
     batches = ahead(source, depth)
     for used in range(1, 6):

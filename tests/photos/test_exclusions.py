@@ -78,7 +78,7 @@ def test_a_list_by_hand(tmp_path) -> None:
         (b"\treason\n", "line 1: .*no name"),
     ],
 )
-def test_a_broken_list_is_told(tmp_path, content, message) -> None:
+def test_a_broken_list_is_reported(tmp_path, content, message) -> None:
     (tmp_path / "x.txt").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_list(tmp_path / "x.txt")
@@ -112,7 +112,7 @@ def test_a_list_from_elsewhere_counts_alone(tmp_path) -> None:
         excluded(tmp_path, ["a.jpg"], tmp_path / "gone.txt")
 
 
-def test_names_that_are_not_there_are_told(tmp_path) -> None:
+def test_names_that_are_not_there_are_reported(tmp_path) -> None:
     entries = {f"gone{n}.jpg": "" for n in range(7)} | {"a.jpg": ""}
     write_list(tmp_path / "exclude.txt", ExcludeList(entries))
     with pytest.warns(UserWarning, match="names 7 photo.*gone0.jpg.*gone4.jpg, and 2 more$"):

@@ -398,7 +398,7 @@ def test_the_whole_photo_without_a_size(folder):
         assert np.array_equal(photo.numpy().transpose(1, 2, 0), np.asarray(Image.open(path)))
 
 
-def test_folders_that_hold_no_photos_are_told(tmp_path):
+def test_folders_that_hold_no_photos_are_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no folder .*gone"):
         PhotoFolder(tmp_path / "gone")
     with pytest.raises(PhotoError, match="No photo in .*found nothing"):
@@ -433,7 +433,7 @@ def test_contradicting_arguments(folder, options, message):
 # --- a list of photos to leave out ----------------------------------------------------------------
 
 
-def test_a_list_in_the_folder_is_honored_and_told(folder):
+def test_a_list_in_the_folder_is_honored_and_reported(folder):
     (folder / "exclude.txt").write_text("a/00.png\tgray: 0.0\n")
     (folder / "b/exclude.txt").write_text("01.png\n")
     with pytest.warns(UserWarning, match="2 photo.*left out, as exclude.txt says") as caught:

@@ -119,7 +119,7 @@ def test_every_byte_of_a_file_is_watched_over(tmp_path: Path, files: dict[str, b
         read_bytes(shard, NAMES[number], place)
 
 
-def test_missing_and_cut_shards_are_told_when_the_index_is_read(
+def test_missing_and_cut_shards_are_reported_when_the_index_is_read(
     tmp_path: Path, files: dict[str, bytes]
 ) -> None:
     folder = write(tmp_path / "a", files)
@@ -135,7 +135,7 @@ def test_missing_and_cut_shards_are_told_when_the_index_is_read(
         Index.read(folder)
 
 
-def test_a_damaged_index_is_told(tmp_path: Path, files: dict[str, bytes]) -> None:
+def test_a_damaged_index_is_reported(tmp_path: Path, files: dict[str, bytes]) -> None:
     folder = write(tmp_path / "a", files)
     path = folder / INDEX
     whole = path.read_bytes()
@@ -154,7 +154,7 @@ def test_a_damaged_index_is_told(tmp_path: Path, files: dict[str, bytes]) -> Non
             Index.read(folder)
 
 
-def test_an_index_of_another_version_is_told(tmp_path: Path, files, monkeypatch) -> None:
+def test_an_index_of_another_version_is_reported(tmp_path: Path, files, monkeypatch) -> None:
     monkeypatch.setattr("colorlab.photos.packed._VERSION", 2)
     folder = write(tmp_path / "a", files)
     monkeypatch.undo()
@@ -162,7 +162,7 @@ def test_an_index_of_another_version_is_told(tmp_path: Path, files, monkeypatch)
         Index.read(folder)
 
 
-def test_a_folder_without_an_index_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_an_index_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no packed photos .*colorlab pack"):
         Index.read(tmp_path)
     with pytest.raises(FileNotFoundError, match="none is no folder"):

@@ -141,7 +141,7 @@ def test_two_entries_for_one_place(tmp_path):
         archive.unpack(archive.files, tmp_path / "out")
 
 
-def test_a_bomb_is_told_by_its_growth_and_by_its_size(tmp_path):
+def test_a_bomb_is_recognized_by_its_growth_and_by_its_size(tmp_path):
     path = zipped(tmp_path / "a.zip", {"zeros.npy": bytes(70_000_000)})
     assert path.stat().st_size < 100_000
     refused(path, "70,000,000, and no more than 67,108,864 are expected: a bomb")

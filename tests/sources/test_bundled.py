@@ -45,7 +45,7 @@ def test_the_variable_moves_the_data_dir(tmp_path, monkeypatch):
         bundled.bundled_photos("train")
 
 
-def test_a_variable_that_names_no_data_is_told(tmp_path, monkeypatch):
+def test_a_variable_that_names_no_data_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv(bundled.VARIABLE, str(tmp_path / "gone"))
     with pytest.raises(bundled.DataMissing, match="COLORLAB_DATA is set to .*gone"):
         bundled.data_dir()

@@ -126,7 +126,7 @@ def test_a_set_that_is_here_already_needs_no_network(home):
     assert all((whole / name).read_bytes() == content for name, content in photos(folder).items())
 
 
-def test_missing_files_are_told_and_fetched_again_and_others_left(home, server):
+def test_missing_files_are_reported_and_fetched_again_and_others_left(home, server):
     folder = fetch(home)
     whole = photos(folder)
     (folder / "00000000.jpg").unlink()
@@ -188,14 +188,14 @@ def test_a_bad_archive_leaves_nothing(home, server, name):
     assert photos(fetch(home)) == made_sets.landscapes()
 
 
-def test_an_archive_of_something_else_is_kept_and_told(home, server):
+def test_an_archive_of_something_else_is_kept_and_reported(home, server):
     server.data = made_sets.archive("faces")
     with pytest.raises(ValueError, match=r"no pairs in the form .*00000.png.*sources.folder"):
         fetch(home, SMALL["everyday-pairs"])
     assert (home / "everyday-pairs.zip").exists() and not (home / "everyday-pairs").exists()
 
 
-def test_another_number_of_photos_is_told(home, server):
+def test_another_number_of_photos_is_reported(home, server):
     server.data = made_sets.archive("landscapes", 9)
     with pytest.warns(UserWarning, match="9 photos, and 12 were expected: the set has changed"):
         fetch(home)

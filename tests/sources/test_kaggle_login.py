@@ -112,7 +112,7 @@ def test_places(home, monkeypatch, files, variables, expected):
         ("credentials.json", "{}", "credentials.json holds no login; `kaggle auth login`"),
     ],
 )
-def test_what_is_wrong_is_told(home, name, text, words):
+def test_what_is_wrong_is_reported(home, name, text, words):
     (home / ".kaggle" / name).write_text(text)
     assert not has_credentials()
     with pytest.raises(LoginMissing, match=words) as caught:

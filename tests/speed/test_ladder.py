@@ -161,7 +161,7 @@ def test_the_table_keeps_one_ladder_of_each_kind(measured: Ladder, tmp_path: Pat
             table.read_table(path)
 
 
-def test_a_busy_machine_is_told_by_its_first_rung() -> None:
+def test_a_busy_machine_is_recognized_by_its_first_rung() -> None:
     for measured in (4.25, 4.25 * 1.29, 4.25 / 1.29):
         row = dataclasses.replace(MADE.rows[0], measured=measured)
         check_quiet(dataclasses.replace(MADE, rows=(row, *MADE.rows[1:])))

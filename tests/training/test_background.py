@@ -87,7 +87,7 @@ def test_what_is_asked_is_done_between_two_steps(counter: Counter, state: str) -
         assert (thread is counter._thread) == inside
 
 
-def test_what_breaks_while_it_is_asked_is_told_to_both(counter: Counter, capsys) -> None:
+def test_what_breaks_while_it_is_asked_is_reported_to_both(counter: Counter, capsys) -> None:
     counter.start()
     with pytest.raises(ZeroDivisionError):
         counter._request(lambda: 1 / 0)

@@ -302,7 +302,7 @@ circle["self"] = circle
         ({3: torch.ones(1)}, {}, ValueError, "can't be a tensor's name"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_written(
+def test_mistakes_are_reported_before_anything_is_written(
     tmp_path: Path, tensors, facts, error, says
 ) -> None:
     path = tmp_path / "a"

@@ -89,7 +89,7 @@ def test_foreign_files_are_left_alone(kept: Checkpoints, tmp_path: Path) -> None
     assert sorted(p.name for p in folder.iterdir()) == sorted(wanted)
 
 
-def test_mistakes_are_told_before_anything_is_written(kept: Checkpoints, tmp_path) -> None:
+def test_mistakes_are_reported_before_anything_is_written(kept: Checkpoints, tmp_path) -> None:
     with pytest.raises(TypeError, match="what JSON can say"):
         kept.save(1, tensors(1), {"loss": torch.ones(1)})
     with pytest.raises(ValueError, match="0 or more, got -1"):
@@ -97,7 +97,7 @@ def test_mistakes_are_told_before_anything_is_written(kept: Checkpoints, tmp_pat
     assert kept.newest() is None
 
 
-def test_folders_that_can_not_be_are_told_at_once(tmp_path: Path, heard) -> None:
+def test_folders_that_can_not_be_are_reported_at_once(tmp_path: Path, heard) -> None:
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "run"):
@@ -236,7 +236,7 @@ def test_leftovers_of_other_steps_go_before_the_next_is_written(
     assert kept.save(2, tensors(2), {}) is None and len(heard) == 1
 
 
-def test_the_mirror_is_told_before_older_ones_are_removed(tmp_path, heard, monkeypatch) -> None:
+def test_the_mirror_is_reported_before_older_ones_are_removed(tmp_path, heard, monkeypatch) -> None:
     """Else a copy that finds its source pruned would not yet see the successor."""
     kept = Checkpoints(tmp_path / "run", mirror=tmp_path / "mirror", warn=heard.append)
     calls = []

@@ -143,7 +143,7 @@ def test_held_out_photos_of_another_form_are_refused(folder: Path) -> None:
         Feed(RECIPE, PhotoFolder(folder)).held_out(other)
 
 
-def test_no_held_out_photo_at_all_is_told(folder: Path) -> None:
+def test_no_held_out_photo_at_all_is_reported(folder: Path) -> None:
     nothing = PhotoFolder(folder).split({"train": 1.0, "val": 0.0})["val"]
     with pytest.raises(ValueError, match="holds no photo; a tenth of a few photos may be none"):
         Feed(RECIPE, PhotoFolder(folder)).held_out(nothing)

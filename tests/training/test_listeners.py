@@ -92,7 +92,7 @@ def test_what_came_after_the_checkpoint_is_replaced(tmp_path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
-def test_a_full_disk_is_told_once_and_closing_is_quiet(tmp_path) -> None:
+def test_a_full_disk_is_reported_once_and_closing_is_quiet(tmp_path) -> None:
     history = CsvHistory(tmp_path / "history.csv")
     history.file.close()
     history.file = open("/dev/full", "a", newline="")  # noqa: SIM115

@@ -159,7 +159,7 @@ def broken(kept, folders, heard, step: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "a file", "full"])
-def test_a_mirror_that_fails_is_told_once_a_copy_and_comes_back(
+def test_a_mirror_that_fails_is_reported_once_a_copy_and_comes_back(
     kept, folders, heard, monkeypatch, tmp_path, how: str
 ) -> None:
     own, mirror = folders
@@ -227,7 +227,7 @@ def test_another_file_that_failed_is_tried_again_with_the_next_checkpoint(
 
 
 @pytest.mark.parametrize("back", [True, False])
-def test_what_failed_last_is_tried_once_more_at_the_end_and_told(
+def test_what_failed_last_is_tried_once_more_at_the_end_and_reported(
     kept, folders, heard, tmp_path, back: bool
 ) -> None:
     weights = tmp_path / "weights.safetensors"

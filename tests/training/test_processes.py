@@ -45,7 +45,7 @@ def test_two_processes_leave_what_one_does(photos: Path, tmp_path: Path) -> None
         assert (value - two[name]).abs().max() < 1e-3, name
 
 
-def test_what_fails_there_is_told_here(photos: Path, tmp_path: Path) -> None:
+def test_what_fails_there_is_reported_here(photos: Path, tmp_path: Path) -> None:
     odd = dataclasses.replace(RECIPE, stages=(Stage("adversarial", 3, 16, 3),))
     with pytest.raises(ProcessFailed, match="a batch of 3 can't be dealt to 2 processes") as error:
         launched(photos, tmp_path / "run", odd)

@@ -566,7 +566,7 @@ def test_an_earlier_run_is_not_overwritten_and_another_recipe_is_refused(
         make(LONG, resume=True)
 
 
-def test_other_photos_are_told(make, photos, tmp_path, capsys) -> None:
+def test_other_photos_are_reported(make, photos, tmp_path, capsys) -> None:
     run = make(LONG, output=tmp_path / "run")
     run.listeners += on_step(lambda row: row["step"] == 3 and run.stop())
     run.train()
@@ -705,7 +705,7 @@ def test_the_notebook_stays_alive_beside_a_run(endless) -> None:
     assert (endless.output / "weights.safetensors").is_file()
 
 
-def test_what_breaks_in_the_background_is_told(make, photos, capfd) -> None:
+def test_what_breaks_in_the_background_is_reported(make, photos, capfd) -> None:
     class Broken(PhotoFolder):
         def __getitems__(self, items):
             raise KeyError("no such photo")

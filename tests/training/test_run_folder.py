@@ -11,7 +11,7 @@ import pytest
 from colorlab.training.run_folder import RunFolder
 
 
-def test_a_folder_that_takes_no_files_is_told_and_left_as_it_was(tmp_path, monkeypatch):
+def test_a_folder_that_takes_no_files_is_reported_and_left_as_it_was(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "a" / "run", warn=pytest.fail)
     folder.check_writable()
     assert list(folder.path.iterdir()) == []

@@ -133,7 +133,7 @@ def test_a_signal_while_the_processes_agree_waits_for_the_next_step(here: Path) 
     assert (run.state, run.step, run.signal) == ("stopped", 4, signal.SIGTERM)
 
 
-def test_a_batch_that_can_not_be_dealt_out_is_told(here: Path) -> None:
+def test_a_batch_that_can_not_be_dealt_out_is_reported(here: Path) -> None:
     child = launch([*command(here, "odd"), "--batch-size", "3"])
     _, err = child.communicate(timeout=60)
     assert child.returncode != 0

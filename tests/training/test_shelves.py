@@ -135,7 +135,7 @@ def test_a_file_that_the_drive_will_not_read_now_is_not_removed(
     assert steps(shelf) == [5, 4, 1]
 
 
-def test_a_file_that_can_not_be_removed_is_told(shelf, tmp_path, heard, monkeypatch) -> None:
+def test_a_file_that_can_not_be_removed_is_reported(shelf, tmp_path, heard, monkeypatch) -> None:
     paths = [put(tmp_path, step) for step in range(4)]
 
     def stuck(*_: object, **__: object) -> None:

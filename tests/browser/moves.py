@@ -1,4 +1,4 @@
-"""Move a widget as a learner does, with keys and clicks, and time its answer in the browser."""
+"""Move a widget as a learner does, with keys and clicks, and time its response in the browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-ANSWER, SECOND_TRY = 30.0, 3.0  # seconds: for a control that must answer, for one that may not
+RESPONSE, SECOND_TRY = 30.0, 3.0  # seconds: for a control that must respond, for one that may not
 UPLOAD = 120.0
 STILL = 4  # looks, a tenth of a second apart
 TIMES = 9  # moves that are timed
@@ -133,10 +133,10 @@ def answer_quiz(output: Locator) -> Moved:
     """Click the first answer of each question; its explanation must appear."""
     moved = Moved()
     for number, button in enumerate(first_answers(output), start=1):
-        took = move(output, Control("button", button), False, ANSWER)
+        took = move(output, Control("button", button), False, RESPONSE)
         assert took is not None, f"a click on an answer to question {number} changed nothing"
         said = output.locator("[aria-live]").filter(has_text=re.compile(r"\w+ \w+"))
-        said.nth(number - 1).wait_for(timeout=1000 * ANSWER)
+        said.nth(number - 1).wait_for(timeout=1000 * RESPONSE)
         moved.milliseconds.append(took)
     return moved
 
@@ -151,7 +151,7 @@ def first_answers(output: Locator) -> Iterator[Locator]:
 
 def wait_until_drawn(output: Locator) -> None:
     """A widget is drawn part by part: wait until for a while none has been added."""
-    output.locator(ANY).first.wait_for(timeout=1000 * ANSWER)
+    output.locator(ANY).first.wait_for(timeout=1000 * RESPONSE)
     parts = output.locator(f"{ANY}, img")
     counts = [parts.count()]
     while len(counts) < STILL or len(set(counts[-STILL:])) > 1:
@@ -171,7 +171,7 @@ def play(output: Locator) -> Moved:
     first, *others = found
     moved = Moved()
     for _ in range(TIMES):
-        took = move(output, first, pictures, ANSWER)
+        took = move(output, first, pictures, RESPONSE)
         assert took is not None, f"the {first.kind} was moved, and the picture did not change"
         moved.milliseconds.append(took)
     for number, control in enumerate(others, start=2):

@@ -114,11 +114,11 @@ class LabServer:
         self._stop()
 
     def api(self, path: str, method: str = "GET") -> Any:
-        """The answer of Jupyter's REST interface. Raises OSError where there is none."""
+        """The response of Jupyter's REST interface. Raises OSError where there is none."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.url}/api/{path}", method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or "null")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.loads(response.read() or "null")
 
     def kernel(self, lesson: str) -> dict[str, Any]:
         """The kernel of an open lesson ("00_first_colors.ipynb"); empty while it has none."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorlab.course.checks import exercises, judge
+from colorlab.course.checks import exercises, try_solution
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
@@ -54,7 +54,7 @@ def constant(node: ast.Assign) -> bool:
 
 def run(source: str, before: str = "") -> dict[str, Any]:
     """The names that a cell makes, with those of `before`. Its text goes where Jupyter puts it too:
-    whether a stub is still open is told from the source."""
+    whether a stub is still open is read from the source."""
     name = f"<cell {hash(source)}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     namespace: dict[str, Any] = {"np": np}
@@ -89,7 +89,7 @@ def test_the_notebook_holds_each_exercise_of_its_lesson_with_its_own_label(noteb
 
 
 @pytest.mark.parametrize(("notebook", "name"), CASES)
-def test_the_stub_is_open_and_told_where_to_start(
+def test_the_stub_is_open_and_pointed_to_the_start(
     notebook: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setenv("COLORLAB_STATE", str(tmp_path))
@@ -108,9 +108,9 @@ def test_the_folded_solution_is_solved(notebook: Path, name: str) -> None:
     cells = [cell for cell in code_cells(notebook) if cell.startswith(f"# SOLUTION {name}\n")]
     assert len(cells) == 1
     made = run(cells[0], definitions_before(notebook, name))
-    answer = made[checked_name(name, stubs(notebook)[name])]
+    solution = made[checked_name(name, stubs(notebook)[name])]
     (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
-    assert judge(exercise, answer).status == "solved"
+    assert try_solution(exercise, solution).status == "solved"
 
 
 # --- what every lesson after the first has -------------------------------------------------------

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from colorlab import recipes
-from colorlab.course.museum.diary import SHOWN, Recorder, held_out
+from colorlab.course.museum.diary import PICTURES, Recorder, held_out
 from colorlab.sources.bundled import data_dir
 from colorlab.training.listeners import Event
 from colorlab.training.run import Run
@@ -59,7 +59,7 @@ def main() -> None:
         sample_every=100,
         progress=False,
     )
-    recorder = Recorder(held_out(SIZE), shown=len(SHOWN)).watch(run)
+    recorder = Recorder(held_out(SIZE), kept=len(PICTURES)).watch(run)
 
     def keep(event: Event) -> None:
         if event.kind != "sample":

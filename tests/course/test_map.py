@@ -148,11 +148,11 @@ def test_number_title_and_minutes_stand_below_each_thumbnail(whole_map):
 
 def test_what_is_to_come_is_paler(whole_map, monkeypatch):
     monkeypatch.setattr(Lesson, "written", property(lambda self: True))
-    for number, (shown, full) in enumerate(
+    for number, (drawn, full) in enumerate(
         zip(thumbnails_of(whole_map), thumbnails_of(course_map()), strict=True)
     ):
         expected = full if number in (0, 6) else full + 0.25 * (255 - full)
-        np.testing.assert_allclose(shown, expected, atol=2)
+        np.testing.assert_allclose(drawn, expected, atol=2)
 
 
 def test_the_learners_photo_stands_in_the_first_and_the_last(whole_map, monkeypatch):
@@ -224,7 +224,7 @@ def test_readme_says_which_recipes_work():
 
 
 def commands() -> list[str]:
-    """What the README's code blocks tell to type, line by line, without comments."""
+    """What the README's code blocks say to type, line by line, without comments."""
     blocks = re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]

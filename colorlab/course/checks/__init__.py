@@ -1,11 +1,11 @@
-"""Checks a learner's answer the minute it is written.
+"""Checks a learner's solution the minute it is written.
 
     from colorlab.course.checks import check, progress
 
-    check("0.1", my_function)   # prints a verdict: solved, not yet and why, or where to start
+    check("0.1", my_function)   # prints a result: solved, not yet and why, or where to start
     progress("00")              # prints what is solved and what is open in lesson 00
 
-`check` never raises: whatever the answer does, the cells below it still run. The one exception is
+`check` never raises: whatever the solution does, the cells below it still run. The one exception is
 the learner's own Stop button (``KeyboardInterrupt``), which stops. A lesson's testers stand in
 ``colorlab/course/checks/lessonNN.py``; `exercise` says how they are written.
 """
@@ -24,36 +24,36 @@ from types import FunctionType
 from typing import Any, Literal
 
 from colorlab.course.checks import memory
-from colorlab.course.checks.exercise import Exercise, Hint, NotYet, describe, name_of
+from colorlab.course.checks.exercise import Exercise, Flaw, NotYet, describe, name_of
 from colorlab.course.checks.limit import TookTooLong, time_limit
 from colorlab.course.checks.stubs import open_parts
 
-__all__ = ["Exercise", "Hint", "NotYet", "Verdict", "check", "exercises", "judge", "progress"]
+__all__ = ["Exercise", "Flaw", "NotYet", "Result", "check", "exercises", "progress", "try_solution"]
 
 MARKS = {"solved": "✓", "not yet": "✗", "open": "○"}
 MISSES_BEFORE_FOLDED_HINT = 2
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a tester says of an answer: the status, what was found, and the next step."""
+class Result:
+    """What a tester says of a solution: the status, what was found, and the next step."""
 
     status: Literal["solved", "not yet", "open"]
     finding: str = ""
     advice: str = ""
 
 
-def check(name: str, answer: Any = None) -> None:
-    """Print the verdict on the learner's `answer` to exercise `name` ("0.1"), and remember it."""
+def check(name: str, solution: Any = None) -> None:
+    """Print the result of the learner's `solution` of exercise `name` ("0.1"), and remember it."""
     exercise = _find(name)
     if isinstance(exercise, str):
         _say(exercise)
         return
-    verdict = judge(exercise, answer)
-    lines = [f"{MARKS[verdict.status]} {exercise.name} {exercise.title}: {verdict.status}"]
-    lines += [part for part in (verdict.finding, verdict.advice) if part]
-    if verdict.status != "open":
-        solved = verdict.status == "solved"
+    result = try_solution(exercise, solution)
+    lines = [f"{MARKS[result.status]} {exercise.name} {exercise.title}: {result.status}"]
+    lines += [part for part in (result.finding, result.advice) if part]
+    if result.status != "open":
+        solved = result.status == "solved"
         record, note = memory.remember(exercise.lesson, exercise.name, solved=solved)
         if not solved and record.misses > MISSES_BEFORE_FOLDED_HINT:
             lines.append("Stuck? The hint folded below this cell goes a step further.")
@@ -62,13 +62,13 @@ def check(name: str, answer: Any = None) -> None:
     _say(lines[0], *lines[1:])
 
 
-def judge(exercise: Exercise, answer: Any) -> Verdict:
-    """Try `answer` with the exercise's tester; prints and remembers nothing."""
+def try_solution(exercise: Exercise, solution: Any) -> Result:
+    """Try `solution` with the exercise's tester; prints and remembers nothing."""
     try:
         with time_limit(exercise.seconds):
-            hint = exercise.test(answer)
+            flaw = exercise.test(solution)
     except TookTooLong:
-        return Verdict(
+        return Result(
             "not yet",
             f"No result after {exercise.seconds:g} seconds, so the check was stopped.",
             "Does each loop in your code come to an end?",
@@ -76,15 +76,15 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and the like too: the next cell must still run
-        hint = error.hint if isinstance(error, NotYet) else _explain(error, answer)
-    if hint is None:
-        return Verdict("solved", exercise.solved)
-    # Only now, so that a right answer counts although a `...` was left standing beside it.
-    parts = open_parts(answer)
+        flaw = error.flaw if isinstance(error, NotYet) else _explain(error, solution)
+    if flaw is None:
+        return Result("solved", exercise.solved)
+    # Only now, so that a right solution counts although a `...` was left standing beside it.
+    parts = open_parts(solution)
     if parts:
-        where = "" if answer is None or answer is Ellipsis else f" in {' and '.join(parts)}"
-        return Verdict("open", f"Your code goes in place of the `...`{where}.", exercise.start)
-    return Verdict("not yet", hint.mistake, hint.advice)
+        where = "" if solution is None or solution is Ellipsis else f" in {' and '.join(parts)}"
+        return Result("open", f"Your code goes in place of the `...`{where}.", exercise.start)
+    return Result("not yet", flaw.mistake, flaw.advice)
 
 
 def progress(lesson: str | None = None) -> None:
@@ -151,9 +151,9 @@ def _find(name: Any) -> Exercise | str:
             if isinstance(name, str) and exercise.name == name:
                 return exercise
         names += [exercise.name for exercise in found]
-    shown = describe(name) if not isinstance(name, str) else repr(name)
+    named = describe(name) if not isinstance(name, str) else repr(name)
     return (
-        f'There is no exercise {shown}. A name is a text such as "{names[0]}"; '
+        f'There is no exercise {named}. A name is a text such as "{names[0]}"; '
         f"there are: {', '.join(names)}."
     )
 
@@ -165,21 +165,21 @@ def _broken(lesson: str, error: Exception) -> str:
     )
 
 
-def _explain(error: BaseException, answer: Any) -> Hint:
+def _explain(error: BaseException, solution: Any) -> Flaw:
     """Say what the learner's code raised, where, and what that usually means."""
     try:
         message = str(error)
     except Exception:  # an exception of the learner's own making
         message = ""
     kind = type(error).__name__
-    raised = f"{name_of(answer)} raised {kind}" + (f": {message}" if message else "")
-    line = _learner_line(error, answer)
-    return Hint(raised + (f"\nin the line: {line}" if line else ""), _meaning(kind, message))
+    raised = f"{name_of(solution)} raised {kind}" + (f": {message}" if message else "")
+    line = _learner_line(error, solution)
+    return Flaw(raised + (f"\nin the line: {line}" if line else ""), _meaning(kind, message))
 
 
-def _learner_line(error: BaseException, answer: Any) -> str:
+def _learner_line(error: BaseException, solution: Any) -> str:
     """The innermost line of the learner's own code that the error passed through."""
-    own = answer.__code__.co_filename if isinstance(answer, FunctionType) else None
+    own = solution.__code__.co_filename if isinstance(solution, FunctionType) else None
     found = ""
     for frame, number in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename

@@ -3,8 +3,8 @@
 Real waiting would make a check slow, and wrong on a busy machine. So while a tester runs, the
 clocks of `time` stand still, and only the tester moves their hands:
 
-    with virtual_clocks(answer) as hands:
-        call(answer, lambda: hands.turn(2.5))   # work that takes 2.5 s
+    with virtual_clocks(solution) as hands:
+        call(solution, lambda: hands.turn(2.5))   # work that takes 2.5 s
     hands.read                                  # {"perf_counter"}: the clocks that were read
 """
 
@@ -42,8 +42,8 @@ class Hands:
 
 
 @contextmanager
-def virtual_clocks(answer: Any) -> Iterator[Hands]:
-    """Replace the clocks of `time` and `timeit`, and those that `answer` holds under other names.
+def virtual_clocks(solution: Any) -> Iterator[Hands]:
+    """Replace the clocks of `time` and `timeit`, and those that `solution` holds under other names.
 
     ``from time import perf_counter`` puts the clock itself into the notebook; so the names that
     the learner's functions see are looked through, and their closures and default values too.
@@ -73,7 +73,7 @@ def virtual_clocks(answer: Any) -> Iterator[Hands]:
                 put(setattr, cell, "cell_contents", old, virtual[id(old)])
 
     try:
-        for function in _functions(answer):
+        for function in _functions(solution):
             swap_inside(function)
             swap_entries(function.__globals__)
         for function in (timeit.Timer.__init__, timeit.timeit, timeit.repeat):
@@ -87,7 +87,7 @@ def virtual_clocks(answer: Any) -> Iterator[Hands]:
 
 
 def _virtual(name: str, hands: Hands) -> Callable[[], float]:
-    """The clock ``time.name`` from now on, moved by `hands` alone.
+    """The clock ``time.name`` from now on, moved only by `hands`.
 
     Other threads go on reading the true one: Jupyter's own must not see time jump.
     """
@@ -105,15 +105,15 @@ def _virtual(name: str, hands: Hands) -> Callable[[], float]:
     return clock
 
 
-def _functions(answer: Any) -> list[FunctionType]:
+def _functions(solution: Any) -> list[FunctionType]:
     """The learner's function, those it closes over, and those beside it that it names."""
-    found = [answer] if isinstance(answer, FunctionType) else []
+    found = [solution] if isinstance(solution, FunctionType) else []
     for function in found:  # grows while it is walked
         others = [_content(cell) for cell in function.__closure__ or ()]
         for name in function.__code__.co_names:
             beside = function.__globals__.get(name)
             # a library's function is not followed: it finds its clock in `time`
-            if isinstance(beside, FunctionType) and beside.__module__ == answer.__module__:
+            if isinstance(beside, FunctionType) and beside.__module__ == solution.__module__:
                 others.append(beside)
         for other in others:
             if isinstance(other, FunctionType) and not any(other is one for one in found):

@@ -2,7 +2,7 @@
 
 A lesson's testers stand in ``colorlab/course/checks/lessonNN.py``, which holds one tuple
 ``EXERCISES``. A tester gets the learner's object and returns ``None`` where it is right, or the
-`Hint` that fits the mistake. It may also raise: `NotYet` carries a hint from deep inside (the
+`Flaw` that fits the mistake. It may also raise: `NotYet` carries a flaw from deep inside (the
 helpers below do that), and any other exception is explained to the learner by
 `colorlab.course.checks`.
 
@@ -10,7 +10,7 @@ helpers below do that), and any other exception is explained to the learner by
         photo = ...
         gray = want_array(call(to_gray, photo), shape=(4, 6), what="the gray photo")
         if ...:
-            return Hint("The rows are upside down.", "Axis 0 runs from the top down.")
+            return Flaw("The rows are upside down.", "Axis 0 runs from the top down.")
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from colorlab.course.checks.limit import unlimited
 
 
 @dataclass(frozen=True)
-class Hint:
-    """What is wrong with an answer, and the next step."""
+class Flaw:
+    """What is wrong with a solution, and the next step."""
 
     mistake: str
     advice: str = ""
 
 
 class NotYet(Exception):
-    """Ends a tester from anywhere inside it; carries the hint."""
+    """Ends a tester from anywhere inside it; carries the flaw."""
 
     def __init__(self, mistake: str, advice: str = "") -> None:
         super().__init__(mistake)
-        self.hint = Hint(mistake, advice)
+        self.flaw = Flaw(mistake, advice)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Exercise:
 
     name: "0.1", the lesson's number and the exercise's; difficulty: 1 to 3; minutes: as on the
     label of the cell; start: the first step, printed for a stub that nobody has touched; test: the
-    tester; solved: one sentence for who got it right; seconds: after this long the answer counts
+    tester; solved: one sentence for who got it right; seconds: after this long the solution counts
     as one that does not end.
     """
 
@@ -59,7 +59,7 @@ class Exercise:
     difficulty: int
     minutes: int
     start: str
-    test: Callable[[Any], Hint | None]
+    test: Callable[[Any], Flaw | None]
     solved: str = ""
     seconds: float = 20.0
 
@@ -81,7 +81,7 @@ class Exercise:
 
 
 def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
-    """``function(*arguments)``, with the learner's usual slips told apart first.
+    """``function(*arguments)``, with the learner's usual slips recognized first.
 
     `pure`: arrays, tensors and lists that go in must come out as they were.
 
@@ -96,7 +96,7 @@ def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
     name = name_of(function)
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-ins have none; then the call itself will tell
+    except (TypeError, ValueError):  # some built-ins have none; then the call itself will show it
         signature = None
     if signature is not None:
         try:
@@ -110,7 +110,7 @@ def call(function: Any, *arguments: Any, pure: bool = False) -> Any:
     result = function(*arguments)
     if not all(_same(*pair) for pair in zip(before, arguments, strict=False)):
         raise NotYet(
-            f"{name} has changed what it was given.",
+            f"{name} has changed its arguments.",
             "Make something new: `x = x - mean` instead of `x -= mean`, and no pop() on a list.",
         )
     if result is None:
@@ -141,17 +141,17 @@ def _same(before: Any, after: Any) -> bool:
     return True
 
 
-def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | None]:
+def own_random(test: Callable[[Any], Flaw | None]) -> Callable[[Any], Flaw | None]:
     """A tester whose torch starts from seed 0 with gradients on, and leaves both as they were."""
 
     @functools.wraps(test)
-    def forked(answer: Any) -> Hint | None:
+    def forked(solution: Any) -> Flaw | None:
         with unlimited():
             import torch
 
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(0)
-            return test(answer)
+            return test(solution)
 
     return forked
 
@@ -212,8 +212,8 @@ def layers_of(module: Any) -> list[Any]:
     A layer that stands there twice counts twice; ``nn.Identity`` does nothing and is left out.
     """
     parts = [part for _, part in module.named_modules(remove_duplicate=False)]
-    alone = [part for part in parts if not list(part.children())]
-    return [part for part in alone if type(part).__name__ != "Identity"]
+    leaves = [part for part in parts if not list(part.children())]
+    return [part for part in leaves if type(part).__name__ != "Identity"]
 
 
 def want_array(
@@ -305,7 +305,7 @@ def want_number(value: Any, what: str = "your result") -> float:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise NotYet(
             f"One number was expected for {what}; it is {describe(value)}.",
-            "Return the number alone, such as 0.5.",
+            "Return only the number, such as 0.5.",
         )
     if not math.isfinite(number):
         raise NotYet(
@@ -318,17 +318,17 @@ def want_number(value: Any, what: str = "your result") -> float:
 def match(
     result: Any,
     right: Any,
-    mistakes: Sequence[tuple[Any, Hint]],
-    otherwise: Hint,
+    mistakes: Sequence[tuple[Any, Flaw]],
+    otherwise: Flaw,
     tolerance: float = 1e-4,
-) -> Hint | None:
-    """None where `result` is `right`; else the hint of the mistake that gives this result.
+) -> Flaw | None:
+    """None where `result` is `right`; else the flaw of the mistake that gives this result.
 
     Args:
         result: what the learner's code gave: an array, a tensor or a number.
         right: the same, as it should be.
-        mistakes: what well-known mistakes give, each with its hint; the first that fits is told.
-        otherwise: the hint where none of them fits.
+        mistakes: what well-known mistakes give, each with its flaw; the first that fits is used.
+        otherwise: the flaw where none of them fits.
         tolerance: the largest difference that counts as none, beside 1e-4 of the number itself.
     """
     found = _plain(result)
@@ -341,7 +341,7 @@ def match(
 
     if is_(right):
         return None
-    return next((hint for wrong, hint in mistakes if is_(wrong)), otherwise)
+    return next((flaw for wrong, flaw in mistakes if is_(wrong)), otherwise)
 
 
 def _plain(value: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The testers of lesson 06: the moves of both players, Adam, who is winning, what a run needs."""
+"""The testers of lesson 06: the steps of both networks, Adam, who is winning, what a run needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     describe,
@@ -19,7 +19,7 @@ from colorlab.course.checks.exercise import (
     want_number,
     want_tensor,
 )
-from colorlab.course.checks.players import (
+from colorlab.course.checks.networks import (
     Mistakes,
     Replay,
     Round,
@@ -33,91 +33,91 @@ from colorlab.course.checks.players import (
     moved_oddly,
     same,
     steps_of,
-    two_players,
+    two_networks,
     weights_of,
 )
 
 # --- 6.1: the discriminator's move ---------------------------------------------------------------
 
 
-def _played(function: Any, players: SimpleNamespace, *given: Any, alone: bool = False) -> Any:
-    """The function's result; where autograd refuses, what that means in this game.
+def _called(function: Any, networks: SimpleNamespace, *arguments: Any, only_d: bool = False) -> Any:
+    """The function's result; where autograd refuses, what that means in this step.
 
-    alone: D alone moves.
+    only_d: only D takes a step.
     """
     try:
-        return call(function, *given, pure=True)
+        return call(function, *arguments, pure=True)
     except RuntimeError as error:
-        hint = _refused(str(error), players, alone)
-        if hint is None:
+        flaw = _refused(str(error), networks, only_d)
+        if flaw is None:
             raise
-        raise NotYet(hint.mistake, hint.advice) from None
+        raise NotYet(flaw.mistake, flaw.advice) from None
 
 
-def _refused(words: str, players: SimpleNamespace, alone: bool) -> Hint | None:
-    """What an error of autograd means in this game."""
-    stepped, log = steps_of(players), players.log
+def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Flaw | None:
+    """What an error of autograd means in this step."""
+    stepped, log = steps_of(networks), networks.log
     if "only for scalar outputs" in words:
         over = "and of L1 over all its numbers" if "D" in stepped else "of each kind"
-        return Hint(
+        return Flaw(
             "A loss goes back that is no single number.",
             f"backward wants one number: .mean() over the patches, {over}.",
         )
     again, changed = "through the graph a second" in words, "by an inplace operation" in words
     if again and stepped == ["D"]:
         moved = log.index("D steps")
-        if not alone and not any(line.startswith("D looks") for line in log[moved:]):
-            return Hint(
-                "You use D's old answer for G.",
+        if not only_d and not any(line.startswith("D looks") for line in log[moved:]):
+            return Flaw(
+                "You use D's old logits for G.",
                 "Look again behind D's step, with ours not detached: D(torch.cat([L, ours], 1)).",
             )
-        if not alone and "D looks at G" not in log[:moved]:
+        if not only_d and "D looks at G" not in log[:moved]:
             return _TWO_LOSSES
     if (again or changed) and stepped == ["D", "G"]:
         return _TWO_LOSSES
-    if changed and alone and stepped == ["D"]:
-        return Hint(
+    if changed and only_d and stepped == ["D"]:
+        return Flaw(
             "D steps before both halves of its loss have gone back.", "Add both, then one step."
         )
     if "does not require grad" in words and not stepped:
-        if not any(parameter.requires_grad for parameter in players.D.parameters()):
-            return Hint(
+        if not any(parameter.requires_grad for parameter in networks.D.parameters()):
+            return Flaw(
                 "D is frozen, and a loss goes back that reaches no other weights.",
-                "D.requires_grad_(False) may stand in G's part alone, and True again behind it.",
+                "D.requires_grad_(False) may stand only in G's part, with True again behind it.",
             )
-        return Hint(
+        return Flaw(
             "The loss that goes back is cut off from all weights.",
-            "Only G's colors are detached, or made under torch.no_grad(); D's answers are not.",
+            "Only G's colors are detached, or made under torch.no_grad(); D's logits are not.",
         )
     if "modified by an inplace operation" in words and stepped == ["D"]:
-        return Hint(
+        return Flaw(
             "D has stepped, and G's loss still goes back through a look that D took before: torch "
             "refuses, since those weights are gone.",
             "Look again behind D's step: D(torch.cat([L, ours], 1)).",
         )
     if "modified by an inplace operation" in words and stepped:
-        return Hint(
+        return Flaw(
             "A backward goes through weights that a step() has changed in the meantime.",
             "First D's loss with G's colors detached, and D's step; then G's loss, and G's step.",
         )
     return None
 
 
-_TWO_LOSSES = Hint(
+_TWO_LOSSES = Flaw(
     "G's two losses go back one by one, and the second has no way back any more.",
     "Add both of G's losses: one backward, one step.",
 )
 
 
-def _leave_gradients(players: SimpleNamespace, L: Any) -> None:
-    """What G's move of the step before leaves in D."""
+def _leave_gradients(networks: SimpleNamespace, L: Any) -> None:
+    """What G's part of the step before leaves in D."""
     import torch
     import torch.nn.functional as F
 
-    verdict = players.D(torch.cat([L, players.G(L)], 1))
-    (8 * F.softplus(-verdict).mean()).backward()
-    players.G.zero_grad()
-    players.log.clear()
+    logits = networks.D(torch.cat([L, networks.G(L)], 1))
+    (8 * F.softplus(-logits).mean()).backward()
+    networks.G.zero_grad()
+    networks.log.clear()
 
 
 @functools.cache
@@ -128,26 +128,26 @@ def _moves_of_d(
     """Both rounds of 6.1's check; the options make well-known mistakes."""
     import torch
 
-    players, rounds = two_players(), []
+    networks, rounds = two_networks(), []
     for number, (L, truth) in enumerate(batches(2)):
         if number == 1:
-            _leave_gradients(players, L)
+            _leave_gradients(networks, L)
         with torch.no_grad():
-            ours = players.G(L)
-        shown = {"both": (truth, ours), "truth": (truth, truth), "ours": (ours, ours)}[colors]
+            ours = networks.G(L)
+        pair = {"both": (truth, ours), "truth": (truth, truth), "ours": (ours, ours)}[colors]
 
-        def loss(L: Any = L, shown: Any = shown) -> Any:
-            return sign * discriminator_loss(players.D, L, *shown, **mistake)
+        def loss(L: Any = L, pair: Any = pair) -> Any:
+            return sign * discriminator_loss(networks.D, L, *pair, **mistake)
 
         now = loss()
         if zero == "before":
-            players.for_D.zero_grad()
+            networks.for_D.zero_grad()
         (-now if climbs else now).backward()
-        players.for_D.step()
+        networks.for_D.step()
         if zero == "behind":
-            players.for_D.zero_grad()
+            networks.for_D.zero_grad()
         value = (loss() if later else now).item()
-        rounds.append({"loss": value, "D": weights_of(players.D)})
+        rounds.append({"loss": value, "D": weights_of(networks.D)})
     return rounds
 
 
@@ -209,13 +209,13 @@ _OF_D = mistakes(
         {"parts": (0, 0.5)},
     ),
     (
-        "The loss is right, but D learns from the real photos alone.",
-        "Is D's *answer* to the fakes detached, or made under no_grad? Only G's colors, which "
+        "The loss is right, but D learns only from the real photos.",
+        "Are D's *logits* of the fakes detached, or made under no_grad? Only G's colors, which "
         "go into D, are to be cut off: D(torch.cat([L, ours.detach()], 1)).",
         {"learns": (True, False)},
     ),
     (
-        "The loss is right, but D learns from the fakes alone.",
+        "The loss is right, but D learns only from the fakes.",
         "Its look at the truth needs its gradient too: no detach and no no_grad there.",
         {"learns": (False, True)},
     ),
@@ -225,14 +225,14 @@ _OF_D = mistakes(
         {"climbs": True},
     ),
 )
-_OF_D_ALONE = mistakes(
+_OF_D_STEP = mistakes(
     (
-        "D is shown the truth twice, once with the label of fakes.",
+        "D sees the truth twice, once with the label of fakes.",
         "The fakes are G's colors: ours = G(L).",
         {"colors": "truth"},
     ),
     (
-        "D is shown G's colors twice, once with the label of real photos.",
+        "D sees G's colors twice, once with the label of real photos.",
         "The real ones are L with truth: torch.cat([L, truth], 1).",
         {"colors": "ours"},
     ),
@@ -263,33 +263,34 @@ _OF_D_ALONE = mistakes(
 
 
 @own_random
-def _test_discriminator(discriminator_step: Any) -> Hint | None:
+def _test_discriminator(discriminator_step: Any) -> Flaw | None:
     import torch
 
-    players, rounds = two_players(), []
-    painter = weights_of(players.G)
+    networks, rounds = two_networks(), []
+    painter = weights_of(networks.G)
     for number, (L, truth) in enumerate(batches(2)):
         if number == 1:
-            _leave_gradients(players, L)
-        before = weights_of(players.D)
-        given = players.G, players.D, players.for_D, L, truth
-        loss = lone_number(_played(discriminator_step, players, *given, alone=True), "the loss")
-        rounds.append({"loss": loss, "D": weights_of(players.D)})
-        if not torch.equal(weights_of(players.G), painter):
-            return Hint("The generator has moved too.", "Only D takes a step here.")
+            _leave_gradients(networks, L)
+        before = weights_of(networks.D)
+        arguments = networks.G, networks.D, networks.for_D, L, truth
+        returned = _called(discriminator_step, networks, *arguments, only_d=True)
+        loss = lone_number(returned, "the loss")
+        rounds.append({"loss": loss, "D": weights_of(networks.D)})
+        if not torch.equal(weights_of(networks.G), painter):
+            return Flaw("The generator has moved too.", "Only D takes a step here.")
 
-        def seen(key: str, before: Any = before) -> Hint | None:
-            return moved_oddly(key, before, players) if key == "D" else None
+        def seen(key: str, before: Any = before) -> Flaw | None:
+            return moved_oddly(key, before, networks) if key == "D" else None
 
-        hint = (
-            left_behind(players)
-            or half_by_half(players)
-            or explain(("loss", "D"), rounds, _moves_of_d, (*_OF_D, *_OF_D_ALONE), seen)
+        flaw = (
+            left_behind(networks)
+            or half_by_half(networks)
+            or explain(("loss", "D"), rounds, _moves_of_d, (*_OF_D, *_OF_D_STEP), seen)
         )
-        if hint is not None:
-            return hint
-        if any(p.grad is not None and bool(p.grad.any()) for p in players.G.parameters()):
-            return Hint(
+        if flaw is not None:
+            return flaw
+        if any(p.grad is not None and bool(p.grad.any()) for p in networks.G.parameters()):
+            return Flaw(
                 "D's step is right, but G's weights have received gradients from it, and computing "
                 "them took as long as a backward of G's own.",
                 "Cut G off: G(L).detach(), or G(L) under torch.no_grad().",
@@ -303,15 +304,15 @@ _WEIGHT = 3.0  # of L1, in the checks
 
 
 @functools.cache
-def _game(
+def _adversarial_steps(
     *, norm: bool = True, zero_D: str = "before", zero_G: str = "before", old: bool = False,
     joint: bool = False, leak: bool = False, cut: bool = False, cut_color: bool = False,
-    aim: str = "fool", color: str = "l1", counts: Sequence[float] = (1.0, _WEIGHT),
+    aim: str = "real", color: str = "l1", counts: Sequence[float] = (1.0, _WEIGHT),
     mode: str = "train", climbs: bool = False, **mistake: Any,
 ) -> list[Round]:  # fmt: skip
     """All rounds of 6.2's and 6.7's check; the options make well-known mistakes.
 
-    zero_D, zero_G: when a player's gradients are cleared: "first" of all, "before" its backward,
+    zero_D, zero_G: when a network's gradients are cleared: "first" of all, "before" its backward,
     "behind" its own step, or "never". old: D's step waits until G has looked at it. joint: one
     backward for both losses. leak: D's loss reaches G. cut, cut_color: G's loss doesn't. counts:
     how much each of G's two losses counts.
@@ -319,8 +320,8 @@ def _game(
     import torch
     import torch.nn.functional as F
 
-    players, found = two_players(norm=norm), []
-    G, D, for_G, for_D = players.G, players.D, players.for_G, players.for_D
+    networks, found = two_networks(norm=norm), []
+    G, D, for_G, for_D = networks.G, networks.D, networks.for_G, networks.for_D
     for L, truth in batches(3):
         G.train(mode == "train")
         ours = G(L)
@@ -338,25 +339,25 @@ def _game(
             for_D.zero_grad()
 
         looked = D(torch.cat([L, seen_for_G], 1))
-        fool = {
-            "fool": F.softplus(-looked),
-            "confess": F.softplus(looked),
+        adversarial = {
+            "real": F.softplus(-looked),
+            "fake": F.softplus(looked),
             "saturating": -F.softplus(looked),
         }[aim].mean()
         away = (ours.detach() if cut_color else ours) - truth
         far = {"l1": away.abs().mean(), "l2": (away**2).mean(), "sum": away.abs().sum()}[color]
         if zero_G == "before":
             for_G.zero_grad()
-        (counts[0] * fool + counts[1] * far).backward()
+        (counts[0] * adversarial + counts[1] * far).backward()
         for_G.step()
         if zero_G == "behind":
             for_G.zero_grad()
         if old:
-            for parameter, slope in zip(D.parameters(), learned, strict=True):
-                parameter.grad = slope
+            for parameter, gradient in zip(D.parameters(), learned, strict=True):
+                parameter.grad = gradient
         if old or joint:
             for_D.step()
-        losses = {"color": far, "generator": fool, "discriminator": loss_D}
+        losses = {"color": far, "generator": adversarial, "discriminator": loss_D}
         numbers = {name: loss.item() for name, loss in losses.items()}
         found.append(numbers | {"D": weights_of(D), "G": weights_of(G)})
     return found
@@ -365,13 +366,13 @@ def _game(
 _OF_BOTH = mistakes(
     (
         "D's gradients are cleared behind its step, not before its backward: what G's backward "
-        "leaves in D is added to D's next step, and D is paid to be fooled.",
+        "leaves in D is added to D's next step, and teaches D to call fakes real.",
         "for_D.zero_grad() right before D's backward.",
         {"zero_D": "behind"},
         {"zero_D": "behind", "zero_G": "behind"},
     ),
     (
-        "D's gradients add up from call to call, those that G's move leaves in it included.",
+        "D's gradients add up from call to call, those that G's backward leaves in it included.",
         "for_D.zero_grad() before D's backward.",
         {"zero_D": "never"},
     ),
@@ -381,7 +382,7 @@ _OF_BOTH = mistakes(
         {"zero_G": "never"},
     ),
     (
-        "G also goes along the slope of D's loss, which makes its colors look more fake.",
+        "G also goes along the gradient of D's loss, which makes its colors look more fake.",
         "Cut G off in D's part: ours.detach(). retain_graph=True is not needed then.",
         {"leak": True, "zero_G": "first"},
         {"leak": True, "zero_G": "behind"},
@@ -394,17 +395,17 @@ _OF_BOTH = mistakes(
         {"joint": True},
     ),
     (
-        "G answers to the D from before its move.",
+        "G's loss uses D from before its step.",
         "Look again behind D's step: D(torch.cat([L, ours], 1)).",
         {"old": True},
     ),
     (
-        "G moves along L1 alone, as if there were no D.",
-        "In G's part nothing is detached: through D's verdict flows what G is to learn from it.",
+        "G moves only along L1, as if there were no D.",
+        "In G's part nothing is detached: G's gradient comes through D's logits.",
         {"cut": True},
     ),
     (
-        "G moves along D's verdict alone: L1 is left out or detached.",
+        "G moves only along D's gradient: L1 is left out or detached.",
         "adversarial + weight * L1",
         {"cut_color": True},
     ),
@@ -434,11 +435,11 @@ _OF_BOTH = mistakes(
     (
         "G wants its colors to be called fake.",
         "Its label is 1: softplus(-logits), as in 5.2.",
-        {"aim": "confess"},
+        {"aim": "fake"},
     ),
     (
         "That is the saturating loss: G climbs what D pays.",
-        "softplus(-logits) has the same aim, and its slope is large where G is bad.",
+        "softplus(-logits) has the same aim, and its gradient is large where G is bad.",
         {"aim": "saturating"},
     ),
     ("The color loss is L2.", "L1 is the mean absolute difference.", {"color": "l2"}),
@@ -454,41 +455,39 @@ _ALL = (*_OF_BOTH, *_OF_D)
 
 def _about_step(
     order: Sequence[str],
-    players: SimpleNamespace,
+    networks: SimpleNamespace,
     before: Mapping[str, Any],
     rounds: Sequence[Round],
     replay: Replay,
     known: Mistakes,
-) -> Hint | None:
+) -> Flaw | None:
     """The finding about the last round of a whole step."""
-    log = players.log
+    log = networks.log
     if log.count("G steps") > 1:
         first = log.index("G steps")
         if "G learns" in log[first : log.index("G steps", first + 1)]:
-            return Hint("G steps twice, once for each loss.", _TWO_LOSSES.advice)
-    if steps_of(players) == ["G", "D"]:
+            return Flaw("G steps twice, once for each loss.", _TWO_LOSSES.advice)
+    if steps_of(networks) == ["G", "D"]:
         if "G learns" not in log[: log.index("G steps")]:
-            return Hint(
+            return Flaw(
                 "The optimizers have changed places.",
                 "for_D goes down D's loss, and for_G down G's.",
             )
-        return Hint(
-            "G moves first.", "D's part comes first, and G answers to the D that has moved already."
-        )
+        return Flaw("G steps first.", "D's part comes first, and G's loss uses D after its step.")
 
-    def seen(key: str) -> Hint | None:
-        return moved_oddly(key, before[key], players) if key in before else None
+    def seen(key: str) -> Flaw | None:
+        return moved_oddly(key, before[key], networks) if key in before else None
 
     right = replay()[len(rounds) - 1]
-    fool, l1 = right["generator"], right["color"]
-    alone = {
+    adversarial, l1 = right["generator"], right["color"]
+    by_value = {
         "color": [
-            (_WEIGHT * l1, Hint('"color" is weight times L1.', "Report L1 without its weight."))
+            (_WEIGHT * l1, Flaw('"color" is weight times L1.', "Report L1 without its weight."))
         ],
         "discriminator": [
             (
-                fool,
-                Hint(
+                adversarial,
+                Flaw(
                     '"discriminator" holds G\'s adversarial loss.',
                     'D\'s own goes there, and this one under "generator".',
                 ),
@@ -496,19 +495,22 @@ def _about_step(
         ],
         "generator": [
             (
-                fool + _WEIGHT * l1,
-                Hint(
+                adversarial + _WEIGHT * l1,
+                Flaw(
                     '"generator" is all that G goes down, L1 included.',
-                    'L1 stands under "color" already: report the adversarial loss alone.',
+                    'L1 stands under "color" already: report only the adversarial loss.',
                 ),
             ),
-            (fool / 2, Hint("G's adversarial loss is halved.", "Only D's is: it has two parts.")),
+            (
+                adversarial / 2,
+                Flaw("G's adversarial loss is halved.", "Only D's is: it has two parts."),
+            ),
         ],
     }
     return (
-        left_behind(players)
-        or half_by_half(players)
-        or explain(order, rounds, replay, known, seen, alone)
+        left_behind(networks)
+        or half_by_half(networks)
+        or explain(order, rounds, replay, known, seen, by_value)
     )
 
 
@@ -533,46 +535,46 @@ def _losses(returned: Any) -> dict[str, float]:
     return {name: lone_number(returned[name], f'"{name}"') for name in _NAMES}
 
 
-_WASTED = Hint(
+_WASTED = Flaw(
     "All moves are right, but D's loss goes back through G as well, for nothing.",
     "Detach G's colors in D's part; then no graph need be retained.",
 )
 
 
-def _slope_of_d_in_g(players: SimpleNamespace, L: Any, truth: Any) -> Any:
+def _gradient_of_d_in_g(networks: SimpleNamespace, L: Any, truth: Any) -> Any:
     """What G's first weights would get from D's loss now; the log begins anew."""
     import torch
 
-    before = {name: value.clone() for name, value in players.G.state_dict().items()}
-    loss = discriminator_loss(players.D, L, truth, players.G(L))
-    (slope,) = torch.autograd.grad(loss, players.G[0].weight)
-    players.G.load_state_dict(before)  # batch norm has counted one forward more
-    players.log.clear()
-    players.slopes.clear()
-    return slope
+    before = {name: value.clone() for name, value in networks.G.state_dict().items()}
+    loss = discriminator_loss(networks.D, L, truth, networks.G(L))
+    (gradient,) = torch.autograd.grad(loss, networks.G[0].weight)
+    networks.G.load_state_dict(before)  # batch norm has counted one forward more
+    networks.log.clear()
+    networks.gradients.clear()
+    return gradient
 
 
 @own_random
-def _test_whole_step(adversarial_step: Any) -> Hint | None:
-    players, rounds = two_players(norm=True), []
+def _test_whole_step(adversarial_step: Any) -> Flaw | None:
+    networks, rounds = two_networks(norm=True), []
     for L, truth in batches(3):
-        before = {"D": weights_of(players.D), "G": weights_of(players.G)}
-        wasted = _slope_of_d_in_g(players, L, truth)
-        given = players.G, players.D, players.for_G, players.for_D, L, truth, _WEIGHT
-        losses = _losses(_played(adversarial_step, players, *given))
-        rounds.append(losses | {"D": weights_of(players.D), "G": weights_of(players.G)})
+        before = {"D": weights_of(networks.D), "G": weights_of(networks.G)}
+        wasted = _gradient_of_d_in_g(networks, L, truth)
+        arguments = networks.G, networks.D, networks.for_G, networks.for_D, L, truth, _WEIGHT
+        losses = _losses(_called(adversarial_step, networks, *arguments))
+        rounds.append(losses | {"D": weights_of(networks.D), "G": weights_of(networks.G)})
         order = ("color", "discriminator", "D", "generator", "G")
-        hint = _about_step(order, players, before, rounds, _game, _ALL)
-        if hint is not None:
-            return hint
-        colored = players.log.count("G colors")
+        flaw = _about_step(order, networks, before, rounds, _adversarial_steps, _ALL)
+        if flaw is not None:
+            return flaw
+        colored = networks.log.count("G colors")
         if colored > 1:
-            return Hint(
+            return Flaw(
                 f"G colors {colored} times in one call: costly, its batch norm counts the batch "
-                "again, and with dropout D would judge other colors than G learns from.",
+                "again, and with dropout D would see other colors than G learns from.",
                 "ours = G(L) once; ours.detach() in D's part, ours itself in G's.",
             )
-        if any(same(slope, wasted) for slope in players.slopes):
+        if any(same(gradient, wasted) for gradient in networks.gradients):
             return _WASTED
     return None
 
@@ -589,21 +591,21 @@ _PLANTED = mistakes(
 
 
 @own_random
-def _test_planted_bug(game_step: Any) -> Hint | None:
+def _test_planted_bug(repaired_step: Any) -> Flaw | None:
     def replay(**how: Any) -> list[Round]:
-        return _game(norm=False, **how)
+        return _adversarial_steps(norm=False, **how)
 
-    players, rounds = two_players(), []
+    networks, rounds = two_networks(), []
     for L, truth in batches(3):
-        before = {"D": weights_of(players.D), "G": weights_of(players.G)}
-        wasted = _slope_of_d_in_g(players, L, truth)
-        given = players.G, players.D, players.for_G, players.for_D, L, truth, _WEIGHT
-        _played(game_step, players, *given)
-        rounds.append({"D": weights_of(players.D), "G": weights_of(players.G)})
-        hint = _about_step(("D", "G"), players, before, rounds, replay, (*_PLANTED, *_ALL))
-        if hint is not None:
-            return hint
-        if any(same(slope, wasted) for slope in players.slopes):
+        before = {"D": weights_of(networks.D), "G": weights_of(networks.G)}
+        wasted = _gradient_of_d_in_g(networks, L, truth)
+        arguments = networks.G, networks.D, networks.for_G, networks.for_D, L, truth, _WEIGHT
+        _called(repaired_step, networks, *arguments)
+        rounds.append({"D": weights_of(networks.D), "G": weights_of(networks.G)})
+        flaw = _about_step(("D", "G"), networks, before, rounds, replay, (*_PLANTED, *_ALL))
+        if flaw is not None:
+            return flaw
+        if any(same(gradient, wasted) for gradient in networks.gradients):
             return _WASTED
     return None
 
@@ -612,7 +614,7 @@ def _test_planted_bug(game_step: Any) -> Hint | None:
 
 
 def _adam(
-    weight: Any, slope: Any, m: Any, v: Any, step: int, rate: float, beta1: float = 0.5,
+    weight: Any, gradient: Any, m: Any, v: Any, step: int, rate: float, beta1: float = 0.5,
     beta2: float = 0.999, *, correct: str = "mv", power: int | None = None, times: str = "",
     eps: float = 1e-8, place: str = "outside", beyond: float = 0.0,
     square: bool = True, root: bool = True, sign: float = -1.0, grows: bool = False,
@@ -624,13 +626,13 @@ def _adam(
     """
     share1, share2 = (beta1, beta2) if turned else (1 - beta1, 1 - beta2)
     before = m, v
-    m = (1 - share1) * m + (1.0 if grows else share1) * slope
-    v = (1 - share2) * v + (1.0 if grows else share2) * (slope**2 if square else slope.abs())
+    m = (1 - share1) * m + (1.0 if grows else share1) * gradient
+    v = (1 - share2) * v + (1.0 if grows else share2) * (gradient**2 if square else gradient.abs())
     power = step if power is None else power
-    used = before if along == "old" else (slope if along == "slope" else m, v)
+    used = before if along == "old" else (gradient if along == "gradient" else m, v)
     short1 = 1 - (beta1 * step if "m" in times else beta1**power)
     short2 = 1 - (beta2 * step if "v" in times else beta2**power)
-    m_hat = used[0] / short1 if "m" in correct and along != "slope" else used[0]
+    m_hat = used[0] / short1 if "m" in correct and along != "gradient" else used[0]
     v_hat = used[1] / short2 if "v" in correct else used[1]
     if not root:
         below = v_hat + eps
@@ -665,7 +667,7 @@ _ADAM = mistakes(
     ("The correction counts one step too many.", "beta ** step, no + 1.", {"power": 4}),
     (
         "eps is missing.",
-        "A weight without slope gives 0 / 0: root + 1e-8 below the line.",
+        "A weight without a gradient gives 0 / 0: root + 1e-8 below the line.",
         {"eps": 0.0},
     ),
     (
@@ -679,23 +681,23 @@ _ADAM = mistakes(
         "Algorithm 1 and torch correct v first, and add eps then.",
         {"place": "hat"},
     ),
-    ("v holds the slope's size, unsquared.", "slope ** 2", {"square": False}),
+    ("v holds the gradient's size, unsquared.", "gradient ** 2", {"square": False}),
     ("The root is missing below the line.", "m_hat / (v_hat.sqrt() + 1e-8)", {"root": False}),
     ("The step goes uphill.", "weight - rate * ...", {"sign": 1.0}),
     (
-        "m and v add up slopes without end.",
-        "Running means: the new slope comes in with a share of 1 - beta.",
+        "m and v add up gradients without end.",
+        "Running means: the new gradient comes in with a share of 1 - beta.",
         {"grows": True},
     ),
     (
         "The two shares have changed places: m should keep beta1 of itself.",
-        "beta1 * m + (1 - beta1) * slope",
+        "beta1 * m + (1 - beta1) * gradient",
         {"turned": True},
     ),
     (
-        "The step goes along the bare slope; m is not used.",
+        "The step goes along the bare gradient; m is not used.",
         "rate * m_hat / ...",
-        {"along": "slope"},
+        {"along": "gradient"},
     ),
     (
         "The step uses the m and v from before.",
@@ -703,12 +705,12 @@ _ADAM = mistakes(
         {"along": "old"},
     ),
     (
-        "That is the change alone.",
+        "That is only the change.",
         "Return where the weight is after it: weight - ...",
         {"move": True},
     ),
 )
-# Told only by results that are equal to the last digits: 1e-8 beside a weight is next to nothing.
+# Found only in results that are equal to the last digits: 1e-8 beside a weight is next to nothing.
 _BRACKETS = mistakes(
     (
         "1e-8 is added behind the division, where it does nothing.",
@@ -738,14 +740,14 @@ def _three(returned: Any) -> list[Any]:
 
 
 @own_random
-def _test_adam(adam_step: Any) -> Hint | None:
+def _test_adam(adam_step: Any) -> Flaw | None:
     import torch
 
     load_optimizers()
-    # Small slopes beside the usual ones: where eps stands shows in those alone.
+    # Small gradients beside the usual ones: where eps stands shows only in those.
     size = torch.tensor([1.0, 3.0, 2e-9, 1e-6], dtype=torch.float64)
-    slopes = [size * (1 + torch.rand(2, 4, dtype=torch.float64)) for _ in range(3)]
-    slopes[1] = -slopes[1]
+    gradients = [size * (1 + torch.rand(2, 4, dtype=torch.float64)) for _ in range(3)]
+    gradients[1] = -gradients[1]
     first = torch.randn(2, 4, dtype=torch.float64)
 
     def oracle(betas: tuple[float, float]) -> list[tuple[Any, Any, Any]]:
@@ -753,8 +755,8 @@ def _test_adam(adam_step: Any) -> Hint | None:
         weight = first.clone().requires_grad_()
         optimizer = torch.optim.Adam([weight], lr=0.1, betas=betas, eps=1e-8)
         states = [(first, torch.zeros_like(first), torch.zeros_like(first))]
-        for slope in slopes:
-            weight.grad = slope.clone()
+        for gradient in gradients:
+            weight.grad = gradient.clone()
             optimizer.step()
             kept = optimizer.state[weight]
             states.append(
@@ -766,48 +768,49 @@ def _test_adam(adam_step: Any) -> Hint | None:
     for step, betas, spelled in cases:
         states = oracle(betas)
         weight, m, v = (x.clone() for x in states[step - 1])
-        given = weight, slopes[step - 1].clone(), m, v, step, 0.1, *(betas if spelled else ())
+        gradient = gradients[step - 1].clone()
+        arguments = weight, gradient, m, v, step, 0.1, *(betas if spelled else ())
         try:
-            found = _three(call(adam_step, *given, pure=True))
+            found = _three(call(adam_step, *arguments, pure=True))
         except TypeError as error:
             if "for ^" not in str(error):
                 raise
             raise NotYet("^ is no power.", "** is the power in Python: beta1 ** step.") from None
 
-        def played(how: Any, given: Any = given, betas: Any = betas) -> Any:
-            return _adam(*given[:6], *betas, **how)
+        def played(how: Any, arguments: Any = arguments, betas: Any = betas) -> Any:
+            return _adam(*arguments[:6], *betas, **how)
 
         tensors = all(isinstance(x, torch.Tensor) and x.shape == (2, 4) for x in found)
         if step > 1 and tensors:  # the power of 1 is as good as times 1
-            for how, hint in _TIMES:
+            for how, flaw in _TIMES:
                 if all(same(*pair) for pair in zip(found, played(how), strict=True)):
-                    return hint
+                    return flaw
         for value, name in zip(found, ("the weight", "m", "v"), strict=True):
             want_tensor(value, shape=(2, 4), what=name)
         right = states[step]
         if all(same(one, other) for one, other in zip(found, right, strict=True)):
             continue
         if spelled and all(
-            same(one, other) for one, other in zip(found, _adam(*given[:6]), strict=True)
+            same(one, other) for one, other in zip(found, _adam(*arguments[:6]), strict=True)
         ):
-            return Hint("0.5 and 0.999 stand there as fixed numbers.", "Use beta1 and beta2.")
-        for how, hint in (*_BRACKETS, *_ADAM):
+            return Flaw("0.5 and 0.999 stand there as fixed numbers.", "Use beta1 and beta2.")
+        for how, flaw in (*_BRACKETS, *_ADAM):
             if _equal(found, played(how)):
-                return hint
-        eps = _eps_of(found[0], weight, right, given, betas)
+                return flaw
+        eps = _eps_of(found[0], weight, right, arguments, betas)
         if 1e-20 < eps < 1 and _equal(found, played({"eps": eps})):
-            return Hint(f"Your eps is {eps:.3g}.", "eps is 1e-8, in torch as in the paper.")
-        for how, hint in _ADAM:
+            return Flaw(f"Your eps is {eps:.3g}.", "eps is 1e-8, in torch as in the paper.")
+        for how, flaw in _ADAM:
             if all(same(*pair) for pair in zip(found, played(how), strict=True)):
-                return hint
-        hint = _about_adam(found, right, _adam(*given[:6], *betas, kept=True)[1:], given)
-        if hint is not None:
-            return hint
+                return flaw
+        flaw = _about_adam(found, right, _adam(*arguments[:6], *betas, kept=True)[1:], arguments)
+        if flaw is not None:
+            return flaw
     return None
 
 
 def _equal(found: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Equal to eleven digits: where 1e-8 stands shows in the last of them alone."""
+    """Equal to eleven digits: where 1e-8 stands shows only in the last of them."""
     import torch
 
     return all(
@@ -817,41 +820,41 @@ def _equal(found: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def _eps_of(
-    found: Any, weight: Any, right: Sequence[Any], given: Sequence[Any], betas: Sequence[float]
+    found: Any, weight: Any, right: Sequence[Any], arguments: Sequence[Any], betas: Sequence[float]
 ) -> float:
-    """The eps that gives the weight with the smallest slope, the rest of the step being right."""
-    step, rate = given[4:6]
+    """The eps behind the weight with the smallest gradient, the rest of the step being right."""
+    step, rate = arguments[4:6]
     m_hat, v_hat = right[1] / (1 - betas[0] ** step), right[2] / (1 - betas[1] ** step)
     below = rate * m_hat / (weight - found.detach().double())
     return float((below - v_hat.sqrt())[0, 2])
 
 
 def _about_adam(
-    found: Sequence[Any], right: Sequence[Any], corrected: Sequence[Any], given: Sequence[Any]
-) -> Hint:
-    """What can be said of one of the three results alone."""
-    weight, slope, m, v, step, rate, *betas = given
+    found: Sequence[Any], right: Sequence[Any], corrected: Sequence[Any], arguments: Sequence[Any]
+) -> Flaw:
+    """What can be said of a single one of the three results."""
+    weight, gradient, m, v, step, rate, *betas = arguments
     beta1, beta2 = betas or (0.5, 0.999)
     for place, turned in (((1, 2, 0), "m, v, weight"), ((0, 2, 1), "weight, v, m")):
         if all(same(found[i], right[j]) for i, j in enumerate(place)):
-            return Hint(f"You return {turned}.", "In this order: weight, m, v.")
+            return Flaw(f"You return {turned}.", "In this order: weight, m, v.")
     if same(found[1], corrected[0]) or same(found[2], corrected[1]):
-        return Hint(
+        return Flaw(
             "You return the corrected m or v: the next step would correct it again.",
             "Two names: m for what is kept, m_hat for what this step uses.",
         )
     if same(found[1], m) and same(found[2], v):
-        return Hint(
+        return Flaw(
             "m and v come back as they went in.", "Return the new ones: the next step needs them."
         )
-    swapped = _adam(weight, slope, m, v, step, rate, beta2, beta1)
+    swapped = _adam(weight, gradient, m, v, step, rate, beta2, beta1)
     if same(found[1], swapped[1]) and same(found[2], swapped[2]):
-        return Hint("beta1 and beta2 have changed places.", "beta1 is for m, beta2 for v.")
+        return Flaw("beta1 and beta2 have changed places.", "beta1 is for m, beta2 for v.")
     if same(found[1], right[1]) and same(found[2], right[2]):
         if same(found[0], weight):
-            return Hint("The weight stays where it was.", "weight - rate * ..., and return that.")
-        if same(found[0], _adam(weight, slope, m, v, step, 1.0, beta1, beta2)[0]):
-            return Hint("The rate is not used.", "weight - rate * m_hat / ...")
+            return Flaw("The weight stays where it was.", "weight - rate * ..., and return that.")
+        if same(found[0], _adam(weight, gradient, m, v, step, 1.0, beta1, beta2)[0]):
+            return Flaw("The rate is not used.", "weight - rate * m_hat / ...")
         # The number that is farthest off: in the others the mistake may not show.
         off = int((found[0].detach() - right[0]).abs().argmax())
         row, column = divmod(off, right[0].shape[1])
@@ -859,14 +862,14 @@ def _about_adam(
         def at(values: Any) -> str:
             return f"{float(values[row, column]):.6g}"
 
-        return Hint(
+        return Flaw(
             f"m and v are right, the weight is not: its number [{row}, {column}] should be "
             f"{at(right[0])}, yours is {at(found[0])}.",
             "m_hat and v_hat, each on a line; then weight - rate * m_hat / (v_hat.sqrt() + 1e-8).",
         )
     at = 1 if not same(found[1], right[1]) else 2
-    name, beta, what = (("m", beta1, "slope"), ("v", beta2, "slope ** 2"))[at - 1]
-    return Hint(
+    name, beta, what = (("m", beta1, "gradient"), ("v", beta2, "gradient ** 2"))[at - 1]
+    return Flaw(
         f"{name} is wrong: its first number should be {float(right[at][0, 0]):.4f}, yours is "
         f"{float(found[at][0, 0]):.4f}.",
         f"beta{at} * {name} + (1 - beta{at}) * {what}; beta{at} is {beta} here.",
@@ -877,7 +880,7 @@ def _about_adam(
 
 
 @own_random
-def _test_accuracies(accuracies: Any) -> Hint | None:
+def _test_accuracies(accuracies: Any) -> Flaw | None:
     import torch
 
     # No logit is exactly 0: on which side a tie falls is nobody's mistake.
@@ -889,18 +892,18 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
     except RuntimeError as error:
         if "mean()" not in str(error) or "Bool" not in str(error):
             raise
-        return Hint("True and False have no mean.", ".float() first: (real > 0).float().mean().")
+        return Flaw("True and False have no mean.", ".float() first: (real > 0).float().mean().")
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        return Hint(
+        return Flaw(
             f"Two numbers were expected; it is {describe(returned)}.",
             "return on_real, on_fake: one share for each kind.",
         )
     found = tuple(want_number(value, "the share") for value in returned)
 
-    def share(verdicts: Any) -> float:
-        return float(verdicts.float().mean())
+    def share(condition: Any) -> float:
+        return float(condition.float().mean())
 
     right = share(real > 0), share(fake < 0)
     photos = share(real.mean((1, 2, 3)) > 0), share(fake.mean((1, 2, 3)) < 0)
@@ -915,7 +918,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
         ),
         (
             "Those are the shares that D calls real, in both kinds.",
-            "A fake is judged right where D calls it fake.",
+            "D is right about a fake where it calls it fake.",
             (right[0], share(fake > 0)),
         ),
         (
@@ -925,14 +928,14 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
         ),
         (
             "Those are the shares that D calls fake, in both kinds.",
-            "A real patch is judged right where D calls it real.",
+            "D is right about a real patch where it calls it real.",
             (1 - right[0], right[1]),
         ),
         ("Those are percent.", "Shares go from 0 to 1.", (100 * right[0], 100 * right[1])),
         ("The two have changed places.", "real first, then fake.", right[::-1]),
         (
-            "You judge each photo by the mean of its logits.",
-            "D gives a verdict on each patch, and each counts.",
+            "You take the mean logit of each photo first.",
+            "D gives one logit for each patch, and each counts.",
             photos,
         ),
         ("You count the patches.", "Divide by how many there are: .mean().", counts),
@@ -967,7 +970,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
             (counts[0] / len(real), counts[1] / len(fake)),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The shares should be {right[0]:.3f} and {right[1]:.3f} in this check; yours are "
         f"{found[0]:.3f} and {found[1]:.3f}.",
         "(real > 0) gives True and False; .float().mean() makes a share of them.",
@@ -1007,7 +1010,7 @@ def _colorist() -> tuple[Any, list[bool]]:
 
 
 @own_random
-def _test_held_out(color_held_out: Any) -> Hint | None:
+def _test_held_out(color_held_out: Any) -> Flaw | None:
     import copy
 
     import torch
@@ -1032,7 +1035,7 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
 
         returned = call(color_held_out, G, L.clone(), pure=True)
         if not torch.is_grad_enabled():
-            return Hint(
+            return Flaw(
                 "Gradients are left switched off for everything that follows.",
                 "`with torch.no_grad():` switches them on again at its end.",
             )
@@ -1040,36 +1043,36 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
         found = want_tensor(returned, shape=(3, 2, 6, 6), what="the colors")
         unchanged = all(torch.equal(value, before[name]) for name, value in G.state_dict().items())
         if not same(found, colors()):
-            hint = _not_as_later(found, colors, seen, G, training)
-            if hint is not None:
-                return hint
+            flaw = _not_as_later(found, colors, seen, G, training)
+            if flaw is not None:
+                return flaw
         if not unchanged:
-            return Hint(
+            return Flaw(
                 "G's weights or running averages have moved.",
                 "Held-out photos must leave no trace in G: in train mode each forward moves its "
                 "batch norm's averages.",
             )
         if not same(found, colors()):
             right = colors()
-            return Hint(
+            return Flaw(
                 f"Those are not G's colors in eval mode: the first number should be "
                 f"{float(right[0, 0, 0, 0]):.4f}, and is {float(found[0, 0, 0, 0]):.4f}.",
                 "Return what G(L) gives there, as it is.",
             )
         if found.requires_grad:
-            return Hint(
+            return Flaw(
                 "The colors hold on to the graph, with all of G's maps in it.",
                 "Color under torch.no_grad().",
             )
         if G.training != training:
             if _returns_before_train(color_held_out):
-                return Hint(
+                return Flaw(
                     "The line that puts G's mode back is never reached.",
                     "What stands behind a return never runs: keep the colors under a name, and "
                     "return them last.",
                 )
             was, now = ("train", "eval") if training else ("eval", "train")
-            return Hint(
+            return Flaw(
                 f"G came in {was} mode and is left in {now} mode.",
                 "Without the .train() at the end its training goes on with frozen averages and no "
                 "dropout: note G.training first, and put it back."
@@ -1078,17 +1081,17 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
                 "G.train(was).",
             )
         if any(layer.training != training for layer in G.modules()):
-            return Hint(
+            return Flaw(
                 "G's own flag is put back, and its layers are left in the other mode.",
-                "G.train(was) tells the layers too; G.training = ... does not.",
+                "G.train(was) reaches the layers too; G.training = ... does not.",
             )
         if not all(parameter.requires_grad for parameter in G.parameters()):
-            return Hint(
+            return Flaw(
                 "G is left frozen: its weights want no gradient any more.",
                 "torch.no_grad() is enough, and ends by itself.",
             )
         if any(isinstance(layer, nn.Dropout) and layer.p != 0.5 for layer in G):
-            return Hint("A layer's dropout rate has changed.", "G.eval() is enough.")
+            return Flaw("A layer's dropout rate has changed.", "G.eval() is enough.")
     return None
 
 
@@ -1115,29 +1118,29 @@ def _returns_before_train(function: Any) -> bool:
 
 def _not_as_later(
     found: Any, colors: Callable[..., Any], seen: Sequence[bool], G: Any, training: bool
-) -> Hint | None:
+) -> Flaw | None:
     """The finding where the colors are those of layers that went on training."""
     from torch import nn
 
     if same(found, colors(nn.BatchNorm2d, nn.Dropout)):
         if seen and not seen[-1]:
-            return Hint(
+            return Flaw(
                 "G's flag says eval, and its layers still train.",
-                "G.training = False reaches the outermost module alone; G.eval() tells all layers.",
+                "G.training = False reaches the outermost module only; G.eval() all layers.",
             )
         if training and not G.training:
-            return Hint("G is switched to eval mode after it has colored.", "G.eval() comes first.")
-        return Hint(
+            return Flaw("G is switched to eval mode after it has colored.", "G.eval() comes first.")
+        return Flaw(
             "G colors in train mode: dropout is on, and batch norm looks at the batch.",
             "Later it colors in eval mode: G.eval() before, and the old mode again behind.",
         )
     if same(found, colors(nn.BatchNorm2d)):
-        return Hint(
+        return Flaw(
             "Dropout is off, but batch norm still looks at the batch.",
             "G.eval() switches both: a photo's colors must not depend on its neighbors.",
         )
     if same(found, colors(nn.Dropout)):
-        return Hint(
+        return Flaw(
             "Batch norm uses its averages, but dropout is still on.", "G.eval() switches both."
         )
     return None
@@ -1149,7 +1152,7 @@ _KEPT = ("G", "D", "for_G", "for_D", "step", "random")
 
 
 def _run(seed: int) -> SimpleNamespace:
-    """Two players with batch norm and dropout, and Adam for each."""
+    """Two networks with batch norm and dropout, and Adam for each."""
     import torch
     from torch import nn
 
@@ -1171,18 +1174,18 @@ def _run(seed: int) -> SimpleNamespace:
     return SimpleNamespace(G=G, D=D, for_G=for_G, for_D=for_D)
 
 
-def _train(run: SimpleNamespace, shown: Sequence[tuple[Any, Any]]) -> None:
+def _train(run: SimpleNamespace, examples: Sequence[tuple[Any, Any]]) -> None:
     import torch
     import torch.nn.functional as F
 
-    for L, truth in shown:
+    for L, truth in examples:
         ours = run.G(L)
         run.for_D.zero_grad()
         discriminator_loss(run.D, L, truth, ours.detach()).backward()
         run.for_D.step()
         run.for_G.zero_grad()
-        fool = F.softplus(-run.D(torch.cat([L, ours], 1))).mean()
-        (fool + (ours - truth).abs().mean()).backward()
+        adversarial = F.softplus(-run.D(torch.cat([L, ours], 1))).mean()
+        (adversarial + (ours - truth).abs().mean()).backward()
         run.for_G.step()
 
 
@@ -1215,61 +1218,61 @@ def _alike(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _wrong_random(value: Any, right: Any) -> Hint | None:
+def _wrong_random(value: Any, right: Any) -> Flaw | None:
     import torch
 
     if isinstance(value, torch.Tensor) and _alike(value, right):
         return None
     if isinstance(value, torch.Generator):
-        return Hint(
+        return Flaw(
             'Under "random" stands the generator itself, which goes on drawing.',
             "torch.get_rng_state() is a copy of where it is now.",
         )
     numpys = isinstance(value, tuple) and value[:1] == ("MT19937",)
     if numpys or (isinstance(value, dict) and "bit_generator" in value):
-        return Hint(
+        return Flaw(
             'Under "random" stands NumPy\'s random state.',
             "Dropout draws from torch's own: torch.get_rng_state().",
         )
     if isinstance(value, tuple) and value[:1] == (3,):
-        return Hint(
+        return Flaw(
             'Under "random" stands the state of Python\'s module random.',
             "Dropout draws from torch's own: torch.get_rng_state().",
         )
     if isinstance(value, int) and value == torch.initial_seed():
-        return Hint(
+        return Flaw(
             'Under "random" stands the seed: where the random numbers began.',
             "Needed is how far they have come: torch.get_rng_state().",
         )
-    return Hint(
+    return Flaw(
         f'Under "random" torch\'s random state was expected; it is {describe(value)}.',
         "torch.get_rng_state(), without drawing anything before.",
     )
 
 
-def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) -> Hint | None:
+def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) -> Flaw | None:
     """The finding about one of the four state dicts."""
     import torch
     from torch import nn
 
     net = name in ("G", "D")
     if isinstance(value, nn.Module | torch.optim.Optimizer):
-        return Hint(
+        return Flaw(
             f'Under "{name}" stands the object itself.',
             "It goes on changing, and its file could be read only with its class at hand: "
             f"{name}.state_dict().",
         )
     if callable(value):
-        return Hint(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
+        return Flaw(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
     parameters = dict(getattr(run, name).named_parameters()) if net else {}
     listed = isinstance(value, list | tuple) and _alike(value, [*parameters.values()])
     if net and (listed or (isinstance(value, Mapping) and set(value) == set(parameters))):
-        return Hint(
-            f'Under "{name}" stand parameters alone.',
+        return Flaw(
+            f'Under "{name}" stand only parameters.',
             "Batch norm's running averages are no parameters: state_dict() holds both.",
         )
     if not isinstance(value, Mapping):
-        return Hint(
+        return Flaw(
             f'Under "{name}" a state dict was expected; it is {describe(value)}.',
             f"{name}.state_dict(), copied.",
         )
@@ -1277,75 +1280,75 @@ def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) ->
         return None
     for other in _KEPT[:4]:
         if other != name and _alike(value, state[other]):
-            return Hint(f'Under "{name}" stands what belongs to {other}.', "Read the names again.")
+            return Flaw(f'Under "{name}" stands what belongs to {other}.', "Read the names again.")
     part = value if not net else {}
     whole = "state" in part and "param_groups" in part
     if not net and not (whole and len(part["state"]) == len(state[name]["state"])):
-        return Hint(
+        return Flaw(
             f'Under "{name}" Adam\'s running means are missing, or what they belong to.',
             "All of state_dict(): its state holds m, v and the step of each weight.",
         )
-    return Hint(
+    return Flaw(
         f'Under "{name}" the numbers are not those of {name}.state_dict().',
         "Copy it as it is: no rounding, no other kind of float, nothing left out.",
     )
 
 
 @own_random
-def _test_everything(everything: Any) -> Hint | None:
+def _test_everything(everything: Any) -> Flaw | None:
     import io
 
     import torch
 
-    run, shown = _run(66), batches(5)
-    _train(run, shown[:3])
+    run, examples = _run(66), batches(5)
+    _train(run, examples[:3])
     state, random = _state(run), torch.get_rng_state()
     kept = call(everything, run.G, run.D, run.for_G, run.for_D, 3)
     if not torch.equal(torch.get_rng_state(), random):
-        return Hint(
+        return Flaw(
             "Your function moves torch's random numbers on, or seeds them anew.",
             "torch.get_rng_state() only looks.",
         )
     if not _alike(_state(run), state) or not (run.G.training and run.D.training):
-        return Hint(
+        return Flaw(
             "Your function changes the run: weights, or a network's mode.",
             "Only look, and copy what you see.",
         )
     if not isinstance(kept, Mapping):
-        return Hint(
+        return Flaw(
             f"A dict was expected; it is {describe(kept)}.",
             'return {"G": ..., "D": ..., "for_G": ..., "for_D": ..., "step": ..., "random": ...}',
         )
     missing = [name for name in _KEPT if name not in kept]
     if missing:
-        return Hint(
+        return Flaw(
             f"Not in your dict: {', '.join(missing)}.",
             "A run that goes on without it is another run.",
         )
     for name in _KEPT[:4]:
-        hint = _wrong_entry(name, kept[name], run, state)
-        if hint is not None:
-            return hint
+        flaw = _wrong_entry(name, kept[name], run, state)
+        if flaw is not None:
+            return flaw
     step = want_number(kept["step"], '"step"')
     if step != 3:
-        return Hint(f'Under "step" stands {step:g}; it should be 3.', "The argument, as it is.")
-    hint = _wrong_random(kept["random"], random)
-    if hint is not None:
-        return hint
+        return Flaw(f'Under "step" stands {step:g}; it should be 3.', "The argument, as it is.")
+    flaw = _wrong_random(kept["random"], random)
+    if flaw is not None:
+        return flaw
     file = io.BytesIO()
     try:
         torch.save(kept, file)
         loaded = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
     except Exception as error:  # of pickle, of torch, or of an object's own making
-        return Hint(
+        return Flaw(
             f"torch.save and torch.load(..., weights_only=True) can't carry it "
             f"({type(error).__name__}).",
             "Dicts, lists, tensors, numbers and texts pass; objects of other kinds don't.",
         )
-    _train(run, shown[3:])
+    _train(run, examples[3:])
     changed = [name for name in _KEPT if not _alike(kept[name], loaded[name])]
     if changed:
-        return Hint(
+        return Flaw(
             f"Later steps have changed what you handed over: {', '.join(changed)}.",
             "A state dict shows the live tensors, also after dict(...) or .copy(): "
             "copy.deepcopy(...state_dict()).",
@@ -1354,9 +1357,9 @@ def _test_everything(everything: Any) -> Hint | None:
     for name in _KEPT[:4]:
         getattr(other, name).load_state_dict(loaded[name])
     torch.set_rng_state(loaded["random"])
-    _train(other, shown[3:])
+    _train(other, examples[3:])
     if not _alike(_state(other), _state(run)):
-        return Hint(
+        return Flaw(
             "A run that goes on from your dict becomes another one.",
             "All of each state_dict(), and torch.get_rng_state().",
         )
@@ -1383,7 +1386,7 @@ EXERCISES = (
         minutes=15,
         start=(
             'Color once, move D, look again, move G, and return three numbers; "generator" is G\'s '
-            "adversarial loss alone. A first step: `ours = G(L)`, and D's part with "
+            "adversarial loss without L1. A first step: `ours = G(L)`, and D's part with "
             "`ours.detach()`."
         ),
         test=_test_whole_step,
@@ -1396,7 +1399,7 @@ EXERCISES = (
         minutes=10,
         start=(
             "Update both running means, correct them, and move the weight. A first step: "
-            "`m = beta1 * m + (1 - beta1) * slope`."
+            "`m = beta1 * m + (1 - beta1) * gradient`."
         ),
         test=_test_adam,
         solved="The same numbers as torch.optim.Adam, which does it for all weights at once.",
@@ -1411,7 +1414,7 @@ EXERCISES = (
             "fake. A first step: `(real > 0).float()`."
         ),
         test=_test_accuracies,
-        solved="Near 0.5 both: a fair game. Near 1 both: G has lost touch.",
+        solved="Near 0.5 both: the two are balanced. Near 1 both: G has lost touch.",
     ),
     Exercise(
         name="6.5",
@@ -1445,6 +1448,6 @@ EXERCISES = (
         minutes=10,
         start="Copy the step with the bug, and repair it.",
         test=_test_planted_bug,
-        solved="Cleared behind the step, not before backward: D was paid to be fooled.",
+        solved="Cleared behind the step, not before backward: D learned to call fakes real.",
     ),
 )

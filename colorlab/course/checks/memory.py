@@ -2,7 +2,7 @@
 
 The files stand where the system keeps such things for the user, or in the folder that the
 environment variable ``COLORLAB_STATE`` names. Where that folder can't be written, the progress is
-kept for as long as Python runs, and the learner is told.
+kept for as long as Python runs, and a note says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from colorlab.atomic import write_whole
 
 @dataclass(frozen=True)
 class Record:
-    """How an exercise stands: ever solved, and how many wrong answers came before."""
+    """How an exercise stands: ever solved, and how many wrong solutions came before."""
 
     solved: bool = False
     misses: int = 0
@@ -42,7 +42,7 @@ def state_dir() -> Path:
         return Path(chosen)
     try:
         return platformdirs.user_state_path("colorlab", appauthor=False)
-    except RuntimeError:  # a user without a home folder: no reason to refuse an answer
+    except RuntimeError:  # a user without a home folder: no reason to refuse a solution
         return Path(tempfile.gettempdir(), "colorlab")
 
 
@@ -67,7 +67,7 @@ def recall(lesson: str) -> tuple[dict[str, Record], str]:
 
 
 def remember(lesson: str, name: str, *, solved: bool) -> tuple[Record, str]:
-    """Note an answer to an exercise, and return its record and a note for the learner.
+    """Note a solution of an exercise, and return its record and a note for the learner.
 
     What was solved once stays solved. The note is "" if all is well.
     """

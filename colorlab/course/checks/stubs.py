@@ -1,4 +1,4 @@
-"""Tells a stub that nobody has filled in from an answer that is wrong.
+"""Distinguishes a stub that nobody has filled in from a wrong solution.
 
 A stub holds ``...`` where the learner's code goes, as a statement, a value or a result, or has no
 body at all, or raises ``NotImplementedError``. The source is read rather than the bytecode: Python
@@ -22,7 +22,7 @@ def open_parts(thing: Any) -> list[str]:
     """
     try:
         if thing is None or thing is Ellipsis:
-            return ["your answer"]
+            return ["your solution"]
         if isinstance(thing, FunctionType):
             return [thing.__name__] if _is_stub(thing) else []
         if isinstance(thing, type):

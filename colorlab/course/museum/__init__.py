@@ -1,1 +1,1 @@
-"""The runs that lesson 06 shows: a diary of each, what was wrong with it, and how that is told."""
+"""The runs that lesson 06 shows: a diary of each, what was wrong with it, and how it shows."""

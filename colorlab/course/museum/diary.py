@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Colorize = Callable[[Trainer, Tensor, int], Tensor]  # trainer, inputs, seed -> prediction
 ROWS = 2400  # of losses in a diary; longer runs are averaged over neighboring steps
 # Validation photos in the public domain or CC0: what is made of them is under no photo's license.
-SHOWN = ("red-panda", "moose", "pontdugard", "eiffeltower-2", "operahouse", "rocamadour")
+PICTURES = ("red-panda", "moose", "pontdugard", "eiffeltower-2", "operahouse", "rocamadour")
 LEAST_CHROMA = 0.5  # Lab units, on average: below it photos count as gray
 BROKEN = (ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile)
 
@@ -50,12 +50,12 @@ class Diary:
         psnr: ``(S,)``, mean over the photos, dB.
         chroma: ``(S,)``, mean chroma as a share of the truth's.
         gray_error, gray_psnr: the same of photos left gray.
-        rgb: uint8 ``(N, 3, H, W)``, the shown ones among the held-out photos in their true colors.
+        rgb: uint8 ``(N, 3, H, W)``, the photos kept as pictures, in their true colors.
         ab: int8 ``(S, N, 2, H, W)``, what the run gave them, in Lab units.
         notes: what else there is to say, such as the recipe and the hardware.
         extra: more arrays by name, for runs with a question of their own; the first axis is that
             of ``steps``. A :class:`Recorder` with ``again`` adds ``"again"``, int8
-            ``(S, N, 2, H, W)``: the shown photos colored a second time, from another seed; and
+            ``(S, N, 2, H, W)``: the same photos colored a second time, from another seed; and
             ``"spread"``, ``(S,)``: how far apart the two colorings are, the distance in the ab
             plane in Lab units, mean over all held-out photos.
     """
@@ -88,7 +88,7 @@ class Diary:
                 raise ValueError(f"{name} is {colors.shape}, and photos and steps ask for {shape}")
 
     def pictures(self, index: int, again: bool = False) -> Tensor:
-        """The shown photos as the run colored them at ``steps[index]``: RGB in [0, 1].
+        """These photos as the run colored them at ``steps[index]``: RGB in [0, 1].
 
         ``again``: the second coloring, where the recorder kept one.
         """
@@ -152,7 +152,7 @@ class Recorder:
     Args:
         photos: held-out photos to measure on, uint8 RGB ``(N, 3, H, W)``, in the size that the run
             trains at.
-        shown: how many of them, from the first on, are kept as pictures.
+        kept: how many of them, from the first on, are kept as pictures.
         colorize: how the photos are colored: called with the run's trainer, the generator's inputs
             and a seed; by default :meth:`colorlab.training.Trainer.colorize`. It must leave the
             networks as they are.
@@ -170,7 +170,7 @@ class Recorder:
     def __init__(
         self,
         photos: Tensor,
-        shown: int = 6,
+        kept: int = 6,
         *,
         colorize: Colorize = Trainer.colorize,
         again: bool = False,
@@ -180,7 +180,7 @@ class Recorder:
                 f"held-out photos are uint8 RGB (N, 3, H, W), got {photos.dtype} "
                 f"{tuple(photos.shape)}"
             )
-        self.photos, self.shown = photos.cpu(), min(shown, len(photos))
+        self.photos, self.kept = photos.cpu(), min(kept, len(photos))
         self.colorize, self.again = colorize, again
         self._run: Run | None = None
         self._true_ab = rgb_to_lab(self.photos)[:, 1:]
@@ -235,7 +235,7 @@ class Recorder:
             losses=_thinned(list(self._run.history)),
             gray_error=gray_error,
             gray_psnr=gray_psnr,
-            rgb=self.photos[: self.shown].numpy(),
+            rgb=self.photos[: self.kept].numpy(),
             notes=notes,
             extra={name: columns.pop(name) for name in ("again", "spread") if name in columns},
             **columns,
@@ -261,7 +261,7 @@ class Recorder:
         return rgb_to_lab(rgb)[:, 1:], rgb  # ab of the picture: what no screen can show is cut off
 
     def _kept(self, ab: Tensor) -> np.ndarray:
-        return ab[: self.shown].round().clamp(-127, 127).to(torch.int8).numpy()
+        return ab[: self.kept].round().clamp(-127, 127).to(torch.int8).numpy()
 
     def _score(self, ab: Tensor, rgb: Tensor) -> tuple[float, float, float]:
         """Mean distance of a and b, PSNR in dB, chroma as a share of the truth's."""
@@ -272,14 +272,14 @@ class Recorder:
 
 
 def held_out(size: int = 64) -> Tensor:
-    """The course's validation photos, those of :data:`SHOWN` first: uint8 ``(46, 3, size, size)``.
+    """The course's validation photos, those in :data:`PICTURES` first: ``(46, 3, size, size)``.
 
     Raises:
         colorlab.sources.bundled.DataMissing: they are not there.
     """
     folder = PhotoFolder(data_dir() / "photos" / "val", size=size)
     names = [path.stem for path in folder.paths]
-    first = [names.index(name) for name in SHOWN]
+    first = [names.index(name) for name in PICTURES]
     rest = [i for i in range(len(names)) if i not in first]
     return torch.stack([folder[i] for i in first + rest])
 

@@ -21,10 +21,10 @@ from colorlab.sources.bundled import data_dir, lesson_file
 from colorlab.training.run import Run
 from colorlab.training.trainer import Trainer
 
-SHOWN_HERE = 4
+KEPT = 4
 SAMPLES = 6  # colorings of the held-out photos, after that before the first step
 RUNS = (*BESIDE, *PIECES)
-# Under letters, in an order that tells nothing.
+# Under letters, in an order without meaning.
 EXHIBITS = dict(
     zip(
         "ABCDEFGH",
@@ -43,9 +43,7 @@ EXHIBITS = dict(
 )
 
 
-def record(
-    name: str, steps: int = STEPS, *, shown: int = SHOWN_HERE, progress: bool = False
-) -> Diary:
+def record(name: str, steps: int = STEPS, *, kept: int = KEPT, progress: bool = False) -> Diary:
     """Train a piece (or a healthy run: a name of :data:`BESIDE`) and keep its diary.
 
     It trains on the processor, on the course's training photos; the held-out ones are colored
@@ -73,7 +71,7 @@ def record(
         progress=progress,
     )
     colorize = Trainer.colorize if piece is None else piece.colorize
-    recorder = Recorder(held_out(SIZE), shown, colorize=colorize, again=True).watch(run)
+    recorder = Recorder(held_out(SIZE), kept, colorize=colorize, again=True).watch(run)
     run.train()
     diary = recorder.diary(
         piece=name,

@@ -56,7 +56,7 @@ BESIDE = {recipe.name: recipe for recipe in (HEALTHY, WITH_NOISE)}
 
 
 class PartlyGray(PhotoFolder):
-    """A folder of which about a ``share`` (0 to 1) of the photos, told by their names, is turned
+    """A folder of which about a ``share`` (0 to 1) of the photos, chosen by their names, is turned
     gray. ``grayed``: the names of these."""
 
     def __init__(self, folder: str | os.PathLike[str], share: float, **options: Any) -> None:
@@ -71,16 +71,16 @@ class PartlyGray(PhotoFolder):
 
 
 @torch.no_grad()
-def forgetful(trainer: Trainer, given: Tensor, seed: int = 0) -> Tensor:
+def forgetful(trainer: Trainer, photos: Tensor, seed: int = 0) -> Tensor:
     """Color as who forgot ``eval()``: dropout draws, and batch norm takes the statistics of the
-    batch, here of one photo alone. The network's own statistics are put back afterward."""
+    batch, here of a single photo. The network's own statistics are put back afterward."""
     network = trainer.generator
     kept, drawn_from = [buffer.clone() for buffer in network.buffers()], network.random
     was_training = network.training
-    network.random = torch.Generator(given.device).manual_seed(seed)
+    network.random = torch.Generator(photos.device).manual_seed(seed)
     network.train()
     try:
-        return torch.cat([colors_of(network, photo[None], seed) for photo in given])
+        return torch.cat([colors_of(network, photo[None], seed) for photo in photos])
     finally:
         network.train(was_training)
         network.random = drawn_from
@@ -147,9 +147,9 @@ class Piece:
         return all(sign.holds(figures, healthy) for sign in self.signs)
 
     def evidence(self, figures: Figures, healthy: Figures) -> str:
-        """What in the curves tells it."""
+        """What in the curves shows it."""
         return " ".join(
-            f"{sign.expects[0].upper()}{sign.expects[1:]}: {sign.told(figures, healthy)}."
+            f"{sign.expects[0].upper()}{sign.expects[1:]}: {sign.describe(figures, healthy)}."
             for sign in self.signs
             if not sign.silent
         )
@@ -162,7 +162,7 @@ class Piece:
         """
         for sign in self.signs:
             if not sign.holds(figures, healthy):
-                return f"It would show in {sign.expects}; here: {sign.told(figures, healthy)}."
+                return f"It would show in {sign.expects}; here: {sign.describe(figures, healthy)}."
         raise ValueError(f"nothing in these figures speaks against {self.name!r}")
 
 
@@ -213,14 +213,14 @@ PIECES: dict[str, Piece] = {
             ),
             why=(
                 "A D that can't tell real from generated has nothing to teach, so only L1 is left, "
-                "and its answer is pale."
+                "and its prediction is pale."
             ),
             remedy="raise D's learning rate, or give it more channels or layers.",
         ),
         Piece(
             name="no-l1",
             title="No L1",
-            done="λ of L1 is 0: G hears D alone.",
+            done="λ of L1 is 0: G learns only from D.",
             change=_objective(color_weight=0.0),
             signs=(
                 Sign(
@@ -286,16 +286,16 @@ PIECES: dict[str, Piece] = {
                     silent=True,
                 ),
                 Sign(
-                    "a network that takes noise and hardly answers to it",
+                    "a network that takes noise and hardly uses it",
                     "two colorings of a photo are {f.spread:.1f} Lab units apart, those of the "
                     "healthy run {h.spread:.1f}; about 2 can just be seen",
                     lambda f, h: h.spread > 5 and f.spread < h.spread / 4,
                 ),
             ),
             why=(
-                "L1 has one best answer to a photo, so whatever the noise changes costs. It fades "
-                "slowly, since a small change costs next to nothing: with λ = 50, on which D has "
-                "its say, colorings stayed apart."
+                "L1 has one best prediction for a photo, so whatever the noise changes costs. It "
+                "fades slowly, since a small change costs next to nothing: with λ = 50, on which D "
+                "has its say, colorings stayed apart."
             ),
             remedy="reward diversity (as the preset noise-unet does), and lower λ.",
         ),
@@ -321,7 +321,7 @@ PIECES: dict[str, Piece] = {
                 "Ten times the rate did not harm networks as small as these: batch norm and Adam "
                 "made up for it. Larger ones forgive less."
             ),
-            remedy="a rate of 2e-4 as in pix2pix; a warm-up, if the first steps alone are wild.",
+            remedy="a rate of 2e-4 as in pix2pix; a warm-up, if only the first steps are wild.",
         ),
         Piece(
             name="eval",

@@ -93,5 +93,5 @@ class Sign:
     holds: Callable[[Figures, Figures], bool]
     silent: bool = False
 
-    def told(self, figures: Figures, healthy: Figures) -> str:
+    def describe(self, figures: Figures, healthy: Figures) -> str:
         return self.here.format(f=figures, h=healthy)

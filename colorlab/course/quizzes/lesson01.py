@@ -27,7 +27,7 @@ QUIZ = (
         ),
     ),
     Question(
-        "Why does a colorizer answer with ab rather than with RGB?",
+        "Why does a colorizer predict ab rather than RGB?",
         (
             Option(
                 "Because Lab has fewer numbers than RGB.",
@@ -38,9 +38,9 @@ QUIZ = (
                 "ab is scaled to −1..1 as RGB would be; the range is not the point.",
             ),
             Option(
-                "Because L is given: only two numbers are left to guess, and the detail can't be "
+                "Because L is known: only two numbers are left to predict, and the detail can't be "
                 "spoiled.",
-                "The picture is put together from the given L and the guessed ab.",
+                "The picture is put together from the known L and the predicted ab.",
                 True,
             ),
         ),

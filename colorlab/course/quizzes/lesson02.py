@@ -9,17 +9,17 @@ QUIZ = (
         (
             Option(
                 "More colors.",
-                "It is told many colors for one gray input, and can't know which is asked for.",
+                "It gets many target colors for one gray input, and can't know which is asked for.",
             ),
             Option(
                 "To leave photos gray.",
-                "The input stays the same, the answers point in all directions, and their mean "
+                "The input stays the same, the targets point in all directions, and their mean "
                 "is gray.",
                 True,
             ),
             Option(
                 "Nothing changes: L is the same.",
-                "Just because the input is the same, the contradicting answers cancel.",
+                "Just because the input is the same, the contradicting targets cancel.",
             ),
         ),
     ),
@@ -38,7 +38,7 @@ QUIZ = (
                 True,
             ),
             Option(
-                "The falling loss will tell.",
+                "The falling loss will show it.",
                 "It falls with wrong pairs too: an average can always be learned.",
             ),
         ),

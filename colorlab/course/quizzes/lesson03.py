@@ -16,7 +16,7 @@ QUIZ = (
                 True,
             ),
             Option(
-                "The answer is 96 × 96.",
+                "The output is 96 × 96.",
                 "Nothing is cropped silently; the sizes fail to match first.",
             ),
         ),
@@ -60,7 +60,7 @@ QUIZ = (
     ),
     Question(
         "Of gray balloons alike, 60 % were red and 40 % blue. A perfect network, trained with L1, "
-        "answers for each of them with which color?",
+        "predicts which color for each of them?",
         (
             Option("Red in 60 % of them, blue in the others.", "It can't tell which are which."),
             Option("Purple, the mean.", "The mean is what L2 asks for."),

@@ -5,20 +5,20 @@ from colorlab.course.widgets.quiz import Option, Question
 QUIZ = (
     Question(
         "The generator is bad, and D gives its pictures a logit of −6. Which of G's losses still "
-        "has a useful slope there?",
+        "has a useful gradient there?",
         (
             Option(
-                "log(1 − D), the one of the minimax game.",
-                "Its slope is sigmoid(−6) = 0.0025: it saturates just where G needs it most.",
+                "log(1 − D), the minimax loss.",
+                "Its gradient is sigmoid(−6) = 0.0025: it saturates just where G needs it most.",
             ),
             Option(
                 "−log D, the non-saturating one.",
-                "Its slope is sigmoid(6) = 0.998, nearly the largest it can have.",
+                "Its gradient is sigmoid(6) = 0.998, nearly the largest it can have.",
                 True,
             ),
             Option(
                 "Neither.",
-                "The two have the same aim and very different slopes; one of them is near 1.",
+                "The two have the same aim and very different gradients; one of them is near 1.",
             ),
         ),
     ),

@@ -26,9 +26,9 @@ QUIZ = (
         "pix2pix, like many GANs, takes β₁ = 0.5 instead of Adam's usual 0.9. What does it change?",
         (
             Option(
-                "The steps get shorter, since m keeps only half of each slope.",
+                "The steps get shorter, since m keeps only half of each gradient.",
                 "The shares in m add up to 1 (once it is corrected) with 0.5 as with 0.9: for a "
-                "steady slope the step is the same.",
+                "steady gradient the step is the same.",
             ),
             Option(
                 "It keeps the second moment from growing too large.",
@@ -36,8 +36,8 @@ QUIZ = (
             ),
             Option(
                 "m looks back about 2 steps instead of 10.",
-                "1 / (1 − β₁) steps. The other player moves in each of them, so an old slope "
-                "belongs to a game that is no longer played.",
+                "1 / (1 − β₁) steps. The other network changes in each of them, so an old gradient "
+                "belongs to a loss that no longer exists.",
                 True,
             ),
         ),
@@ -48,8 +48,8 @@ QUIZ = (
         (
             Option(
                 "D is far ahead: lower its learning rate, or soften its labels.",
-                "G is always recognized, and D, sure of everything, tells it little about the way "
-                "out. A weaker D is the better teacher.",
+                "G is always recognized, and D, sure of everything, teaches it little about the "
+                "way out. A weaker D is the better teacher.",
                 True,
             ),
             Option(
@@ -63,8 +63,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "As the game goes on, the held-out L1 rises slowly, and the held-out photos become more "
-        "vivid. What do you conclude?",
+        "As adversarial training goes on, the held-out L1 rises slowly, and the held-out photos "
+        "become more vivid. What do you conclude?",
         (
             Option(
                 "G has learned the training photos by heart; the run should have ended earlier.",

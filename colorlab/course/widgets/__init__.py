@@ -4,9 +4,9 @@
     widgets.upload.PhotoUpload          the learner's own photos
     widgets.lab.LabSliders              lesson 01: L, a, b; gamut; levels
     widgets.unet.SkipSwitch             lesson 03: skips; feature maps
-    widgets.patches.PatchView           lesson 04: patches; maps of verdicts
+    widgets.patches.PatchView           lesson 04: patches; maps of logits
     widgets.objectives.LambdaSlider     lesson 05: the weight of L1; pulls
-    widgets.diary.DiaryPlayer           lesson 06: a run's photos and curves
+    widgets.diary.DiaryView             lesson 06: a run's photos and curves
     widgets.museum.FailureMuseum        lesson 06: what is wrong with this run?
     widgets.board.Board                 lesson 06: a run, watched and steered
     widgets.speed.SpeedSliders          lesson 07: what a faster part is worth

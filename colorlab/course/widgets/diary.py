@@ -1,4 +1,4 @@
-"""Lesson 06's player of a run's diary: photos and curves at any of its steps."""
+"""Lesson 06's view of a run's diary: photos and curves at any of its steps."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BOX = (WIDTH // 2, 122)  # pixels of a box of curves
 POINTS = 1000  # of a line, at most about twice as many: more can't be told apart
 
 
-class DiaryPlayer(Panel):
+class DiaryView(Panel):
     """What a run made of held-out photos, at the step that the slider is moved to.
 
-        DiaryPlayer(Diary.load("diary.npz"))      # a run that was kept
-        DiaryPlayer(recorder.diary())             # one's own, also while it goes on
+        DiaryView(Diary.load("diary.npz"))      # a run that was kept
+        DiaryView(recorder.diary())             # one's own, also while it goes on
 
     Args:
         diary: at most its first eight photos are shown.
@@ -51,7 +51,7 @@ class DiaryPlayer(Panel):
             {"index": steps("after step", values, len(values) - 1)},
             "Rows: gray input, ours, truth, of photos that the networks never learn from. Below, "
             "curves over the steps; the thick line is the step that is shown. A thin line: here "
-            "the game begins. Dotted: what photos left gray would score.",
+            "adversarial training begins. Dotted: what photos left gray would score.",
         )
 
     def _draw(self, index: int) -> tuple[np.ndarray, str]:
@@ -82,7 +82,7 @@ def span(diary: Diary) -> tuple[float, float]:
 
 def curve_boxes(diary: Diary, x_range: tuple[float, float]) -> list[np.ndarray]:
     """Losses, accuracies and held-out scores, each in its box."""
-    begin = game_begins(diary)
+    begin = adversarial_start(diary)
 
     def box(title: str, curves: Sequence[Curve], unit: str = "", **options: tuple) -> np.ndarray:
         marks = () if begin is None else (begin,)
@@ -135,7 +135,7 @@ def line(
     return Curve(legend, x[first::every], scale * y[first::every], color, style)
 
 
-def game_begins(diary: Diary) -> float | None:
+def adversarial_start(diary: Diary) -> float | None:
     """The step before which the generator was trained alone, None where there is none such."""
     if "generator" not in diary.losses:
         return None

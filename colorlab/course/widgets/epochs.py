@@ -12,27 +12,27 @@ import numpy as np
 from colorlab.course.widgets._bundle import Playable, text_picture
 from colorlab.training.questions import Decision, EpochQuestion, read_rate
 
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
-def read_answer(question: EpochQuestion, save: bool, rates: dict[str, str]) -> Decision:
+def read_fields(question: EpochQuestion, save: bool, rates: dict[str, str]) -> Decision:
     """What the fields say. A rate that stands as it was, or a field left empty, changes nothing.
 
     Args:
-        rates: the text of each player's field, by the names in :data:`PLAYERS`.
+        rates: the text of each network's field, by the names in :data:`NETWORKS`.
 
     Raises:
-        ValueError: a field holds no learning rate; the message names the player.
+        ValueError: a field holds no learning rate; the message names the network.
     """
     changed = {}
-    for player in PLAYERS:
-        text = rates[player].strip()
-        if not text or text == _written(getattr(question, f"{player}_rate")):
+    for network in NETWORKS:
+        text = rates[network].strip()
+        if not text or text == _written(getattr(question, f"{network}_rate")):
             continue
         try:
-            changed[f"{player}_rate"] = read_rate(text)
+            changed[f"{network}_rate"] = read_rate(text)
         except ValueError as error:
-            raise ValueError(f"{player}: {error}") from None
+            raise ValueError(f"{network}: {error}") from None
     return Decision(save, **changed)
 
 
@@ -53,14 +53,14 @@ class EpochButtons(Playable):
     def __init__(self, patience: float | None = 600.0) -> None:
         self.patience = patience
         self.question: EpochQuestion | None = None
-        self._answer: Decision | None = None
+        self._choice: Decision | None = None
         self._answered = threading.Event()
         self.message = widgets.HTML()
         wide = widgets.Layout(width="330px")
         style = {"description_width": "180px"}
         self.rates = {
-            player: widgets.Text(description=f"Rate of the {player}", layout=wide, style=style)
-            for player in PLAYERS
+            network: widgets.Text(description=f"Rate of the {network}", layout=wide, style=style)
+            for network in NETWORKS
         }
         button = widgets.Layout(width="200px")
         self.save = widgets.Button(description="Save and go on", icon="save", layout=button)
@@ -88,10 +88,10 @@ class EpochButtons(Playable):
                 "EpochButtons can't be clicked while a cell runs: train with run.start(), which "
                 "leaves the notebook free, and not with run.train()"
             )
-        self.question, self._answer = question, None
+        self.question, self._choice = question, None
         self._answered.clear()
-        for player, field in self.rates.items():
-            field.value = _written(getattr(question, f"{player}_rate"))
+        for network, field in self.rates.items():
+            field.value = _written(getattr(question, f"{network}_rate"))
         self._say(f"{str(question).capitalize()}.")
         self._enable(True)
         end = None if self.patience is None else time.monotonic() + self.patience
@@ -101,7 +101,7 @@ class EpochButtons(Playable):
             elif end is not None and time.monotonic() > end:
                 seconds = f"{self.patience:g} seconds"
                 self._close(f"No answer within {seconds}: saved, the rates stay.", Decision())
-        return self._answer
+        return self._choice
 
     def picture(self) -> np.ndarray:
         """The question as it stands: uint8 (H, W, 3)."""
@@ -115,23 +115,23 @@ class EpochButtons(Playable):
         if self.question is None or self._answered.is_set():
             return
         try:
-            texts = {player: field.value for player, field in self.rates.items()}
-            answer = read_answer(self.question, save, texts)
+            texts = {network: field.value for network, field in self.rates.items()}
+            choice = read_fields(self.question, save, texts)
         except ValueError as error:
             self._say(f"{str(self.question).capitalize()}.", str(error))
             return
         said = [f"Epoch {self.question.epoch}: {'saved' if save else 'not saved'}."]
         said += [
-            f"The {player}'s rate is {rate:g} from here on."
-            for player in PLAYERS
-            if (rate := getattr(answer, f"{player}_rate")) is not None
+            f"The {network}'s rate is {rate:g} from here on."
+            for network in NETWORKS
+            if (rate := getattr(choice, f"{network}_rate")) is not None
         ]
-        self._close(" ".join(said), answer)
+        self._close(" ".join(said), choice)
 
-    def _close(self, text: str, answer: Decision) -> None:
+    def _close(self, text: str, choice: Decision) -> None:
         self._say(text)
         self._enable(False)
-        self._answer = answer
+        self._choice = choice
         self._answered.set()
 
     def _enable(self, enabled: bool) -> None:

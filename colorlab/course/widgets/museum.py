@@ -36,7 +36,7 @@ class FailureMuseum(Panel):
 
         FailureMuseum()
 
-    The answer is told when the diagnosis is right; after a wrong one it may be opened. `solved`
+    The answer appears when the diagnosis is right; after a wrong one it may be opened. `solved`
     and `opened` are the letters of the exhibits that were.
 
     Raises:
@@ -49,7 +49,7 @@ class FailureMuseum(Panel):
         self.solved: set[str] = set()
         self.opened: set[str] = set()
         self._at = "A"
-        self._given: dict[str, str] = {}  # letter -> the diagnosis that was chosen last
+        self._chosen: dict[str, str] = {}  # letter -> the diagnosis that was chosen last
         self._boxes: dict[str, list[np.ndarray]] = {}
         first = self.diaries[exhibits.EXHIBITS["A"]]
         rgb = torch.from_numpy(first.rgb)
@@ -96,12 +96,12 @@ class FailureMuseum(Panel):
             super().set(**values)
 
     def open(self) -> None:
-        """Tell the answer of this exhibit.
+        """Open the answer of this exhibit.
 
         Raises:
             ValueError: no diagnosis was chosen yet.
         """
-        if not self._given.get(self.exhibit):
+        if not self._chosen.get(self.exhibit):
             raise ValueError("the answer opens after a diagnosis; choose one first")
         self.opened.add(self.exhibit)
         self._move()
@@ -112,13 +112,13 @@ class FailureMuseum(Panel):
         letter, diagnosis = self.exhibit, self.controls["diagnosis"]
         if letter != self._at:
             self._at, self._resetting = letter, True  # another exhibit: its own diagnosis
-            diagnosis.value = self._given.get(letter, UNDECIDED)
+            diagnosis.value = self._chosen.get(letter, UNDECIDED)
             self._resetting = False
         elif diagnosis.value != UNDECIDED:
-            self._given[letter] = diagnosis.value
+            self._chosen[letter] = diagnosis.value
         if diagnosis.value == exhibits.EXHIBITS[letter]:
             self.solved.add(letter)
-        self.answer.disabled = letter in self.solved | self.opened or letter not in self._given
+        self.answer.disabled = letter in self.solved | self.opened or letter not in self._chosen
         super()._move()
 
     def _draw(self, exhibit: str, diagnosis: str, index: int) -> tuple[np.ndarray, str]:
@@ -142,7 +142,7 @@ class FailureMuseum(Panel):
         return np.concatenate([head, upper, lower]), self._said(exhibit, diagnosis, index)
 
     def _head(self, exhibit: str, diagnosis: str, step: int, width: int) -> np.ndarray:
-        """What is shown, the diagnosis and how it was judged, and how many are solved."""
+        """What is shown, the diagnosis and whether it was right, and how many are solved."""
         name = exhibits.EXHIBITS[exhibit]
         noise = exhibits.PIECES[name].recipe().generator.noise_channels
         kind = "U-Net with a noise input" if noise else "U-Net without noise"

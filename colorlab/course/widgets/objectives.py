@@ -89,7 +89,7 @@ ARROWS = 15  # along each side
 SPREAD = 9.0  # Lab units: how far the colors of one kind scatter
 COLORS = ((50.0, 60.0), (10.0, -55.0), (-36.0, -8.0))  # orange, blue, teal balloons at L 60
 SHARES = (0.4, 0.3, 0.3)
-MEDIANS = (10.0, -8.0)  # of a and of b: what L1 answers
+MEDIANS = (10.0, -8.0)  # of a and of b: what L1 predicts
 KINDS = (
     ("L1", "l1"),
     ("L2", "l2"),
@@ -107,11 +107,11 @@ def draw_real(count: int, random: torch.Generator) -> Tensor:
 
 
 def mean_color() -> Tensor:
-    """The mean of all balloons: what L2 answers, and what the generated colors lie around."""
+    """The mean of all balloons: what L2 predicts, and what the generated colors lie around."""
     return torch.tensor(SHARES) @ torch.tensor(COLORS)
 
 
-def train_judge(kind: str, steps: int = 250) -> nn.Module:
+def train_discriminator(kind: str, steps: int = 250) -> nn.Module:
     """A small discriminator of colors in the ab plane, trained with one adversarial loss.
 
     Real colors are those of the balloons; the false ones lie around their mean. It takes (N, 2) in
@@ -119,55 +119,55 @@ def train_judge(kind: str, steps: int = 250) -> nn.Module:
     """
     random = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from torch's own
-        judge = nn.Sequential(
+        discriminator = nn.Sequential(
             nn.Linear(2, 48), nn.Tanh(), nn.Linear(48, 48), nn.Tanh(), nn.Linear(48, 1)
         )
     with torch.no_grad():
-        for parameter in judge.parameters():
+        for parameter in discriminator.parameters():
             fan = parameter.shape[-1] if parameter.dim() > 1 else 1
             parameter.copy_(torch.randn(parameter.shape, generator=random) * (2.0 / fan**0.5))
-    optimizer = torch.optim.Adam(judge.parameters(), lr=5e-3)
+    optimizer = torch.optim.Adam(discriminator.parameters(), lr=5e-3)
     loss = AdversarialLoss(kind)
     for _ in range(steps):
         real = draw_real(128, random)
         fake = mean_color() + SPREAD * torch.randn(128, 2, generator=random)
-        cost = loss.discriminator(judge(real / AB_RANGE), judge(fake / AB_RANGE))
+        cost = loss.discriminator(discriminator(real / AB_RANGE), discriminator(fake / AB_RANGE))
         optimizer.zero_grad()
         cost.backward()
         optimizer.step()
-    return judge.requires_grad_(False)
+    return discriminator.requires_grad_(False)
 
 
-def cost_of(kind: str, judge: nn.Module | None, ab: Tensor) -> Tensor:
+def cost_of(kind: str, discriminator: nn.Module | None, ab: Tensor) -> Tensor:
     """What a generator pays for each color, (N, 2) in Lab units -> (N,)."""
     if kind in ("l1", "l2"):
         away = (ab[:, None] - torch.tensor(COLORS)).abs() / AB_RANGE  # (N, 3, 2)
         each = (away if kind == "l1" else away**2).sum(-1)
         return each @ torch.tensor(SHARES)
-    logits = judge(ab / AB_RANGE)[:, 0]
+    logits = discriminator(ab / AB_RANGE)[:, 0]
     if kind == "minimax":
         return -nn.functional.softplus(logits)  # log(1 - D): to be made small
     return ADVERSARIAL[kind][2](logits)
 
 
-def pull_of(kind: str, judge: nn.Module | None, ab: Tensor) -> Tensor:
+def pull_of(kind: str, discriminator: nn.Module | None, ab: Tensor) -> Tensor:
     """Where a small step down the loss moves each color: minus its gradient, (N, 2)."""
     with torch.enable_grad():
         ab = ab.clone().requires_grad_()
-        (slope,) = torch.autograd.grad(cost_of(kind, judge, ab).sum(), ab)
-    return -slope * AB_RANGE
+        (gradient,) = torch.autograd.grad(cost_of(kind, discriminator, ab).sum(), ab)
+    return -gradient * AB_RANGE
 
 
 class PullArrows(Panel):
-    """The ab plane with an arrow at each color: where a loss pulls a generator that answers so.
+    """The ab plane with an arrow at each color: where a loss pulls this prediction.
 
     The photo leaves three colors possible, in different shares (the lesson's balloons). For the
-    adversarial losses a small judge is trained to tell them from colors around their mean.
+    adversarial losses a small discriminator is trained to tell them from colors around their mean.
     """
 
     def __init__(self) -> None:
-        self.judges = {kind: train_judge(kind) for kind in ADVERSARIAL}
-        self.judges["minimax"] = self.judges["bce"]
+        self.discriminators = {kind: train_discriminator(kind) for kind in ADVERSARIAL}
+        self.discriminators["minimax"] = self.discriminators["bce"]
         plane, _ = _plane.slice_at(60, SIDE)
         self.ground = _plane.draw_axes((255 - (255 - plane.astype(float)) * 0.45).astype(np.uint8))
         middles = ((torch.arange(ARROWS) + 0.5) / ARROWS * 2 - 1) * _plane.LIMIT
@@ -185,7 +185,7 @@ class PullArrows(Panel):
         )
 
     def pull(self, kind: str, weight: float, ab: Tensor) -> Tensor:
-        pull = pull_of(kind, self.judges.get(kind), ab)
+        pull = pull_of(kind, self.discriminators.get(kind), ab)
         return pull + weight * pull_of("l1", None, ab)
 
     def _draw(self, kind: str, weight: float) -> tuple[np.ndarray, str]:
@@ -212,7 +212,7 @@ class PullArrows(Panel):
 def _said(pull: Tensor) -> str:
     strength = float(pull.norm())
     if strength < 0.005:
-        return "At the mean (the cross) the pull is 0: an answer there stays there."
+        return "At the mean (the cross) the pull is 0: a prediction there stays there."
     names = ("red", "orange", "yellow", "olive", "green", "teal", "blue", "purple")
     degrees = math.degrees(math.atan2(float(pull[1]), float(pull[0]))) % 360
     return (

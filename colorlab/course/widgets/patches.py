@@ -1,4 +1,4 @@
-"""Lesson 04's widgets: what one logit of a PatchGAN sees, and its verdicts over a whole photo."""
+"""Lesson 04's widgets: what one logit of a PatchGAN sees, and its logits over a whole photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colorlab.color import denormalize_lab, lab_to_rgb, normalize_lab, rgb_to_la
 from colorlab.course.widgets._bundle import draw_label
 from colorlab.course.widgets._panel import Panel, slider, steps
 from colorlab.course.widgets._plane import beside
-from colorlab.course.widgets.unet import judging, photo_choice, square
+from colorlab.course.widgets.unet import evaluating, photo_choice, square
 from colorlab.show import font, to_uint8
 
 SIDE = 288  # pixels: a photo as shown
@@ -147,7 +147,7 @@ def cividis(values: np.ndarray) -> np.ndarray:
 
 
 class ScoreMap(Panel):
-    """A discriminator's verdicts on each patch, while the colors of a photo are distorted.
+    """A discriminator's logit of each patch, while the colors of a photo are distorted.
 
         ScoreMap(discriminator, {"kingfisher": photo, ...}, size=64)
 
@@ -174,7 +174,7 @@ class ScoreMap(Panel):
                 "degrees": slider("turn by °", 0, -180, 180, 10),
                 "shift": slider("shift by px", 0, 0, size // 2, 1),
             },
-            "Left: the photo with its colors distorted. Right: the verdict on each patch, from "
+            "Left: the photo with its colors distorted. Right: the logit of each patch, from "
             f"dark (fake, -{SCALE:g} and below) to light (real, +{SCALE:g} and above).",
             columns=2,
         )
@@ -187,21 +187,21 @@ class ScoreMap(Panel):
         L, ab = self.photos[photo]
         ab = distorted(ab, times, degrees, shift)
         seen = torch.cat([L, ab], 1) if self.channels == 3 else ab
-        with judging(self.discriminator):
+        with evaluating(self.discriminator):
             logits = self.discriminator(seen.to(self.device))[0, 0].float().cpu()
         picture = to_uint8(lab_to_rgb(denormalize_lab(L, ab))[0])
         picture = np.asarray(
             Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         )
         colors = cividis(logits.numpy() / (2 * SCALE) + 0.5)
-        verdicts = np.asarray(
+        scores = np.asarray(
             Image.fromarray(colors).resize((SIDE, SIDE), Image.Resampling.NEAREST)
         ).copy()
         picture = picture.copy()
         draw_label(picture, "seen")
         fake = float((logits < 0).float().mean())
         words = f"Mean logit {logits.mean():+.1f}; {fake:.0%} of the patches are called fake."
-        return beside(picture, verdicts, _scale()), words
+        return beside(picture, scores, _scale()), words
 
 
 def _scale() -> np.ndarray:

@@ -53,7 +53,7 @@ class AugmentPanel(Panel):
                 "hue": slider("turn hue by °", 0, -180, 180, 20),
             },
             "Left: the photo with the frames of four squares. Right, above: what the generator "
-            "gets of each, its lightness. Below: the colors that it is to answer.",
+            "gets of each, its lightness. Below: the colors that it is to predict.",
             columns=2,
         )
 
@@ -72,7 +72,7 @@ class AugmentPanel(Panel):
         if hue:
             error = (turned - lab)[:, 1:].norm(dim=1).mean()
             words += (
-                f" Turned by {abs(hue)}°, the gray input is the same, and the answer asked for is "
+                f" Turned by {abs(hue)}°, the gray input is the same, and the target is "
                 f"{error:.0f} Lab units away from the photo's (whose chroma is {chroma:.0f})."
             )
         above = np.hstack([_framed(_gray(one), i) for i, one in enumerate(lab)])
@@ -131,7 +131,7 @@ class ChromaSheet(Panel):
 
     Args:
         photos: a sequence of pictures of any kind; small ones will do.
-        chroma: the mean chroma of each, in Lab units; NaN for one that is not to be shown.
+        chroma: the mean chroma of each, in Lab units; NaN for one that is not drawn.
 
     Raises ValueError where the two differ in length or nothing is left to show.
     """

@@ -61,7 +61,7 @@ class SpeedSliders(Panel):
 
     Args:
         seconds: of one step by kind of work: ``profile.seconds`` or ``parts.seconds``; those of
-            the course's own table unless told.
+            the course's own table by default.
 
     Raises:
         ValueError: nothing is measured, or nothing that has a slider.
@@ -90,7 +90,7 @@ class SpeedSliders(Panel):
             self._draw,
             controls,
             "Above: the step as measured, and with your changes, in parts. Below: how much faster "
-            "the whole step gets when one part alone goes on to get faster and the others stay as "
+            "the whole step gets when only one part goes on to get faster and the others stay as "
             "the sliders say. A ring marks where that part stands.",
             columns=2,
             kind="png",

@@ -43,7 +43,7 @@ def square(photo: Any, side: int) -> Tensor:
 
 
 @contextmanager
-def judging(net: nn.Module) -> Iterator[None]:
+def evaluating(net: nn.Module) -> Iterator[None]:
     """The network in eval mode, where looking changes nothing in it; then as it was."""
     training = net.training
     net.eval()
@@ -164,18 +164,18 @@ class SkipSwitch(_OnPhotos):
         )
 
     def _draw(self, photo: str, **switches: bool) -> tuple[np.ndarray, str]:
-        shown, kept = self.photos[photo], tuple(switches.values())
+        views, kept = self.photos[photo], tuple(switches.values())
         last = f"up {len(self.net.ups) - 1}"
-        with judging(self.net):
-            ab = walk(self.net, shown["L"], kept)[last].float().cpu()
-            whole = walk(self.net, shown["L"], (True,) * len(kept))[last].float().cpu()
+        with evaluating(self.net):
+            ab = walk(self.net, views["L"], kept)[last].float().cpu()
+            whole = walk(self.net, views["L"], (True,) * len(kept))[last].float().cpu()
         moved = AB_RANGE * (ab - whole).norm(dim=1).mean()
-        ours = _colored(shown["sharp"], ab)
-        above = [shown["gray"].copy(), ours, shown["truth"].copy()]
+        ours = _colored(views["sharp"], ab)
+        above = [views["gray"].copy(), ours, views["truth"].copy()]
         for picture, label in zip(above, ("gray input", "ours", "truth"), strict=True):
             draw_label(picture, label)
         blank = np.full((TILE, TILE, 3), 255, np.uint8)
-        below = [blank, _flat(ab), _flat(shown["true_ab"])]
+        below = [blank, _flat(ab), _flat(views["true_ab"])]
         gap = np.full((8, 3 * TILE + 16, 3), 255, np.uint8)
         off = [str(number) for number, on in enumerate(kept) if not on]
         words = f"Skips off: {', '.join(off)}. " if off else "All skips on. "
@@ -224,10 +224,10 @@ class LookInside(_OnPhotos):
         )
 
     def _draw(self, photo: str, block: str) -> tuple[np.ndarray, str]:
-        shown = self.photos[photo]
-        with judging(self.net):
-            features = walk(self.net, shown["L"], (True,) * (len(self.net.downs) - 1))[block]
+        views = self.photos[photo]
+        with evaluating(self.net):
+            features = walk(self.net, views["L"], (True,) * (len(self.net.downs) - 1))[block]
         _, channels, height, width = features.shape
         words = f"{block}: {channels} maps of {height} × {width}"
         words += f", the first {MAPS} are shown." if channels > MAPS else "."
-        return beside(shown["gray"], maps_picture(features, self.SIDE)), words
+        return beside(views["gray"], maps_picture(features, self.SIDE)), words

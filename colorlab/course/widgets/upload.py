@@ -16,7 +16,7 @@ from colorlab.course.widgets._bundle import Playable, text_picture
 from colorlab.course.widgets.compare import CompareSlider
 from colorlab.show import to_gray
 
-LARGEST_SHOWN = 512  # pixels; the photo itself is colored at full size
+LARGEST_PREVIEW = 512  # pixels; the photo itself is colored at full size
 
 
 def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
@@ -82,8 +82,8 @@ class PhotoUpload(Playable):
         )
         self.message = widgets.HTML()
         self._say("JPEG, PNG, WebP or TIFF. A large file takes a while to arrive.")
-        self.shown = widgets.VBox([])
-        self.box = widgets.VBox([self.button, self.message, self.shown])
+        self.previews = widgets.VBox([])
+        self.box = widgets.VBox([self.button, self.message, self.previews])
         self.button.observe(self._receive, names="value")
 
     def picture(self) -> np.ndarray:
@@ -102,7 +102,7 @@ class PhotoUpload(Playable):
         if not files:
             return
         self.results, self.sliders = [], []
-        self.shown.children = ()
+        self.previews.children = ()
         said: list[str] = []
         for name, content in files:
             self._say(*said, f"Coloring {name} …")
@@ -118,7 +118,7 @@ class PhotoUpload(Playable):
         colored = self.colorize(photo)
         # The gray of a large photo is only looked at: reduce first, convert then.
         small = photo.copy()
-        small.thumbnail((LARGEST_SHOWN, LARGEST_SHOWN))
+        small.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
         slider = CompareSlider(
             to_gray(small),
             colored.resize(small.size, Image.Resampling.LANCZOS),
@@ -127,7 +127,7 @@ class PhotoUpload(Playable):
         )
         self.results.append((name, colored))
         self.sliders.append(slider)
-        self.shown.children = (*self.shown.children, slider.box)
+        self.previews.children = (*self.previews.children, slider.box)
         width, height = photo.size
         return f"{name}: {width} × {height} pixels."
 

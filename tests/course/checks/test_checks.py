@@ -1,7 +1,7 @@
 """colorlab.course.checks: the mechanism, and each exercise tried three ways.
 
-Untouched stub: told where to start. Solution: passes. Wrong answers: each refused with the hint
-that fits. And garbage: never raises.
+Untouched stub: pointed to the first step. Solution: passes. Wrong solutions: each refused with the
+hint that fits. And garbage: never raises.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from colorlab.course import checks
-from colorlab.course.checks import check, exercises, judge, memory, progress
-from colorlab.course.checks.exercise import Exercise, Hint, NotYet, call, describe, want_array
+from colorlab.course.checks import check, exercises, memory, progress, try_solution
+from colorlab.course.checks.exercise import Exercise, Flaw, NotYet, call, describe, want_array
 from colorlab.course.checks.limit import TookTooLong, time_limit, unlimited
 from colorlab.course.checks.stubs import open_parts
 
@@ -45,10 +45,10 @@ def exercise_of(test, **changes) -> Exercise:
 
 
 def expect_42(value):
-    return None if value == 42 else Hint("Not 42.", "Try 42.")
+    return None if value == 42 else Flaw("Not 42.", "Try 42.")
 
 
-# --- Exercise 0.1: stub, solution, wrong answers -------------------------------------------------
+# --- Exercise 0.1: stub, solution, wrong solutions -----------------------------------------------
 
 
 def stub(gray, colored):
@@ -203,7 +203,7 @@ WRONG = {
     both_whole_above: "twice as tall",
     halves_above: "The halves stand above",
     same_half_twice: "once more",
-    one_half: "one half alone",
+    one_half: "only one half",
     lost_column: "middle column is lost",
     fixed_width: "fixed number",
     paints_over_the_input: "painted over",
@@ -224,39 +224,39 @@ class TestExercise01:
     exercise = exercises("00")[0]
 
     @pytest.mark.parametrize(
-        "answer", [stub, stub_without_docstring, stub_with_a_gap, stub_that_raises, None, ...]
+        "solution", [stub, stub_without_docstring, stub_with_a_gap, stub_that_raises, None, ...]
     )
-    def test_untouched_stub_is_told_where_to_start(self, answer):
-        verdict = judge(self.exercise, answer)
-        assert verdict.status == "open"
-        assert verdict.advice == self.exercise.start
+    def test_untouched_stub_is_pointed_to_the_start(self, solution):
+        result = try_solution(self.exercise, solution)
+        assert result.status == "open"
+        assert result.advice == self.exercise.start
 
     @pytest.mark.parametrize(
-        "answer",
+        "solution",
         [solution, solution_by_copy, solution_with_leftover, solution_middle_to_gray],
     )
-    def test_solution_passes(self, answer):
-        assert judge(self.exercise, answer).status == "solved"
+    def test_solution_passes(self, solution):
+        assert try_solution(self.exercise, solution).status == "solved"
 
-    @pytest.mark.parametrize("answer", WRONG, ids=lambda answer: answer.__name__)
-    def test_wrong_answer_gets_its_own_hint(self, answer):
-        verdict = judge(self.exercise, answer)
-        text = f"{verdict.finding} {verdict.advice}"
-        assert verdict.status == "not yet"
-        assert WRONG[answer] in text
-        others = set(WRONG.values()) - {WRONG[answer], "`return`"}
+    @pytest.mark.parametrize("solution", WRONG, ids=lambda solution: solution.__name__)
+    def test_wrong_solution_gets_its_own_hint(self, solution):
+        result = try_solution(self.exercise, solution)
+        text = f"{result.finding} {result.advice}"
+        assert result.status == "not yet"
+        assert WRONG[solution] in text
+        others = set(WRONG.values()) - {WRONG[solution], "`return`"}
         assert not [words for words in others if words in text], "two hints can't be told apart"
 
-    def test_the_line_at_fault_is_shown(self):
-        verdict = judge(self.exercise, float_slice)
+    def test_the_line_at_fault_is_printed(self):
+        result = try_solution(self.exercise, float_slice)
         assert "return np.concatenate([gray[:, :half], colored[:, half:]], axis=1)" in (
-            verdict.finding
+            result.finding
         )
 
     def test_the_result_itself_instead_of_the_function(self):
-        verdict = judge(self.exercise, np.zeros((4, 4, 3)))
-        assert "without parentheses" in verdict.advice
-        assert "shape (4, 4, 3)" in verdict.finding
+        result = try_solution(self.exercise, np.zeros((4, 4, 3)))
+        assert "without parentheses" in result.advice
+        assert "shape (4, 4, 3)" in result.finding
 
 
 # --- Garbage -------------------------------------------------------------------------------------
@@ -376,8 +376,8 @@ GARBAGE_FOR_ANY = [
     lambda *_: torch.empty(0),
     lambda *_: torch.tensor(1 + 2j),
     lambda *_: torch.ones(3, dtype=torch.bool),
-    lambda *given: given[0] if given else None,
-    lambda *given: [given, given],
+    lambda *arguments: arguments[0] if arguments else None,
+    lambda *arguments: [arguments, arguments],
     lambda *_: (1, 2),
     lambda *_: {"a": 1},
     lambda *_: "text",
@@ -393,9 +393,9 @@ ALL = [exercise for lesson in checks._lessons() for exercise in exercises(lesson
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
 def test_garbage_is_survived_by_every_tester(exercise):
     for garbage in GARBAGE_FOR_ANY:
-        verdict = judge(exercise, garbage)
-        assert verdict.status != "solved"
-        assert verdict.finding or verdict.advice
+        result = try_solution(exercise, garbage)
+        assert result.status != "solved"
+        assert result.finding or result.advice
 
 
 @pytest.mark.parametrize("name", ["0.9", "99.1", "", "0.1 ", None, 0.1, Evil, "٠.١", ["0.1"]])
@@ -407,7 +407,7 @@ def test_unknown_name_lists_the_valid_ones(name, capsys):
 
 def test_the_stop_button_stops():
     with pytest.raises(KeyboardInterrupt):
-        judge(exercise_of(raising(KeyboardInterrupt())), 1)
+        try_solution(exercise_of(raising(KeyboardInterrupt())), 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm signal")
@@ -418,9 +418,9 @@ class TestTimeLimit:
                 with contextlib.suppress(Exception):
                     sum(range(100))
 
-        verdict = judge(exercise_of(lambda f: f(), seconds=0.1), endless)
-        assert verdict.status == "not yet"
-        assert "0.1 seconds" in verdict.finding
+        result = try_solution(exercise_of(lambda f: f(), seconds=0.1), endless)
+        assert result.status == "not yet"
+        assert "0.1 seconds" in result.finding
 
     def test_the_clock_stands_still_while_something_is_imported(self):
         with time_limit(0.2), pytest.raises(TookTooLong):
@@ -434,13 +434,15 @@ class TestTimeLimit:
         import signal
 
         before = signal.getsignal(signal.SIGALRM)
-        judge(exercise_of(expect_42, seconds=5), 42)
+        try_solution(exercise_of(expect_42, seconds=5), 42)
         assert signal.getsignal(signal.SIGALRM) is before
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
     def test_in_a_thread_it_runs_without_a_limit(self):
         found = []
-        thread = threading.Thread(target=lambda: found.append(judge(exercise_of(expect_42), 42)))
+        thread = threading.Thread(
+            target=lambda: found.append(try_solution(exercise_of(expect_42), 42))
+        )
         thread.start()
         thread.join()
         assert found[0].status == "solved"
@@ -590,8 +592,8 @@ class Stubborn:
 
 def test_open_parts_of_a_class():
     assert open_parts(Stubborn) == ["Stubborn.__init__", "Stubborn.backward"]
-    verdict = judge(exercise_of(lambda _: Hint("x")), Stubborn)
-    assert "in Stubborn.__init__ and Stubborn.backward" in verdict.finding
+    result = try_solution(exercise_of(lambda _: Flaw("x")), Stubborn)
+    assert "in Stubborn.__init__ and Stubborn.backward" in result.finding
 
 
 @pytest.mark.parametrize("thing", [solution, lambda: ..., np.add, 3, int, "..."])
@@ -601,8 +603,8 @@ def test_no_open_parts(thing):
 
 
 def test_not_implemented_deeper_down_is_no_stub():
-    verdict = judge(exercises("00")[0], lambda gray, colored: stub_that_raises(gray, colored))
-    assert verdict.status == "not yet"
+    result = try_solution(exercises("00")[0], lambda gray, colored: stub_that_raises(gray, colored))
+    assert result.status == "not yet"
 
 
 @pytest.mark.parametrize(
@@ -633,14 +635,14 @@ def test_want_array():
     ]:
         with pytest.raises(NotYet) as caught:
             want_array(value, shape=(2, 3), dtype=float, what="x")
-        assert words in caught.value.hint.mistake
+        assert words in caught.value.flaw.mistake
 
 
 def test_want_array_names_the_way_from_torch():
     torch = pytest.importorskip("torch")
     with pytest.raises(NotYet) as caught:
         want_array(torch.ones(2))
-    assert ".numpy()" in caught.value.hint.advice
+    assert ".numpy()" in caught.value.flaw.advice
 
 
 def test_call_hands_over_and_returns():

@@ -113,8 +113,8 @@ def test_all_is_put_back_after_an_error():
     true = time.perf_counter
     before = [getattr(time, name) for name in NAMES]
     defaults = by_default.__defaults__, timeit.Timer.__init__.__defaults__
-    for answer in (by_name, by_default, by_keyword, kept, print, None):
-        with pytest.raises(KeyboardInterrupt), virtual_clocks(answer):
+    for solution in (by_name, by_default, by_keyword, kept, print, None):
+        with pytest.raises(KeyboardInterrupt), virtual_clocks(solution):
             assert time.perf_counter is not true
             raise KeyboardInterrupt
     assert [getattr(time, name) for name in NAMES] == before

@@ -1,15 +1,15 @@
-"""The testers of lesson 01: constants, other right answers, and each wrong one with its hint."""
+"""The testers of lesson 01: constants, other right solutions, and each wrong one with its hint."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from answers import cases, check_enough, check_refused, exercise
 from skimage.color import lab2rgb, rgb2lab
+from solutions import cases, check_enough, check_refused, exercise
 
 from colorlab import color
-from colorlab.course.checks import judge, lesson01
+from colorlab.course.checks import lesson01, try_solution
 from colorlab.course.checks.lesson01 import (
     RGB_TO_XYZ,
     WHITE,
@@ -115,7 +115,7 @@ def without_16(xyz):
     return _xyz_to_lab(xyz) + (16, 0, 0)
 
 
-def root_alone(xyz):
+def root_only(xyz):
     return lab_of(np.cbrt(xyz / WHITE))
 
 
@@ -171,7 +171,7 @@ def white_forgotten(lab):
     return _encode(back(lab, white=1)).clip(0, 1)
 
 
-def cube_alone(lab):
+def cube_only(lab):
     return _encode(back(lab, inverse=lambda f: f**3)).clip(0, 1)
 
 
@@ -289,7 +289,7 @@ def knee_guessed(rgb):
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
 
 
-def first_photo_alone(rgb):
+def first_photo_only(rgb):
     return batched(rgb)[0]
 
 
@@ -399,7 +399,7 @@ WRONG = {
         the_way_back: "That is the way back",
         divided_late: "comes too late",
         multiplied: "out of nowhere",
-        writes_into_it: "has changed what it was given",
+        writes_into_it: "has changed its arguments",
         two_loops: "tuple index out of range",
         with_if: "`if` and `max` ask one question",
         in_torch: ".numpy() makes the array",
@@ -411,7 +411,7 @@ WRONG = {
         a_upside_down: "a has the wrong sign",
         a_and_b_swapped: "a and b have changed places",
         without_16: "too large by 16",
-        root_alone: "the darkest one is not",
+        root_only: "the darkest one is not",
         factors_swapped: "500 and 200 have changed",
         channels_first: "become the first axis",
         brackets_forgotten: "Both stand below the line",
@@ -424,7 +424,7 @@ WRONG = {
         not_inverted: "leads the wrong way",
         transposed: "The matrix is transposed",
         white_forgotten: "White was forgotten",
-        cube_alone: "the dark ones are not",
+        cube_only: "the dark ones are not",
         z_upside_down: "Blue and yellow have changed places",
         x_upside_down: "Red and green have changed places",
         brackets_back: "factor is upside down",
@@ -446,7 +446,7 @@ WRONG = {
         clamped_for_good: "t is clamped for good",
         white_missing: "White was forgotten",
         knee_guessed: "print each step of both",
-        first_photo_alone: "shape (2, 3, 4, 5); it has (3, 4, 5)",
+        first_photo_only: "shape (2, 3, 4, 5); it has (3, 4, 5)",
     },
     "1.5": {
         bug_still_in: "The bug is still in",
@@ -477,16 +477,16 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
     check_enough(WRONG, "01")
 
 
-# --- other right answers -------------------------------------------------------------------------
+# --- other right solutions -----------------------------------------------------------------------
 
 
 def by_indexing(srgb):
@@ -502,7 +502,7 @@ def without_loops(lab, limit):
 
 @pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB")
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
         ("1.1", by_indexing),
         ("1.3", lab2rgb),
@@ -513,9 +513,9 @@ def without_loops(lab, limit):
         ("1.6", lambda lab, limit: torch.tensor(without_loops(lab, limit))),
     ],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 def test_a_tester_leaves_the_learners_random_numbers_alone():
@@ -523,5 +523,5 @@ def test_a_tester_leaves_the_learners_random_numbers_alone():
     wanted = torch.rand(2)
     torch.manual_seed(1)
     for one in lesson01.EXERCISES:
-        judge(one, None)
+        try_solution(one, None)
     assert torch.equal(torch.rand(2), wanted)

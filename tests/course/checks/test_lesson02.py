@@ -1,4 +1,4 @@
-"""The testers of lesson 02: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 02: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 import torch
-from answers import cases, check_enough, check_refused, exercise
 from PIL import Image
+from solutions import cases, check_enough, check_refused, exercise
 
 from colorlab.color import normalize_lab, rgb_to_lab
-from colorlab.course.checks import judge
+from colorlab.course.checks import try_solution
 
 # --- 2.1 -----------------------------------------------------------------------------------------
 
@@ -406,11 +406,11 @@ def twice(grays, colors):
     return [pair for pair in paired(grays, colors) for _ in range(2)]
 
 
-def three_alone(grays, colors):
+def three_only(grays, colors):
     return paired(grays, colors)[:3]
 
 
-def png_alone(grays, colors):
+def png_only(grays, colors):
     return [(stem(n) + ".png", n) for n in colors if stem(n) + ".png" in grays]
 
 
@@ -532,7 +532,7 @@ def arrays_of_names(names, share, place):
     return tuple(map(np.array, parted(names, lambda name: place(name) < share)))
 
 
-def first_name_alone(names, share, place):
+def first_name_only(names, share, place):
     train, test = [], []
     for name in names:
         (test if place(name) < share else train).append(name)
@@ -629,7 +629,7 @@ def starts_alike(names, share, place):
     return parted(names, lambda n: n.startswith(test))
 
 
-def digits_alone(names, share, place):
+def digits_only(names, share, place):
     return series_by(names, share, place, lambda n: re.sub(r"_\d+\.\w+$", "", n))
 
 
@@ -687,7 +687,7 @@ def no_root(picture):
     return (each(picture) ** 2).mean()
 
 
-def a_alone(picture):
+def a_only(picture):
     return rgb_to_lab(picture)[1].abs().mean()
 
 
@@ -720,7 +720,7 @@ def says_yes(picture):
     return bool(each(picture).mean() > 4)
 
 
-def corner_alone(picture):
+def corner_only(picture):
     return each(picture[:, :16, :16]).mean()
 
 
@@ -808,7 +808,7 @@ def thumbnail_first(image):
     return reduced(image)[:, 1:] > reduced(image)[:, :-1]
 
 
-def color_files_alone(image):
+def color_files_only(image):
     red, green, blue = image.split()
     return reduced(image)[:, 1:] > reduced(image)[:, :-1]
 
@@ -897,7 +897,7 @@ WRONG = {
         content_decides: "For another photo of the same size",
         remembers: "For another photo of the same size",
         sometimes_global: "A global generator has moved",
-        mirrors_in_place: "has changed what it was given",
+        mirrors_in_place: "has changed its arguments",
         channels_reversed: "red and blue are swapped",
         over_the_edge: "runs over the edge",
         always_left: "left is always 0",
@@ -924,15 +924,15 @@ WRONG = {
         a_zip: "walked only once",
         two_lists: "is a pair",
         twice: "there twice",
-        three_alone: "Your list ends after 3 pair(s)",
-        png_alone: "need not end in .png",
+        three_only: "Your list ends after 3 pair(s)",
+        png_only: "need not end in .png",
         stripped: "rstrip take single letters off",
         begins_with: "was paired with",
         remembers_names: "Called a second time",
         key_error: "which has no partner",
         returns_early: "Your list ends after 1 pair(s)",
         as_paths: "have become paths",
-        eats_the_list: "has changed what it was given",
+        eats_the_list: "has changed its arguments",
         moved_by_two: "was paired with",
     },
     "2.4": {
@@ -952,7 +952,7 @@ WRONG = {
         own_share: "the same names are in test",
         tenths: "With share=0.65, test should hold",
         arrays_of_names: "you return a NumPy array",
-        first_name_alone: "Only the first name",
+        first_name_only: "Only the first name",
         file_name_asked: "With share=0.3, test should hold",
         rounded_places: "With share=0.3, test should hold",
         never_empty: "With share=0.0, test should hold",
@@ -974,7 +974,7 @@ WRONG = {
         mean_of_series: "You ask place for whole names.",
         up_to_the_share: "just the share",
         starts_alike: "is a series of its own. Compare whole",
-        digits_alone: "is torn",
+        digits_only: "is torn",
         own_share_of_series: "Test should hold",
         with_rfind: "a letter is missing",
         one_frame_each: "names are lost",
@@ -988,7 +988,7 @@ WRONG = {
         absolute: "You add |a| and |b|",
         root_last: "The root comes last",
         no_root: "The root is missing",
-        a_alone: "b is missing",
+        a_only: "b is missing",
         with_lightness: "L is in it",
         wrong_channels: "You took L and a",
         normalized: "in units of 110",
@@ -996,7 +996,7 @@ WRONG = {
         divided_twice: "divided by 255 twice",
         whole_map: "One number was expected for the mean chroma; it is a torch tensor",
         says_yes: "One number was expected for the mean chroma; it is True",
-        corner_alone: "For a picture of noise, dark at the left it should be",
+        corner_only: "For a picture of noise, dark at the left it should be",
         without_shadows: "For a picture of noise, dark at the left it should be",
         root_of_less_than_nothing: "a root or logarithm",
         off_by_one: "For a picture of noise it should be",
@@ -1015,7 +1015,7 @@ WRONG = {
         bicubic: "reduced with BICUBIC",
         gray_at_the_end: "You reduced first",
         thumbnail_first: "For noise, upright,",
-        color_files_alone: "raised ValueError",
+        color_files_only: "raised ValueError",
         plain_mean: "the plain mean of R, G and B",
         any_difference: "wherever two neighbors differ",
         zeros_and_ones: "should be True and False",
@@ -1028,12 +1028,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_wrong_answers_get_the_hint_that_fits(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_wrong_solutions_get_the_hint_that_fits(name, solution):
+    check_refused(WRONG, name, solution)
 
 
-def test_every_exercise_has_wrong_answers():
+def test_every_exercise_has_wrong_solutions():
     check_enough(WRONG, "02")
 
 
@@ -1093,7 +1093,7 @@ def with_diff(image):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
         ("2.1", from_bytes),
         ("2.2", with_torch),
@@ -1106,16 +1106,16 @@ def with_diff(image):
         ("2.7", with_diff),
     ],
 )
-def test_other_right_answers_are_solved(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_other_right_solutions_are_solved(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 def test_the_tester_of_squares_leaves_the_global_generators_as_they_were():
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    for answer in (with_torch, seeds_torch, seeds_numpy, seeds_python):
-        judge(exercise("2.2"), answer)
+    for solution in (with_torch, seeds_torch, seeds_numpy, seeds_python):
+        try_solution(exercise("2.2"), solution)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
     assert random.getstate() == before[2]

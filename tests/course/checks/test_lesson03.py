@@ -1,14 +1,14 @@
-"""The testers of lesson 03: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 03: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from answers import cases, check_enough, check_refused, exercise
+from solutions import cases, check_enough, check_refused, exercise
 from torch import nn
 
-from colorlab.course.checks import judge, lesson03
+from colorlab.course.checks import lesson03, try_solution
 from colorlab.unet import UNet
 
 
@@ -210,7 +210,7 @@ def innermost_twice(downs, ups, x):
     return walked(downs, ups, x, twice=True)
 
 
-def down_alone(downs, ups, x):
+def down_only(downs, ups, x):
     for block in downs:
         x = block(x)
     return x
@@ -457,62 +457,62 @@ def without_gradient(net, optimizer, L, ab):
 # --- 3.7 -----------------------------------------------------------------------------------------
 
 
-def each(answer, colors, power):
-    return (np.abs(colors - answer) ** power).sum(axis=1)
+def each(prediction, colors, power):
+    return (np.abs(colors - prediction) ** power).sum(axis=1)
 
 
-def shares_forgotten(answer, colors, shares, power):
-    return each(answer, colors, power).mean()
+def shares_forgotten(prediction, colors, shares, power):
+    return each(prediction, colors, power).mean()
 
 
-def signs_cancel(answer, colors, shares, power):
-    return (shares * ((colors - answer) ** power).sum(axis=1)).sum()
+def signs_cancel(prediction, colors, shares, power):
+    return (shares * ((colors - prediction) ** power).sum(axis=1)).sum()
 
 
-def power_ignored(answer, colors, shares, power):
-    return (shares * each(answer, colors, 1)).sum()
+def power_ignored(prediction, colors, shares, power):
+    return (shares * each(prediction, colors, 1)).sum()
 
 
-def always_squared(answer, colors, shares, power):
-    return (shares * each(answer, colors, 2)).sum()
+def always_squared(prediction, colors, shares, power):
+    return (shares * each(prediction, colors, 2)).sum()
 
 
-def with_a_root(answer, colors, shares, power):
-    return (shares * np.sqrt(each(answer, colors, 2))).sum()
+def with_a_root(prediction, colors, shares, power):
+    return (shares * np.sqrt(each(prediction, colors, 2))).sum()
 
 
-def not_added_up(answer, colors, shares, power):
-    return shares * each(answer, colors, power)
+def not_added_up(prediction, colors, shares, power):
+    return shares * each(prediction, colors, power)
 
 
-def a_and_b_apart(answer, colors, shares, power):
-    return (shares[:, None] * np.abs(colors - answer) ** power).sum(axis=0)
+def a_and_b_apart(prediction, colors, shares, power):
+    return (shares[:, None] * np.abs(colors - prediction) ** power).sum(axis=0)
 
 
-def mean_again(answer, colors, shares, power):
-    return (shares[:, None] * np.abs(colors - answer) ** power).mean()
+def mean_again(prediction, colors, shares, power):
+    return (shares[:, None] * np.abs(colors - prediction) ** power).mean()
 
 
-def for_three_alone(answer, colors, shares, power):
-    away = (np.abs(colors - answer) ** power).sum(axis=1)
+def for_three_only(prediction, colors, shares, power):
+    away = (np.abs(colors - prediction) ** power).sum(axis=1)
     return shares[0] * away[0] + shares[1] * away[1] + 0.2 * away[-1]
 
 
-def writes_into_colors(answer, colors, shares, power):
-    colors -= answer
+def writes_into_colors(prediction, colors, shares, power):
+    colors -= prediction
     return (shares * (np.abs(colors) ** power).sum(axis=1)).sum()
 
 
-def colors_averaged(answer, colors, shares, power):
-    return (np.abs(shares @ colors - answer) ** power).sum()
+def colors_averaged(prediction, colors, shares, power):
+    return (np.abs(shares @ colors - prediction) ** power).sum()
 
 
-def divided_too(answer, colors, shares, power):
-    return (shares * each(answer, colors, power)).mean()
+def divided_too(prediction, colors, shares, power):
+    return (shares * each(prediction, colors, power)).mean()
 
 
-def halved(answer, colors, shares, power):
-    return (shares * each(answer, colors, power)).sum() / 2
+def halved(prediction, colors, shares, power):
+    return (shares * each(prediction, colors, power)).sum() / 2
 
 
 WRONG = {
@@ -556,14 +556,14 @@ WRONG = {
         added: "The skips are added",
         from_the_front: "is x replaced by",
         innermost_twice: "goes in twice",
-        down_alone: "the way down alone",
+        down_only: "only the way down",
         wrong_dimension: "joined along the batch",
         joined_with_itself: "joined with itself",
         not_replaced: "is x replaced by",
         five_levels: "counts on more blocks",
         cut_skips: "does not flow back along all ways",
         three_levels: "with two it is not",
-        empties_the_list: "has changed what it was given",
+        empties_the_list: "has changed its arguments",
         starts_over: "Print the shape after each block",
         forgot_to_return: "`return`",
         detached: "NumPy carries no gradient",
@@ -620,25 +620,25 @@ WRONG = {
         not_added_up: "one number a color",
         a_and_b_apart: "one number for a and one for b",
         mean_again: "the mean over colors again",
-        for_three_alone: "with two it is not",
-        writes_into_colors: "has changed what it was given",
+        for_three_only: "with two it is not",
+        writes_into_colors: "has changed its arguments",
         colors_averaged: "You average the colors first",
         divided_too: "divided by the number of colors as well",
-        halved: "First the distances",
+        halved: "First |color - prediction|",
     },
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
     check_enough(WRONG, "03")
 
 
-# --- right answers, and the oracle ---------------------------------------------------------------
+# --- right solutions, and the oracle -------------------------------------------------------------
 
 
 def with_identity(inputs, outputs, norm=True):
@@ -670,7 +670,7 @@ def step_with_l1_loss(net, optimizer, L, ab):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
         ("3.1", made),
         ("3.1", with_identity),
@@ -684,9 +684,9 @@ def step_with_l1_loss(net, optimizer, L, ab):
         ("3.6", step_with_l1_loss),
     ],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 @pytest.mark.parametrize(("levels", "base", "cap"), [(2, 3, 9), (4, 8, 32), (5, 16, 128)])
@@ -710,6 +710,6 @@ def test_testers_leave_the_learners_random_numbers_alone():
     torch.manual_seed(1)
     wanted = torch.rand(2)
     torch.manual_seed(1)
-    for name, answer in (("3.1", made), ("3.2", made_up), ("3.3", walked), ("3.6", step)):
-        judge(exercise(name), answer)
+    for name, solution in (("3.1", made), ("3.2", made_up), ("3.3", walked), ("3.6", step)):
+        try_solution(exercise(name), solution)
     assert torch.equal(torch.rand(2), wanted)

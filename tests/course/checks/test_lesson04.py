@@ -1,14 +1,14 @@
-"""The testers of lesson 04: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 04: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 import torch.nn.functional as F
-from answers import cases, check_enough, check_refused, exercise
+from solutions import cases, check_enough, check_refused, exercise
 from torch import nn
 
-from colorlab.course.checks import judge, lesson04
+from colorlab.course.checks import lesson04, try_solution
 from colorlab.losses import AdversarialLoss
 from colorlab.patchgan import PatchGAN, receptive_field
 
@@ -33,7 +33,7 @@ def padding_forgotten(size, layers):
     return sized(size, layers, lambda n, k, s, p: (n - k) // s + 1)
 
 
-def stride_alone(size, layers):
+def stride_only(size, layers):
     return sized(size, layers, lambda n, k, s, p: n // s)
 
 
@@ -59,7 +59,7 @@ def a_constant(size, layers):
     return 30
 
 
-def first_layer_alone(size, layers):
+def first_layer_only(size, layers):
     return sized(size, layers[:1])
 
 
@@ -116,7 +116,7 @@ def strides_added(layers):
     return field
 
 
-def stride_before_alone(layers):
+def stride_before_only(layers):
     field, jump = 1, 1
     for kernel, stride in layers:
         field += (kernel - 1) * jump
@@ -250,64 +250,64 @@ def step(
     return loss.item() if number else loss
 
 
-def no_detach(*given):
-    return step(*given, detach=False)
+def no_detach(*arguments):
+    return step(*arguments, detach=False)
 
 
-def answer_detached(D, optimizer, L, real_ab, fake_ab):
-    def judge(x):
-        return D(x).detach() if judge.calls.pop() else D(x)
+def output_detached(D, optimizer, L, real_ab, fake_ab):
+    def discriminator(x):
+        return D(x).detach() if discriminator.calls.pop() else D(x)
 
-    judge.calls = [True, False]  # popped from the end: first the real ones, then the fakes
-    return step(judge, optimizer, L, real_ab, fake_ab)
-
-
-def leaves_eval_mode(D, *given):
-    return step(D.eval(), *given)
+    discriminator.calls = [True, False]  # popped from the end: first the real ones, then the fakes
+    return step(discriminator, optimizer, L, real_ab, fake_ab)
 
 
-def two_steps(*given):
-    return step(*given, order="zbss")
+def leaves_eval_mode(D, *arguments):
+    return step(D.eval(), *arguments)
 
 
-def not_halved(*given):
-    return step(*given, half=1.0)
+def two_steps(*arguments):
+    return step(*arguments, order="zbss")
 
 
-def labels_swapped(*given):
-    return step(*given, swapped=True)
+def not_halved(*arguments):
+    return step(*arguments, half=1.0)
 
 
-def sigmoid_twice(*given):
-    return step(*given, twice=True)
+def labels_swapped(*arguments):
+    return step(*arguments, swapped=True)
 
 
-def ab_before_L(*given):
-    return step(*given, flipped=True)
+def sigmoid_twice(*arguments):
+    return step(*arguments, twice=True)
 
 
-def real_alone(*given):
-    return step(*given, parts="r", half=1.0)
+def ab_before_L(*arguments):
+    return step(*arguments, flipped=True)
 
 
-def fake_alone(*given):
-    return step(*given, parts="f", half=1.0)
+def real_only(*arguments):
+    return step(*arguments, parts="r", half=1.0)
 
 
-def no_zero_grad(*given):
-    return step(*given, order="bs")
+def fake_only(*arguments):
+    return step(*arguments, parts="f", half=1.0)
 
 
-def no_step(*given):
-    return step(*given, order="zb")
+def no_zero_grad(*arguments):
+    return step(*arguments, order="bs")
 
 
-def no_backward(*given):
-    return step(*given, order="zs")
+def no_step(*arguments):
+    return step(*arguments, order="zb")
 
 
-def keeps_its_graph(*given):
-    return step(*given, number=False)
+def no_backward(*arguments):
+    return step(*arguments, order="zs")
+
+
+def keeps_its_graph(*arguments):
+    return step(*arguments, number=False)
 
 
 def without_L(D, optimizer, L, real_ab, fake_ab):
@@ -342,11 +342,11 @@ def by_the_variance(x):
     return normed(x, power=1)
 
 
-def mean_alone(x):
+def mean_only(x):
     return x - x.mean((2, 3), keepdim=True)
 
 
-def spread_alone(x):
+def spread_only(x):
     return x / torch.sqrt(x.var((2, 3), keepdim=True, unbiased=False) + 1e-5)
 
 
@@ -444,13 +444,13 @@ WRONG = {
         plus_one_missing: "One is missing in each layer",
         padding_once: "on one side only",
         padding_forgotten: "The padding is not counted",
-        stride_alone: "by the stride alone",
+        stride_only: "only by the stride",
         broken_number: "no whole number",
         all_sizes: "the sizes of all layers",
         rounded: "You round, up or to the nearest",
         halves_or_takes_one: "on one side only",
         a_constant: "here they go 71, 35, 17, 8, 7, 6",
-        first_layer_alone: "behind the first layer",
+        first_layer_only: "behind the first layer",
     },
     "4.2": {
         jump_first: "one layer too early",
@@ -461,7 +461,7 @@ WRONG = {
         sum_of_kernels: "the sum of the kernels",
         product_of_kernels: "the product of the kernels",
         strides_added: "The strides are added up",
-        stride_before_alone: "Only the stride of the layer before",
+        stride_before_only: "Only the stride of the layer before",
         seventy: "it goes 7, 9, 17, 23",
     },
     "4.3": {
@@ -485,15 +485,15 @@ WRONG = {
     },
     "4.4": {
         no_detach: "to look *more* fake",
-        answer_detached: "Is D's *answer* detached",
+        output_detached: "Is D's *output* detached",
         leaves_eval_mode: "leaves something changed",
         two_steps: "more than one step",
         not_halved: "twice too large",
         labels_swapped: "The labels have changed places",
         sigmoid_twice: "The sigmoid is taken twice",
         ab_before_L: "the channels stand in the wrong order",
-        real_alone: "Only the real photos count",
-        fake_alone: "Only the generated photos count",
+        real_only: "Only the real photos count",
+        fake_only: "Only the generated photos count",
         no_zero_grad: "Gradients of several steps add up",
         no_step: "weights stay as they are",
         no_backward: "No gradient is computed",
@@ -506,12 +506,12 @@ WRONG = {
         over_channels: "over the channels of each pixel",
         n_minus_one: "divided by n - 1",
         by_the_variance: "You divide by the variance",
-        mean_alone: "the spread is not",
-        spread_alone: "the mean is not 0",
+        mean_only: "the spread is not",
+        spread_only: "the mean is not 0",
         over_everything: "One mean for everything",
         no_keepdim: "keepdim=True keeps a dimension",
         between_zero_and_one: "Over each map the mean should be 0",
-        in_place: "has changed the x",
+        in_place: "has changed its argument x",
         no_epsilon: "1e-5 is added to the variance",
         without_gradient: "1e-5 is added to the variance",
         in_numpy: "It is a NumPy array",
@@ -533,16 +533,16 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
     check_enough(WRONG, "04")
 
 
-# --- right answers, and the oracle ---------------------------------------------------------------
+# --- right solutions, and the oracle -------------------------------------------------------------
 
 
 def field_backward(layers):
@@ -560,7 +560,7 @@ def sized_by_torch(size, layers):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
         ("4.1", sized),
         ("4.1", sized_by_torch),
@@ -568,16 +568,16 @@ def sized_by_torch(size, layers):
         ("4.2", field_backward),
         ("4.3", made),
         ("4.4", step),
-        ("4.4", lambda *given: step(*given, order="bsz")),
+        ("4.4", lambda *arguments: step(*arguments, order="bsz")),
         ("4.5", normed),
         ("4.5", F.instance_norm),
         ("4.6", half_sum),
         ("4.6", AdversarialLoss("bce").discriminator),
     ],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])

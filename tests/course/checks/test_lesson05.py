@@ -1,4 +1,4 @@
-"""The testers of lesson 05: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 05: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from answers import cases, check_enough, check_refused, exercise
+from solutions import cases, check_enough, check_refused, exercise
 
-from colorlab.course.checks import judge
+from colorlab.course.checks import try_solution
 from colorlab.losses import AdversarialLoss
 
 
@@ -21,7 +21,7 @@ def sigmoid(z):
 # --- 5.1 -----------------------------------------------------------------------------------------
 
 
-def game(theta, psi, rate):
+def adversarial_step(theta, psi, rate):
     return (
         theta + rate * sigmoid(-psi * theta) * psi,
         psi - rate * sigmoid(psi * theta) * theta,
@@ -36,13 +36,13 @@ def by_autograd(theta, psi, rate):
 
 
 def in_turn(theta, psi, rate):
-    _, psi = game(theta, psi, rate)
-    return game(theta, psi, rate)[0], psi
+    _, psi = adversarial_step(theta, psi, rate)
+    return adversarial_step(theta, psi, rate)[0], psi
 
 
 def other_order(theta, psi, rate):
-    new = game(theta, psi, rate)[0]
-    return new, game(new, psi, rate)[1]
+    new = adversarial_step(theta, psi, rate)[0]
+    return new, adversarial_step(new, psi, rate)[1]
 
 
 def chain_forgotten(theta, psi, rate):
@@ -50,11 +50,11 @@ def chain_forgotten(theta, psi, rate):
 
 
 def generator_backward(theta, psi, rate):
-    return 2 * theta - game(theta, psi, rate)[0], game(theta, psi, rate)[1]
+    return 2 * theta - adversarial_step(theta, psi, rate)[0], adversarial_step(theta, psi, rate)[1]
 
 
 def discriminator_backward(theta, psi, rate):
-    return game(theta, psi, rate)[0], 2 * psi - game(theta, psi, rate)[1]
+    return adversarial_step(theta, psi, rate)[0], 2 * psi - adversarial_step(theta, psi, rate)[1]
 
 
 def no_sigmoids(theta, psi, rate):
@@ -62,27 +62,27 @@ def no_sigmoids(theta, psi, rate):
 
 
 def saturating_generator(theta, psi, rate):
-    return theta + rate * sigmoid(psi * theta) * psi, game(theta, psi, rate)[1]
+    return theta + rate * sigmoid(psi * theta) * psi, adversarial_step(theta, psi, rate)[1]
 
 
 def no_rate(theta, psi, rate):
-    return game(theta, psi, 1.0)
+    return adversarial_step(theta, psi, 1.0)
 
 
-def slopes_alone(theta, psi, rate):
+def gradients_only(theta, psi, rate):
     return sigmoid(-psi * theta) * psi, sigmoid(psi * theta) * theta
 
 
 def psi_first(theta, psi, rate):
-    return game(theta, psi, rate)[::-1]
+    return adversarial_step(theta, psi, rate)[::-1]
 
 
-def theta_alone(theta, psi, rate):
-    return game(theta, psi, rate)[0]
+def theta_only(theta, psi, rate):
+    return adversarial_step(theta, psi, rate)[0]
 
 
 def twice_as_far(theta, psi, rate):
-    return game(theta, psi, 2 * rate)
+    return adversarial_step(theta, psi, 2 * rate)
 
 
 # --- 5.2 -----------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def ls_absolute(real, fake):
     return ((real - 1).abs().mean() + fake.abs().mean()) / 2, ((fake - 1) ** 2).mean()
 
 
-def ls_real_alone(real, fake):
+def ls_real_only(real, fake):
     return ((real - 1) ** 2).mean() / 2, ((fake - 1) ** 2).mean()
 
 
@@ -188,7 +188,7 @@ def ls_g_minus_d(real, fake):
     return least_squares(real, fake)[0], -(fake**2).mean()
 
 
-def ls_d_alone(real, fake):
+def ls_d_only(real, fake):
     return least_squares(real, fake)[0]
 
 
@@ -350,73 +350,73 @@ def step(
     return True
 
 
-def bug_still_in(*given):
-    return step(*given, cut=True)
+def bug_still_in(*arguments):
+    return step(*arguments, cut=True)
 
 
-def l1_gone(*given):
-    return step(*given, l1=False)
+def l1_gone(*arguments):
+    return step(*arguments, l1=False)
 
 
-def wants_to_be_recognized(*given):
-    return step(*given, sign=1.0)
+def wants_to_be_recognized(*arguments):
+    return step(*arguments, sign=1.0)
 
 
-def saturates(*given):
-    return step(*given, saturating=True)
+def saturates(*arguments):
+    return step(*arguments, saturating=True)
 
 
-def l1_cut(*given):
-    return step(*given, cut_l1=True)
+def l1_cut(*arguments):
+    return step(*arguments, cut_l1=True)
 
 
-def weight_gone(*given):
-    return step(*given, weighted=False)
+def weight_gone(*arguments):
+    return step(*arguments, weighted=False)
 
 
-def moves_d(*given):
-    return step(*given, train_d=True)
+def moves_d(*arguments):
+    return step(*arguments, train_d=True)
 
 
-def never_moves(*given):
-    return step(*given, parts="zb")
+def never_moves(*arguments):
+    return step(*arguments, parts="zb")
 
 
-def no_zero_grad(*given):
-    return step(*given, parts="bs")
+def no_zero_grad(*arguments):
+    return step(*arguments, parts="bs")
 
 
-def leaves_eval_mode(G, D, *given):
-    return step(G.eval(), D, *given)
+def leaves_eval_mode(G, D, *arguments):
+    return step(G.eval(), D, *arguments)
 
 
-def freezes_d(G, D, *given):
+def freezes_d(G, D, *arguments):
     D.requires_grad_(False)
-    return step(G, D, *given)
+    return step(G, D, *arguments)
 
 
-def moves_twice(*given):
-    step(*given)
-    return step(*given)
+def moves_twice(*arguments):
+    step(*arguments)
+    return step(*arguments)
 
 
-def returns_nothing(*given):
-    step(*given)
+def returns_nothing(*arguments):
+    step(*arguments)
 
 
 WRONG = {
     "5.1": {
-        in_turn: "already answers to the discriminator's new psi",
-        other_order: "already answers to the generator's new theta",
+        in_turn: "already uses the discriminator's new psi",
+        other_order: "already uses the generator's new theta",
         chain_forgotten: "second factor is missing",
         generator_backward: "The generator walks the wrong way",
         discriminator_backward: "The discriminator walks the wrong way",
         no_sigmoids: "The sigmoids are missing",
         saturating_generator: "is that of another loss",
         no_rate: "The rate is not used",
-        slopes_alone: "Those are the slopes",
+        gradients_only: "Those are the gradients",
         psi_first: "The two have changed places",
-        theta_alone: "Two numbers were expected",
+        theta_only: "Two numbers were expected",
         twice_as_far: "each with its sigmoid, and print them",
     },
     "5.2": {
@@ -441,11 +441,11 @@ WRONG = {
         ls_minus_one: "Your targets are 1 and -1",
         ls_sigmoid: "There is a sigmoid in it",
         ls_absolute: "That is the absolute difference",
-        ls_real_alone: "D's loss on fakes is missing",
+        ls_real_only: "D's loss on fakes is missing",
         ls_g_at_zero: "G aims at 0",
         ls_g_halved: "G's loss is halved too",
         ls_g_minus_d: "in either direction",
-        ls_d_alone: "Two numbers were expected",
+        ls_d_only: "Two numbers were expected",
         ls_numbers: "or not to all that it should",
         ls_fakes_detached: "or not to all that it should",
         ls_root: "Compute each of the three parts",
@@ -500,9 +500,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
@@ -519,11 +519,11 @@ def library_pair(kind):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
-        ("5.1", game),
+        ("5.1", adversarial_step),
         ("5.1", by_autograd),
-        ("5.1", lambda *given: np.array(game(*given))),
+        ("5.1", lambda *arguments: np.array(adversarial_step(*arguments))),
         ("5.2", lambda logits: -F.logsigmoid(logits).mean()),
         ("5.2", bce_with_logits),
         ("5.2", AdversarialLoss("bce").generator),
@@ -533,9 +533,9 @@ def library_pair(kind):
         ("5.4", library_pair("hinge")),
         ("5.5", total),
         ("5.6", step),
-        ("5.6", lambda *given: step(*given, parts="bsz")),
+        ("5.6", lambda *arguments: step(*arguments, parts="bsz")),
     ],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result

@@ -1,4 +1,4 @@
-"""The testers of lesson 06: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 06: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from answers import cases, check_enough, check_refused, exercise
+from solutions import cases, check_enough, check_refused, exercise
 
-from colorlab.course.checks import exercises, judge
+from colorlab.course.checks import exercises, try_solution
 from colorlab.losses import AdversarialLoss
 
 
 def as_said(function, name, **changes):
-    """`function` with keyword arguments, as an answer of its own name."""
+    """`function` with keyword arguments, as a solution of its own name."""
 
-    def answer(*given):
-        return function(*given, **changes)
+    def solution(*arguments):
+        return function(*arguments, **changes)
 
-    answer.__name__ = name
-    return answer
+    solution.__name__ = name
+    return solution
 
 
 def look(D, L, ab, turned=False):
@@ -43,8 +43,8 @@ def move_d(
     sigmoid=False, turned=False, real=None, fake=None, sign=1, number=True, deaf="", sums=False,
 ):  # fmt: skip
     ours = G(L).detach() if detach else G(L)
-    shown = {"truth": truth, "ours": ours}
-    looks = [look(D, L, shown[real or "truth"], turned), look(D, L, shown[fake or "ours"], turned)]
+    seen = {"truth": truth, "ours": ours}
+    looks = [look(D, L, seen[real or "truth"], turned), look(D, L, seen[fake or "ours"], turned)]
     looks = [x.detach() if kind in deaf else x for x, kind in zip(looks, "rf", strict=True)]
     looks = [torch.sigmoid(x) if sigmoid else x for x in looks]
     each = [
@@ -78,13 +78,13 @@ def negative_loss(G, D, optimizer, L, truth):
     return loss.item()
 
 
-def loss_after_the_step(*given):
-    move_d(*given)
-    return move_d(*given, order="")
+def loss_after_the_step(*arguments):
+    move_d(*arguments)
+    return move_d(*arguments, order="")
 
 
-def moves_g_too(G, *given):
-    loss = move_d(G, *given, detach=False)
+def moves_g_too(G, *arguments):
+    loss = move_d(G, *arguments, detach=False)
     with torch.no_grad():
         for parameter in G.parameters():
             parameter -= 0.1 * parameter.grad
@@ -103,12 +103,12 @@ def own_adam(G, D, optimizer, L, truth):
     return move_d(G, D, torch.optim.Adam(D.parameters()), L, truth)
 
 
-def leaves_g_frozen(G, *given):
-    return move_d(G.requires_grad_(False), *given)
+def leaves_g_frozen(G, *arguments):
+    return move_d(G.requires_grad_(False), *arguments)
 
 
-def leaves_d_in_eval(G, D, *given):
-    return move_d(G, D.eval(), *given)
+def leaves_d_in_eval(G, D, *arguments):
+    return move_d(G, D.eval(), *arguments)
 
 
 def both_under_no_grad(G, D, optimizer, L, truth):
@@ -129,7 +129,7 @@ def the_rate_doubled(G, D, optimizer, L, truth):
 def of_looks(*terms, steps=1):
     """A move of D with the loss `terms(real, fake)`; `steps`: one for each of them, or one."""
 
-    def answer(G, D, optimizer, L, truth):
+    def solution(G, D, optimizer, L, truth):
         with torch.no_grad():
             ours = G(L)
         halves = len(terms) if steps > 1 else 1
@@ -144,12 +144,12 @@ def of_looks(*terms, steps=1):
             total += loss.item()
         return total
 
-    return answer
+    return solution
 
 
-def named(name, answer):
-    answer.__name__ = name
-    return answer
+def named(name, solution):
+    solution.__name__ = name
+    return solution
 
 
 def mean_forgotten(G, D, optimizer, L, truth):
@@ -192,9 +192,9 @@ def squared_distance(real, fake):
 WRONG_61 = {
     as_said(move_d, "no_detach", detach=False): "G's weights have received gradients",
     as_said(move_d, "labels_swapped", labels=(0, 1)): "The labels have changed places",
-    as_said(move_d, "real_alone", parts="r"): "Only the real photos count",
-    as_said(move_d, "real_alone_not_halved", parts="r", half=1): "Only the real photos count",
-    as_said(move_d, "fake_alone", parts="f"): "Only G's colors count",
+    as_said(move_d, "real_only", parts="r"): "Only the real photos count",
+    as_said(move_d, "real_only_not_halved", parts="r", half=1): "Only the real photos count",
+    as_said(move_d, "fake_only", parts="f"): "Only G's colors count",
     as_said(move_d, "not_halved", half=1): "D's loss is twice too large",
     second_part_halved: "Only the second part is halved",
     as_said(move_d, "no_zero_grad", order="bs"): "along what was in .grad before",
@@ -208,12 +208,12 @@ WRONG_61 = {
     as_said(move_d, "ab_before_L", turned=True): "D sees [ab, L]",
     as_said(move_d, "sigmoid_twice", sigmoid=True): "The sigmoid is taken twice",
     as_said(move_d, "summed", sums=True): "the losses of all patches",
-    as_said(move_d, "truth_twice", fake="truth"): "D is shown the truth twice",
-    as_said(move_d, "ours_twice", real="ours"): "D is shown G's colors twice",
+    as_said(move_d, "truth_twice", fake="truth"): "D sees the truth twice",
+    as_said(move_d, "ours_twice", real="ours"): "D sees G's colors twice",
     as_said(move_d, "uphill", sign=-1): "D climbs its loss",
     negative_loss: "The loss comes out below zero",
-    as_said(move_d, "deaf_to_fakes", deaf="f"): "D learns from the real photos alone",
-    as_said(move_d, "deaf_to_real", deaf="r"): "D learns from the fakes alone",
+    as_said(move_d, "deaf_to_fakes", deaf="f"): "D learns only from the real photos",
+    as_said(move_d, "deaf_to_real", deaf="r"): "D learns only from the fakes",
     as_said(move_d, "keeps_its_graph", number=False): "holds on to its graph",
     loss_after_the_step: "the loss after the step",
     moves_g_too: "The generator has moved too",
@@ -280,22 +280,22 @@ def two_backwards(G, D, optimizer, L, truth):
 def d_by_autograd(G, D, optimizer, L, truth):
     loss = (bce(look(D, L, truth), 1) + bce(look(D, L, G(L)), 0)) / 2
     weights = list(D.parameters())
-    for parameter, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        parameter.grad = slope
+    for parameter, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        parameter.grad = gradient
     optimizer.step()
     return np.float64(loss.item())
 
 
-def g_in_eval_for_a_while(G, *given):
+def g_in_eval_for_a_while(G, *arguments):
     G.eval()
-    loss = move_d(G, *given)
+    loss = move_d(G, *arguments)
     G.train()
     return loss
 
 
-def frozen_for_a_while(G, *given):
+def frozen_for_a_while(G, *arguments):
     G.requires_grad_(False)
-    loss = move_d(G, *given)
+    loss = move_d(G, *arguments)
     G.requires_grad_(True)
     return loss
 
@@ -304,7 +304,7 @@ def frozen_for_a_while(G, *given):
 
 
 def play(
-    G, D, for_G, for_D, L, truth, weight, *, zeros="DG", detach=True, cut=False, aim="fool",
+    G, D, for_G, for_D, L, truth, weight, *, zeros="DG", detach=True, cut=False, aim="real",
     color="l1", counts=None, order="DG", halved=True, recolor=False, freeze=False, report=None,
     retain=False, d_steps=1, labels=(1, 0), fixed=None, asks=lambda D: D, thaw=True, steps="DG",
 ):  # fmt: skip
@@ -312,8 +312,8 @@ def play(
     ours = G(L)
 
     def part_of_D():
-        shown = G(L) if recolor else ours
-        real, fake = look(D, L, truth), look(D, L, shown.detach() if detach else shown)
+        seen = G(L) if recolor else ours
+        real, fake = look(D, L, truth), look(D, L, seen.detach() if detach else seen)
         loss = (bce(real, labels[0]) + bce(fake, labels[1])) * (0.5 if halved else 1)
         if "D" in zeros:
             for_D.zero_grad()
@@ -326,8 +326,8 @@ def play(
         if freeze:
             D.requires_grad_(False)
         logits = look(asks(D), L, ours.detach() if cut else ours)
-        fool = {
-            "fool": bce(logits, 1),
+        adversarial = {
+            "real": bce(logits, 1),
             "confess": bce(logits, 0),
             "saturating": -bce(logits, 0),
         }[aim]
@@ -337,21 +337,21 @@ def play(
         a, b = (1, w) if counts is None else counts(weight)
         if "G" in zeros:
             for_G.zero_grad()
-        total = a * fool + b * far
+        total = a * adversarial + b * far
         total.backward()
         if "G" in steps:
             for_G.step()
         if freeze and thaw:
             D.requires_grad_(True)
-        return fool.item(), far.item(), total.item()
+        return adversarial.item(), far.item(), total.item()
 
     if order == "DG":
         loss_D = part_of_D()
-        fool, far, total = part_of_G()
+        adversarial, far, total = part_of_G()
     else:
-        fool, far, total = part_of_G()
+        adversarial, far, total = part_of_G()
         loss_D = part_of_D()
-    losses = {"color": far, "generator": fool, "discriminator": loss_D, "total": total}
+    losses = {"color": far, "generator": adversarial, "discriminator": loss_D, "total": total}
     if report is not None:
         return report(losses, weight)
     return {name: losses[name] for name in ("color", "generator", "discriminator")}
@@ -363,26 +363,26 @@ def bug(G, D, for_G, for_D, L, truth, weight):
     loss_D.backward()
     for_D.step()
     for_D.zero_grad()
-    fool, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
-    (fool + weight * far).backward()
+    adversarial, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
+    (adversarial + weight * far).backward()
     for_G.step()
     for_G.zero_grad()
-    return {"color": far.item(), "generator": fool.item(), "discriminator": loss_D.item()}
+    return {"color": far.item(), "generator": adversarial.item(), "discriminator": loss_D.item()}
 
 
-def old_verdict(G, D, for_G, for_D, L, truth, weight):
-    """Both gradients first, then both steps; each player's gradients are its own."""
+def old_logits(G, D, for_G, for_D, L, truth, weight):
+    """Both gradients first, then both steps; each network's gradients are its own."""
     ours = G(L)
     loss_D = (bce(look(D, L, truth), 1) + bce(look(D, L, ours.detach()), 0)) / 2
-    fool, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
-    for net, loss in ((D, loss_D), (G, fool + weight * far)):
+    adversarial, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
+    for net, loss in ((D, loss_D), (G, adversarial + weight * far)):
         weights = list(net.parameters())
-        slopes = torch.autograd.grad(loss, weights, retain_graph=True)
-        for parameter, slope in zip(weights, slopes, strict=True):
-            parameter.grad = slope
+        gradients = torch.autograd.grad(loss, weights, retain_graph=True)
+        for parameter, gradient in zip(weights, gradients, strict=True):
+            parameter.grad = gradient
     for_D.step()
     for_G.step()
-    return {"color": far.item(), "generator": fool.item(), "discriminator": loss_D.item()}
+    return {"color": far.item(), "generator": adversarial.item(), "discriminator": loss_D.item()}
 
 
 def looked_too_early(G, D, for_G, for_D, L, truth, weight):
@@ -400,15 +400,15 @@ def looked_too_early(G, D, for_G, for_D, L, truth, weight):
 
 def one_backward(G, D, for_G, for_D, L, truth, weight, *, detach=True):
     ours = G(L)
-    shown = ours.detach() if detach else ours
-    loss_D = (bce(look(D, L, truth), 1) + bce(look(D, L, shown), 0)) / 2
-    fool, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
+    seen = ours.detach() if detach else ours
+    loss_D = (bce(look(D, L, truth), 1) + bce(look(D, L, seen), 0)) / 2
+    adversarial, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
     for_D.zero_grad()
     for_G.zero_grad()
-    (loss_D + fool + weight * far).backward()
+    (loss_D + adversarial + weight * far).backward()
     for_D.step()
     for_G.step()
-    return {"color": far.item(), "generator": fool.item(), "discriminator": loss_D.item()}
+    return {"color": far.item(), "generator": adversarial.item(), "discriminator": loss_D.item()}
 
 
 def zeros_at_the_start(G, D, for_G, for_D, L, truth, weight, *, detach=True):
@@ -417,16 +417,16 @@ def zeros_at_the_start(G, D, for_G, for_D, L, truth, weight, *, detach=True):
     return play(G, D, for_G, for_D, L, truth, weight, zeros="", detach=detach, retain=not detach)
 
 
-def both_zeros_last(G, D, for_G, for_D, *given):
-    losses = play(G, D, for_G, for_D, *given, zeros="")
+def both_zeros_last(G, D, for_G, for_D, *arguments):
+    losses = play(G, D, for_G, for_D, *arguments, zeros="")
     for_D.zero_grad()
     for_G.zero_grad()
     return losses
 
 
-def d_zeroed_behind_g(G, D, for_G, for_D, *given):
+def d_zeroed_behind_g(G, D, for_G, for_D, *arguments):
     """D forgets what G's move left before the call ends."""
-    losses = play(G, D, for_G, for_D, *given, zeros="G")
+    losses = play(G, D, for_G, for_D, *arguments, zeros="G")
     D.zero_grad()
     return losses
 
@@ -437,28 +437,28 @@ def zero_between(G, D, for_G, for_D, L, truth, weight):
     loss_D.backward()
     for_D.zero_grad()
     for_D.step()
-    fool, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
-    (fool + weight * far).backward()
+    adversarial, far = bce(look(D, L, ours), 1), (ours - truth).abs().mean()
+    (adversarial + weight * far).backward()
     for_G.zero_grad()
     for_G.step()
-    return {"color": far.item(), "generator": fool.item(), "discriminator": loss_D.item()}
+    return {"color": far.item(), "generator": adversarial.item(), "discriminator": loss_D.item()}
 
 
-def g_steps_d_too(G, D, for_G, for_D, *given):
-    losses = play(G, D, for_G, for_D, *given)
+def g_steps_d_too(G, D, for_G, for_D, *arguments):
+    losses = play(G, D, for_G, for_D, *arguments)
     for_D.step()
     return losses
 
 
-def g_in_eval(G, D, *given):
+def g_in_eval(G, D, *arguments):
     G.eval()
-    losses = play(G, D, *given)
+    losses = play(G, D, *arguments)
     G.train()
     return losses
 
 
-def left_in_eval(G, D, *given):
-    losses = play(G, D, *given)
+def left_in_eval(G, D, *arguments):
+    losses = play(G, D, *arguments)
     D.eval()
     return losses
 
@@ -513,21 +513,21 @@ def with_descend(G, D, for_G, for_D, L, truth, weight, *, swapped=False, reuse=F
     fake = look(D, L, ours.detach())
     loss_D = (F.softplus(-look(D, L, truth)).mean() + F.softplus(fake).mean()) / 2
     descend(for_G if swapped else for_D, loss_D)
-    fooled = F.softplus(-(fake if reuse else look(D, L, ours))).mean()
+    adversarial = F.softplus(-(fake if reuse else look(D, L, ours))).mean()
     color = (ours - truth).abs()
     color = color.mean() if mean else color
     if apart == "backward":
         for_G.zero_grad()
         (weight * color).backward()
-        fooled.backward()
+        adversarial.backward()
         for_G.step()
     elif apart:
-        descend(for_G, fooled, retain=apart == "retained")
+        descend(for_G, adversarial, retain=apart == "retained")
         color = (G(L) - truth).abs().mean() if apart == "colored anew" else color
         descend(for_G, weight * color)
     else:
-        descend(for_D if swapped else for_G, fooled + weight * color)
-    return {"color": color.item(), "generator": fooled.item(), "discriminator": loss_D.item()}
+        descend(for_D if swapped else for_G, adversarial + weight * color)
+    return {"color": color.item(), "generator": adversarial.item(), "discriminator": loss_D.item()}
 
 
 def french(losses, weight):
@@ -540,17 +540,17 @@ def half_g(weight):
 
 STEP = functools.partial(as_said, play)
 WRONG_62 = {
-    STEP("g_first", order="GD"): "G moves first",
-    old_verdict: "G answers to the D from before its move",
+    STEP("g_first", order="GD"): "G steps first",
+    old_logits: "G's loss uses D from before its step",
     looked_too_early: "torch refuses, since those weights are gone",
-    STEP("detached_in_g", cut=True): "G moves along L1 alone",
+    STEP("detached_in_g", cut=True): "G moves only along L1",
     g_steps_d_too: "D's optimizer steps 2 times",
     STEP("weight_reported", report=weighted): '"color" is weight times L1',
     STEP("weight_forgotten", fixed=1): "The weight of L1 is not used",
     STEP("fixed_100", fixed=100): "100 stands there as a fixed number",
     STEP("weight_for_both", counts=lambda w: (w, w)): "The weight counts for both",
     STEP("weight_at_d", counts=lambda w: (w, 1)): "The weight stands at the adversarial term",
-    STEP("no_l1", counts=lambda w: (1, 0)): "G moves along D's verdict alone",
+    STEP("no_l1", counts=lambda w: (1, 0)): "G moves only along D's gradient",
     STEP("g_halved", counts=half_g): "G's adversarial loss is halved",
     STEP("saturating", aim="saturating"): "That is the saturating loss",
     STEP("confesses", aim="confess"): "G wants its colors to be called fake",
@@ -558,7 +558,7 @@ WRONG_62 = {
     STEP("summed", color="sum"): "L1 is summed over all pixels",
     STEP("not_halved", halved=False): "D's loss is twice too large",
     STEP("labels_swapped", labels=(0, 1)): "The labels have changed places",
-    as_said(with_descend, "old_answer", reuse=True): "You use D's old answer for G",
+    as_said(with_descend, "reused_logits", reuse=True): "You use D's old logits for G",
     as_said(with_descend, "optimizers_swapped", swapped=True): "The optimizers have changed places",
     as_said(with_descend, "two_steps_of_g", apart="steps"): "Add both of G's losses",
     as_said(with_descend, "two_retained", apart="retained"): "Add both of G's losses",
@@ -571,13 +571,15 @@ WRONG_62 = {
     STEP("both_called_real", labels=(1, 1)): "Both are called real",
     STEP("odd_label", labels=(0.7, 0)): "Print each of its terms",
     bug: "cleared behind its step, not before its backward",
-    STEP("never_zeros_d", zeros="G"): "those that G's move leaves in it included",
+    STEP("never_zeros_d", zeros="G"): "those that G's backward leaves in it included",
     STEP("never_zeros_g", zeros="D"): "G's gradients add up from call to call",
-    STEP("never_zeros", zeros=""): "those that G's move leaves in it included",
+    STEP("never_zeros", zeros=""): "those that G's backward leaves in it included",
     colors_twice: "G colors 2 times in one call",
     STEP("no_detach", detach=False): "A `.detach()` is missing where D sees the fake",
     STEP("retained", detach=False, retain=True): "D's loss goes back through G as well",
-    as_said(zeros_at_the_start, "leaked", detach=False): "G also goes along the slope of D's loss",
+    as_said(
+        zeros_at_the_start, "leaked", detach=False
+    ): "G also goes along the gradient of D's loss",
     one_backward: "One backward for both losses",
     as_said(one_backward, "one_backward_no_detach", detach=False): "One backward for both losses",
     STEP("no_step_of_g", steps="D"): "G has gradients, and its weights stay",
@@ -596,34 +598,34 @@ WRONG_62 = {
 }
 
 
-def with_frozen_d(*given):
-    return play(*given, freeze=True)
+def with_frozen_d(*arguments):
+    return play(*arguments, freeze=True)
 
 
 def two_looks_of_g(G, D, for_G, for_D, L, truth, weight):
     """G's two losses in two backwards, D's in one batch; the sums in place."""
     ours = G(L)
-    shown = torch.cat([torch.cat([L, truth], 1), torch.cat([L, ours.detach()], 1)])
-    real, fake = D(shown).chunk(2)
+    seen = torch.cat([torch.cat([L, truth], 1), torch.cat([L, ours.detach()], 1)])
+    real, fake = D(seen).chunk(2)
     loss_D = F.softplus(-real).mean().add_(F.softplus(fake).mean()).mul_(0.5)
-    slopes = [p.grad for p in D.parameters() if p.grad is not None]
-    if slopes:
-        torch._foreach_zero_(slopes)
+    gradients = [p.grad for p in D.parameters() if p.grad is not None]
+    if gradients:
+        torch._foreach_zero_(gradients)
     loss_D.backward()
     for_D.step()
     for_G.zero_grad()
     color = F.l1_loss(ours, truth)
     (weight * color).backward(retain_graph=True)
-    fool = F.softplus(-D(torch.cat([L, ours], 1))).mean()
-    fool.backward()
+    adversarial = F.softplus(-D(torch.cat([L, ours], 1))).mean()
+    adversarial.backward()
     for_G.step()
-    losses = {"generator": fool, "discriminator": loss_D, "color": color}
+    losses = {"generator": adversarial, "discriminator": loss_D, "color": color}
     return {name: loss.detach() for name, loss in losses.items()}
 
 
-def with_a_copy_of_d(*given):
+def with_a_copy_of_d(*arguments):
     """G asks a copy of the D that has moved, so that D's own gradients stay D's."""
-    return play(*given, asks=copy.deepcopy)
+    return play(*arguments, asks=copy.deepcopy)
 
 
 def by_autograd(G, D, for_G, for_D, L, truth, weight):
@@ -631,27 +633,27 @@ def by_autograd(G, D, for_G, for_D, L, truth, weight):
 
     def move(net, optimizer, loss):
         weights = list(net.parameters())
-        slopes = torch.autograd.grad(loss, weights, retain_graph=True)
-        for parameter, slope in zip(weights, slopes, strict=True):
-            parameter.grad = slope
+        gradients = torch.autograd.grad(loss, weights, retain_graph=True)
+        for parameter, gradient in zip(weights, gradients, strict=True):
+            parameter.grad = gradient
         optimizer.step()
         return loss.item()
 
     loss_D = move(D, for_D, (bce(look(D, L, truth), 1) + bce(look(D, L, ours.detach()), 0)) / 2)
-    far, fool = (ours - truth).abs().mean(), bce(look(D, L, ours), 1)
-    move(G, for_G, fool + weight * far)
-    return {"color": far.item(), "generator": fool.item(), "discriminator": loss_D}
+    far, adversarial = (ours - truth).abs().mean(), bce(look(D, L, ours), 1)
+    move(G, for_G, adversarial + weight * far)
+    return {"color": far.item(), "generator": adversarial.item(), "discriminator": loss_D}
 
 
 def returns_true(step):
     """6.7 wants True where 6.2 wants the losses."""
 
-    def answer(*given):
-        step(*given)
+    def solution(*arguments):
+        step(*arguments)
         return True
 
-    answer.__name__ = step.__name__
-    return answer
+    solution.__name__ = step.__name__
+    return solution
 
 
 def only_g(G, D, for_G, for_D, L, truth, weight):
@@ -667,9 +669,9 @@ def d_forgotten_for_good(G, D, for_G, for_D, L, truth, weight):
     return play(G, D, for_G, for_D, L, truth, weight)
 
 
-def rate_at_0(G, D, for_G, for_D, *given):
+def rate_at_0(G, D, for_G, for_D, *arguments):
     for_D.param_groups[0]["lr"] = 0.0
-    return play(G, D, for_G, for_D, *given)
+    return play(G, D, for_G, for_D, *arguments)
 
 
 def zero_moved_one_line_up(G, D, for_G, for_D, L, truth, weight):
@@ -682,28 +684,28 @@ def zero_moved_one_line_up(G, D, for_G, for_D, L, truth, weight):
     return True
 
 
-def returns_nothing(*given):
-    play(*given)
+def returns_nothing(*arguments):
+    play(*arguments)
 
 
 WRONG_67 = {
     returns_true(bug): "The bug is still in",
     STEP("bug_half_in", zeros="D", report=None): "G's gradients add up from call to call",
-    STEP("no_zero_at_all", zeros=""): "those that G's move leaves in it included",
-    STEP("only_g_zeroed", zeros="G"): "those that G's move leaves in it included",
+    STEP("no_zero_at_all", zeros=""): "those that G's backward leaves in it included",
+    STEP("only_g_zeroed", zeros="G"): "those that G's backward leaves in it included",
     zero_moved_one_line_up: "D's gradient is thrown away",
-    STEP("cut", cut=True): "G moves along L1 alone",
+    STEP("cut", cut=True): "G moves only along L1",
     STEP("leaves_d_frozen", freeze=True, thaw=False): "D is left frozen",
     d_forgotten_for_good: "D is frozen, and a loss goes back",
     STEP("d_never_steps", steps="G"): "D has gradients, and its weights stay",
     STEP("g_never_steps", steps="D"): "G has gradients, and its weights stay",
     only_g: "D has gradients, and its weights stay",
     rate_at_0: "D's step moves nothing",
-    STEP("order_turned", order="GD"): "G moves first",
+    STEP("order_turned", order="GD"): "G steps first",
     STEP("uncut", detach=False): "A `.detach()` is missing where D sees the fake",
     STEP("wasted", detach=False, retain=True): "D's loss goes back through G as well",
-    as_said(zeros_at_the_start, "leaks", detach=False): "G also goes along the slope",
-    old_verdict: "G answers to the D from before its move",
+    as_said(zeros_at_the_start, "leaks", detach=False): "G also goes along the gradient",
+    old_logits: "G's loss uses D from before its step",
     one_backward: "One backward for both losses",
     STEP("weight_lost", fixed=1): "The weight of L1 is not used",
     STEP("half_lost", halved=False): "D's loss is twice too large",
@@ -719,18 +721,18 @@ WRONG_67 = {
 
 
 def adam(
-    weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999, *, correct="mv", power=0, eps="out",
+    weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999, *, correct="mv", power=0, eps="out",
     exponent=2, root=True, sign=-1, share=True, order=(0, 1, 2), kept=False, old=False,
     plain=False, delta=False, scale=True, turned=False,
 ):  # fmt: skip
     first = m, v
     a, b = (beta1, beta2) if turned else (1 - beta1, 1 - beta2)
-    m = (1 - a) * m + (a if share else 1) * slope
-    v = (1 - b) * v + (b if share else 1) * slope.abs() ** exponent
+    m = (1 - a) * m + (a if share else 1) * gradient
+    v = (1 - b) * v + (b if share else 1) * gradient.abs() ** exponent
     used = first if old else (m, v)
     m_hat = used[0] / (1 - beta1 ** (step + power)) if "m" in correct else used[0]
     v_hat = used[1] / (1 - beta2 ** (step + power)) if "v" in correct else used[1]
-    m_hat = slope if plain else m_hat
+    m_hat = gradient if plain else m_hat
     below = v_hat.sqrt() if root else v_hat
     below = {"out": below + 1e-8, "no": below, "in": (v_hat + 1e-8).sqrt()}[eps]
     change = sign * (rate if scale else 1) * m_hat / below
@@ -738,57 +740,57 @@ def adam(
     return tuple(result[i] for i in order)
 
 
-def shortened(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    m, v = beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+def shortened(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    m, v = beta1 * m + (1 - beta1) * gradient, beta2 * v + (1 - beta2) * gradient**2
     rate = rate * (1 - beta2**step) ** 0.5 / (1 - beta1**step)
     return weight - rate * m / (v.sqrt() + 1e-8), m, v
 
 
-def first_correction(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    m, v = beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+def first_correction(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    m, v = beta1 * m + (1 - beta1) * gradient, beta2 * v + (1 - beta2) * gradient**2
     m_hat, v_hat = m / (1 - beta1), v / (1 - beta2)
     return weight - rate * m_hat / (v_hat.sqrt() + 1e-8), m, v
 
 
-def betas_swapped(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    return adam(weight, slope, m, v, step, rate, beta2, beta1)
+def betas_swapped(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    return adam(weight, gradient, m, v, step, rate, beta2, beta1)
 
 
-def betas_fixed(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    return adam(weight, slope, m, v, step, rate)
+def betas_fixed(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    return adam(weight, gradient, m, v, step, rate)
 
 
-def in_place(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    m.mul_(beta1).add_((1 - beta1) * slope)
-    v.mul_(beta2).add_((1 - beta2) * slope**2)
+def in_place(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    m.mul_(beta1).add_((1 - beta1) * gradient)
+    v.mul_(beta2).add_((1 - beta2) * gradient**2)
     return weight - rate * m / (v.sqrt() + 1e-8), m, v
 
 
-def weight_alone(*given):
-    return adam(*given)[0]
+def weight_only(*arguments):
+    return adam(*arguments)[0]
 
 
-def moments_unchanged(weight, slope, m, v, *rest):
-    return adam(weight, slope, m, v, *rest)[0], m, v
+def moments_unchanged(weight, gradient, m, v, *rest):
+    return adam(weight, gradient, m, v, *rest)[0], m, v
 
 
 def weight_unchanged(weight, *rest):
     return weight, *adam(weight, *rest)[1:]
 
 
-def v_of_m(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    m = beta1 * m + (1 - beta1) * slope
+def v_of_m(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    m = beta1 * m + (1 - beta1) * gradient
     v = beta2 * v + (1 - beta2) * m**2
     m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
     return weight - rate * m_hat / (v_hat.sqrt() + 1e-8), m, v
 
 
-def m_without_old(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    return adam(weight, slope, 0 * m, v, step, rate, beta1, beta2)
+def m_without_old(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    return adam(weight, gradient, 0 * m, v, step, rate, beta1, beta2)
 
 
-def rate_rooted(weight, slope, m, v, step, rate, *betas):
-    return adam(weight, slope, m, v, step, rate / step**0.5, *betas)
+def rate_rooted(weight, gradient, m, v, step, rate, *betas):
+    return adam(weight, gradient, m, v, step, rate / step**0.5, *betas)
 
 
 def in_my_words(change=None, eps=1e-8, power=None, of_v=None):
@@ -797,12 +799,12 @@ def in_my_words(change=None, eps=1e-8, power=None, of_v=None):
     of_v = of_v or power
     change = change or (lambda rate, mh, vh: rate * mh / (vh.sqrt() + eps))
 
-    def answer(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-        m, v = beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+    def solution(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+        m, v = beta1 * m + (1 - beta1) * gradient, beta2 * v + (1 - beta2) * gradient**2
         mh, vh = m / (1 - power(beta1, step)), v / (1 - of_v(beta2, step))
         return weight - change(rate, mh, vh), m, v
 
-    return answer
+    return solution
 
 
 def times(beta, step):
@@ -838,22 +840,22 @@ WRONG_63 = {
     ADAM("no_eps", eps="no"): "eps is missing",
     ADAM("eps_inside", eps="in"): "eps stands inside the root",
     shortened: "the paper's shortened form",
-    ADAM("unsquared", exponent=1): "the slope's size, unsquared",
+    ADAM("unsquared", exponent=1): "the gradient's size, unsquared",
     ADAM("no_root", root=False): "The root is missing",
     ADAM("uphill", sign=1): "The step goes uphill",
-    ADAM("sums", share=False): "add up slopes without end",
+    ADAM("sums", share=False): "add up gradients without end",
     ADAM("shares_turned", turned=True): "The two shares have changed places",
-    ADAM("along_the_slope", plain=True): "along the bare slope",
+    ADAM("along_the_gradient", plain=True): "along the bare gradient",
     ADAM("old_moments", old=True): "uses the m and v from before",
-    ADAM("change_alone", delta=True): "That is the change alone",
+    ADAM("change_only", delta=True): "That is only the change",
     ADAM("corrected_kept", kept=True): "You return the corrected m or v",
     ADAM("weight_last", order=(1, 2, 0)): "You return m, v, weight",
     ADAM("v_before_m", order=(0, 2, 1)): "You return weight, v, m",
     ADAM("no_rate", scale=False): "The rate is not used",
     betas_swapped: "beta1 and beta2 have changed places",
     betas_fixed: "stand there as fixed numbers",
-    in_place: "has changed what it was given",
-    weight_alone: "Three tensors were expected",
+    in_place: "has changed its arguments",
+    weight_only: "Three tensors were expected",
     moments_unchanged: "m and v come back as they went in",
     weight_unchanged: "The weight stays where it was",
     v_of_m: "v is wrong",
@@ -862,21 +864,21 @@ WRONG_63 = {
 }
 
 
-def by_torch(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
+def by_torch(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
     parameter = weight.clone().requires_grad_()
     optimizer = torch.optim.Adam([parameter], lr=rate, betas=(beta1, beta2))
     optimizer.state[parameter] = {
         "step": torch.tensor(step - 1.0), "exp_avg": m.clone(), "exp_avg_sq": v.clone()
     }  # fmt: skip
-    parameter.grad = slope.clone()
+    parameter.grad = gradient.clone()
     optimizer.step()
     state = optimizer.state[parameter]
     return parameter.detach(), state["exp_avg"], state["exp_avg_sq"]
 
 
-def with_lerp(weight, slope, m, v, step, rate, beta1=0.5, beta2=0.999):
-    m = m.lerp(slope, 1 - beta1)
-    v = (v * beta2).addcmul_(slope, slope, value=1 - beta2)
+def with_lerp(weight, gradient, m, v, step, rate, beta1=0.5, beta2=0.999):
+    m = m.lerp(gradient, 1 - beta1)
+    v = (v * beta2).addcmul_(gradient, gradient, value=1 - beta2)
     below = (v / (1 - beta2**step)).sqrt_().add_(1e-8)
     return [weight.addcdiv(m, below, value=-rate / (1 - beta1**step)), m, v]
 
@@ -973,7 +975,7 @@ WRONG_64 = {
     wrong_ones: "the shares that D gets wrong",
     percent: "Those are percent",
     turned_round: "The two have changed places",
-    a_photo: "You judge each photo",
+    a_photo: "You take the mean logit",
     counted: "You count the patches",
     behind_a_sigmoid: "Behind a sigmoid everything lies above 0",
     mean_first: "The mean is taken before the comparison",
@@ -1065,9 +1067,9 @@ COLOR = functools.partial(as_said, color)
 WRONG_65 = {
     COLOR("no_eval", before=""): "G colors in train mode",
     COLOR("eval_last", late=True, after=""): "switched to eval mode after it has colored",
-    COLOR("flag_alone", before="flag"): "G's flag says eval",
-    COLOR("dropout_alone", before="dropout"): "batch norm still looks at the batch",
-    COLOR("norm_alone", before="norm"): "dropout is still on",
+    COLOR("flag_only", before="flag"): "G's flag says eval",
+    COLOR("dropout_only", before="dropout"): "batch norm still looks at the batch",
+    COLOR("norm_only", before="norm"): "dropout is still on",
     returns_too_early: "What stands behind a return never runs",
     COLOR("left_in_eval", after=""): "is left in eval mode",
     COLOR("always_train", after="train"): "is left in train mode",
@@ -1119,36 +1121,36 @@ def state_of(G, D, for_G, for_D, step):
     }
 
 
-def all_of_it(*given):
-    return copy.deepcopy(state_of(*given))
+def all_of_it(*arguments):
+    return copy.deepcopy(state_of(*arguments))
 
 
 def kept_with(name, **changes):
     """`all_of_it` with some entries made otherwise, from (G, D, for_G, for_D, step)."""
 
-    def answer(*given):
-        return all_of_it(*given) | {key: make(*given) for key, make in changes.items()}
+    def solution(*arguments):
+        return all_of_it(*arguments) | {key: make(*arguments) for key, make in changes.items()}
 
-    answer.__name__ = name
-    return answer
+    solution.__name__ = name
+    return solution
 
 
 def left_out(*names):
-    def answer(*given):
-        return {key: value for key, value in all_of_it(*given).items() if key not in names}
+    def solution(*arguments):
+        return {key: value for key, value in all_of_it(*arguments).items() if key not in names}
 
-    answer.__name__ = "without_" + "_".join(names)
-    return answer
-
-
-def not_copied(*given):
-    return state_of(*given)
+    solution.__name__ = "without_" + "_".join(names)
+    return solution
 
 
-def shallow(*given):
+def not_copied(*arguments):
+    return state_of(*arguments)
+
+
+def shallow(*arguments):
     return {
         key: value.copy() if isinstance(value, dict) else value
-        for key, value in state_of(*given).items()
+        for key, value in state_of(*arguments).items()
     }
 
 
@@ -1160,30 +1162,30 @@ def objects(G, D, for_G, for_D, step):
     return {**all_of_it(G, D, for_G, for_D, step), "G": G, "for_G": for_G}
 
 
-def draws_first(*given):
+def draws_first(*arguments):
     torch.rand(1)
-    return all_of_it(*given)
+    return all_of_it(*arguments)
 
 
-def seeds_anew(*given):
+def seeds_anew(*arguments):
     torch.manual_seed(0)
-    return all_of_it(*given)
+    return all_of_it(*arguments)
 
 
-def switches_to_eval(G, *given):
-    return all_of_it(G.eval(), *given)
+def switches_to_eval(G, *arguments):
+    return all_of_it(G.eval(), *arguments)
 
 
-def in_a_tuple(*given):
-    return tuple(all_of_it(*given).values())
+def in_a_tuple(*arguments):
+    return tuple(all_of_it(*arguments).values())
 
 
 def in_half(G, *rest):
     return {key: value.half() for key, value in copy.deepcopy(G.state_dict()).items()}
 
 
-def with_an_object(*given):
-    return all_of_it(*given) | {"made by": exercise("6.6")}
+def with_an_object(*arguments):
+    return all_of_it(*arguments) | {"made by": exercise("6.6")}
 
 
 def flattened(G, D, for_G, *rest):
@@ -1203,15 +1205,15 @@ WRONG_66 = {
     left_out("random"): "Not in your dict: random",
     left_out("step"): "Not in your dict: step",
     left_out("for_G", "for_D"): "Not in your dict: for_G, for_D",
-    kept_with("parameter_list", G=lambda G, *_: list(G.parameters())): "stand parameters alone",
-    kept_with("named_parameters", G=named_buffers_lost): "stand parameters alone",
+    kept_with("parameter_list", G=lambda G, *_: list(G.parameters())): "stand only parameters",
+    kept_with("named_parameters", G=named_buffers_lost): "stand only parameters",
     kept_with("unbound", D=lambda G, D, *_: D.state_dict): "stands a function",
     kept_with("g_twice", D=lambda G, *_: copy.deepcopy(G.state_dict())): "what belongs to G",
     kept_with(
         "for_g_twice", for_D=lambda G, D, for_G, *_: copy.deepcopy(for_G.state_dict())
     ): "what belongs to for_G",
     kept_with(
-        "groups_alone", for_G=lambda G, D, for_G, *_: {"param_groups": for_G.param_groups}
+        "groups_only", for_G=lambda G, D, for_G, *_: {"param_groups": for_G.param_groups}
     ): "Adam's running means are missing",
     kept_with(
         "fresh_adam",
@@ -1221,14 +1223,14 @@ WRONG_66 = {
     kept_with("values_listed", D=lambda G, D, *_: [*D.state_dict().values()]): (
         "a state dict was expected"
     ),
-    kept_with("rates_alone", for_G=lambda *_: 0.01): "a state dict was expected",
+    kept_with("rates_only", for_G=lambda *_: 0.01): "a state dict was expected",
     kept_with("half", G=in_half): "no rounding, no other kind of float",
     kept_with("numpys", random=lambda *_: np.random.get_state()): "NumPy's random state",
     kept_with("pythons", random=lambda *_: random.getstate()): "Python's module random",
     kept_with("the_seed", random=lambda *_: torch.initial_seed()): "stands the seed",
     kept_with("generator", random=lambda *_: torch.default_generator): "the generator itself",
     kept_with("zeros", random=lambda *_: torch.zeros(4)): "random state was expected",
-    kept_with("next_step", step=lambda *given: given[-1] + 1): "it should be 3",
+    kept_with("next_step", step=lambda *arguments: arguments[-1] + 1): "it should be 3",
     draws_first: "moves torch's random numbers on",
     seeds_anew: "moves torch's random numbers on",
     switches_to_eval: "Your function changes the run",
@@ -1237,9 +1239,9 @@ WRONG_66 = {
 }
 
 
-def through_a_file(*given):
+def through_a_file(*arguments):
     file = io.BytesIO()
-    torch.save(state_of(*given), file)
+    torch.save(state_of(*arguments), file)
     return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
 
 
@@ -1266,9 +1268,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
@@ -1300,32 +1302,33 @@ RIGHT = {
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
+    ("name", "solution"),
+    [(name, solution) for name, solutions in RIGHT.items() for solution in solutions],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 @pytest.mark.parametrize("one", exercises("06"), ids=lambda one: one.name)
 def test_a_check_leaves_random_numbers_and_gradients_alone(one):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    for answer in (RIGHT[one.name][0], *list(WRONG[one.name])[:8]):
-        judge(one, answer)
-        assert torch.equal(torch.get_rng_state(), before), answer.__name__
+    for solution in (RIGHT[one.name][0], *list(WRONG[one.name])[:8]):
+        try_solution(one, solution)
+        assert torch.equal(torch.get_rng_state(), before), solution.__name__
         assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("name", ["6.1", "6.2", "6.7"])
 def test_the_right_rounds_are_those_of_the_library(name):
     """The check compares with moves of its own; those must be the moves of `colorlab.losses`."""
-    from colorlab.course.checks import lesson06, players
+    from colorlab.course.checks import lesson06, networks
 
-    replay = lesson06._moves_of_d if name == "6.1" else lesson06._game
-    two = players.two_players(norm=name != "6.1")
+    replay = lesson06._moves_of_d if name == "6.1" else lesson06._adversarial_steps
+    two = networks.two_networks(norm=name != "6.1")
     loss = AdversarialLoss("bce")
-    L, truth = players.batches(1)[0]
+    L, truth = networks.batches(1)[0]
     ours = two.G(L)
     on_d = loss.discriminator(look(two.D, L, truth), look(two.D, L, ours.detach()))
     first = replay()[0]
@@ -1334,8 +1337,8 @@ def test_the_right_rounds_are_those_of_the_library(name):
     with torch.no_grad():
         for parameter in two.D.parameters():
             parameter -= 0.5 * parameter.grad
-    torch.testing.assert_close(first["D"], players.weights_of(two.D))
+    torch.testing.assert_close(first["D"], networks.weights_of(two.D))
     if name != "6.1":
-        fool = loss.generator(look(two.D, L, ours))
-        assert first["generator"] == pytest.approx(fool.item())
+        adversarial = loss.generator(look(two.D, L, ours))
+        assert first["generator"] == pytest.approx(adversarial.item())
         assert first["color"] == pytest.approx(F.l1_loss(ours, truth).item())

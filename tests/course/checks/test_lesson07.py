@@ -1,4 +1,4 @@
-"""The testers of lesson 07: each wrong answer with its own hint, and other right ones."""
+"""The testers of lesson 07: each wrong solution with its own hint, and other right ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from time import perf_counter
 import numpy as np
 import pytest
 import torch
-from answers import cases, check_enough, check_refused, exercise
+from solutions import cases, check_enough, check_refused, exercise
 from torch import nn
 from torch.utils.data import DistributedSampler
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlab.course.checks import exercises, judge, lesson07
+from colorlab.course.checks import exercises, lesson07, try_solution
 
 # --- 7.1 -----------------------------------------------------------------------------------------
 
@@ -323,9 +323,9 @@ def counted(batch, c_in, c_out, kernel, h_out, w_out):
 def costs(change):
     """The cost, changed: from the cost, the number of outputs, and the arguments."""
 
-    def wrong(*given):
-        b, _, o, _, h, w = given
-        return change(conv_cost(*given), b * o * h * w, *given)
+    def wrong(*arguments):
+        b, _, o, _, h, w = arguments
+        return change(conv_cost(*arguments), b * o * h * w, *arguments)
 
     wrong.__name__ = f"cost_{next(numbers)}"
     return wrong
@@ -352,15 +352,15 @@ def by_tuples(operations, bytes_moved, peak, bandwidth):
 
 
 def roof(seconds=None, name=None):
-    """An answer with other seconds or another name: from (computing, moving, *arguments)."""
+    """A solution with other seconds or another name: from (computing, moving, *arguments)."""
 
     def wrong(operations, bytes_moved, peak, bandwidth):
-        given = operations, bytes_moved, peak, bandwidth
+        arguments = operations, bytes_moved, peak, bandwidth
         both = operations / peak, bytes_moved / bandwidth
-        right = attainable(*given)
+        right = attainable(*arguments)
         return (
-            seconds(*both, *given) if seconds else right[0],
-            name(*both, *given) if name else right[1],
+            seconds(*both, *arguments) if seconds else right[0],
+            name(*both, *arguments) if name else right[1],
         )
 
     wrong.__name__ = f"roof_{next(numbers)}"
@@ -368,19 +368,19 @@ def roof(seconds=None, name=None):
 
 
 def binding(test):
-    return roof(name=lambda *given: "compute" if test(*given) else "memory")
+    return roof(name=lambda *arguments: "compute" if test(*arguments) else "memory")
 
 
 def by_more_operations(n, b, p, w):
     return (n / p, "compute") if n > b else (b / w, "memory")
 
 
-def no_name(*given):
-    return attainable(*given)[0]
+def no_name(*arguments):
+    return attainable(*arguments)[0]
 
 
-def name_first(*given):
-    return attainable(*given)[::-1]
+def name_first(*arguments):
+    return attainable(*arguments)[::-1]
 
 
 # --- 7.4 -----------------------------------------------------------------------------------------
@@ -451,7 +451,7 @@ def by_gradient_argument(network, loss_of, optimizer, parts):
 def parted(
     *, zero="first", step="last", share=lambda parts: len(parts), result="mean", chosen=slice(None)
 ):
-    """An answer with a choice of mistakes."""
+    """A solution with a choice of mistakes."""
 
     def wrong(network, loss_of, optimizer, parts):
         losses = []
@@ -573,8 +573,8 @@ def popped(network, loss_of, optimizer, parts):
     return total
 
 
-def evaluated(network, *given):
-    return accumulate(network.eval(), *given)
+def evaluated(network, *arguments):
+    return accumulate(network.eval(), *arguments)
 
 
 def detached(network, loss_of, optimizer, parts):
@@ -592,8 +592,8 @@ def own_loss(network, loss_of, optimizer, parts):
     return 0.0
 
 
-def nothing_returned(*given):
-    accumulate(*given)
+def nothing_returned(*arguments):
+    accumulate(*arguments)
 
 
 # --- 7.5 -----------------------------------------------------------------------------------------
@@ -636,7 +636,7 @@ def into_the_first(replicas):
 
 
 def averaging(make, receivers=slice(None)):
-    """An answer that gives `make(gradients)` to the chosen ones."""
+    """A solution that gives `make(gradients)` to the chosen ones."""
 
     def wrong(replicas):
         for group in groups(replicas):
@@ -805,7 +805,7 @@ def by_three(replicas):
     averaging(lambda g: sum(g) / 3)(replicas)
 
 
-def weight_matrices_alone(replicas):
+def weight_matrices_only(replicas):
     for group in groups(replicas):
         if group[0].ndim == 2:
             mean = stacked_mean([parameter.grad for parameter in group])
@@ -859,7 +859,7 @@ def rounds_of_a_ring(bytes_sent, processes, bandwidth, latency):
 
 
 def ring(wrong_formula):
-    """An answer from (bytes, processes, bandwidth, latency); one process is told apart."""
+    """A solution from (bytes, processes, bandwidth, latency); one process is a case of its own."""
 
     def wrong(n, p, w, wait):
         return 0 if p == 1 else wrong_formula(n, p, w, wait)
@@ -868,7 +868,7 @@ def ring(wrong_formula):
     return wrong
 
 
-def pays_alone(bytes_sent, processes, bandwidth, latency):
+def pays_only(bytes_sent, processes, bandwidth, latency):
     return max(latency, ring_seconds(bytes_sent, processes, bandwidth, latency))
 
 
@@ -907,8 +907,8 @@ def by_torch(count, rank, processes, epoch):
     return order[rank : count // processes * processes : processes]
 
 
-def torch_in_a_list(*given):
-    return list(by_torch(*given))
+def torch_in_a_list(*arguments):
+    return list(by_torch(*arguments))
 
 
 def by_numpy(count, rank, processes, epoch):
@@ -1042,8 +1042,8 @@ def fractions(count, rank, processes, epoch):
     return [number / 1 for number in my_photos(count, rank, processes, epoch)]
 
 
-def mapped(*given):
-    return map(int, my_photos(*given))
+def mapped(*arguments):
+    return map(int, my_photos(*arguments))
 
 
 def nobody(count, rank, processes, epoch):
@@ -1072,8 +1072,8 @@ WRONG = {
         one_too_many: "One call too many",
         two_warm_ups: "Two calls are made before",
         last_dropped: "the last one is dropped",
-        last_only: "the last call alone",
-        first_only: "one call alone, the first measured",
+        last_only: "only the last call",
+        first_only: "only one call, the first measured",
         once: "it is the cold one",
         once_warm: "One call is measured, not `repeats`",
         milliseconds: "in milliseconds",
@@ -1201,7 +1201,7 @@ WRONG = {
         growing_sum: "through the same part's graph again",
         growing_sum_retained: "not go along the whole batch's gradient",
         early_step: "before the last part's gradient is there",
-        popped: "changed what it was given",
+        popped: "has changed its arguments",
         evaluated: "left in eval mode",
         detached: "cut the gradient's way",
         own_loss: "loss_of has not been called",
@@ -1237,12 +1237,12 @@ WRONG = {
         stumbles: "A frozen parameter stops it",
         stumbles_over_sum: "A frozen parameter stops it",
         wants_all: "raised TypeError: each parameter needs a gradient",
-        frozen_filled: "has been given a gradient",
+        frozen_filled: "now has a gradient",
         cleared: "has lost its gradient",
         zeroed: "The gradients are all 0 now",
-        weight_matrices_alone: "0.bias is not the mean of all",
+        weight_matrices_only: "0.bias is not the mean of all",
         yields: "It is a generator",
-        emptied: "changed what it was given",
+        emptied: "has changed its arguments",
     },
     "7.6": {
         ring(lambda n, p, w, wait: 2 * p * (wait + n / p / w)): "2p messages are counted",
@@ -1257,7 +1257,7 @@ WRONG = {
         ring(lambda n, p, w, wait: 2 * (p - 1) * wait): "The bytes are not in it",
         ring(lambda n, p, w, wait: 2 * (p - 1) * wait + n / p / w): "One message's bytes",
         ring(lambda n, p, w, wait: 2 * (wait + n / p / w)): "Two messages are counted",
-        ring(lambda n, p, w, wait: wait + n / p / w): "one message alone",
+        ring(lambda n, p, w, wait: wait + n / p / w): "only one message",
         ring(lambda n, p, w, wait: wait + n / w): "sending everything once",
         ring(lambda n, p, w, wait: 2 * (p - 1) * (wait + 8 * n / p / w)): "turned into bits",
         ring(lambda n, p, w, wait: 2 * (p - 1) * (wait + n / p * w)): "multiplied by the bandwidth",
@@ -1275,7 +1275,7 @@ WRONG = {
         ring(lambda n, p, w, wait: 2 * p - 1 * (wait + n / p / w)): "Times comes before minus",
         ring(lambda n, p, w, wait: 2000 * (p - 1) * (wait + n / p / w)): "in milliseconds",
         ring(lambda n, p, w, wait: 2 * (p - 1) * (wait - n / p / w)): "How many follow each other",
-        pays_alone: "For one process it gives 0.01 s",
+        pays_only: "For one process it gives 0.01 s",
         divides_by_zero: "For one process it divides by zero",
     },
     "7.7": {
@@ -1312,9 +1312,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "answer"), cases(WRONG))
-def test_a_wrong_answer_gets_its_own_hint(name, answer):
-    check_refused(WRONG, name, answer)
+@pytest.mark.parametrize(("name", "solution"), cases(WRONG))
+def test_a_wrong_solution_gets_its_own_hint(name, solution):
+    check_refused(WRONG, name, solution)
 
 
 def test_there_are_enough():
@@ -1322,7 +1322,7 @@ def test_there_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
+    ("name", "solution"),
     [
         ("7.1", stopwatch),
         ("7.1", with_module_clock),
@@ -1338,7 +1338,7 @@ def test_there_are_enough():
         ("7.1", torch.no_grad()(stopwatch)),
         ("7.2", conv_cost),
         ("7.2", counted),
-        ("7.2", lambda *given: float(conv_cost(*given))),
+        ("7.2", lambda *arguments: float(conv_cost(*arguments))),
         ("7.3", attainable),
         ("7.3", by_intensity),
         ("7.3", by_tuples),
@@ -1351,7 +1351,7 @@ def test_there_are_enough():
         ("7.6", ring_seconds),
         ("7.6", message_by_message),
         ("7.6", rounds_of_a_ring),
-        ("7.6", lambda *given: np.float64(ring_seconds(*given))),
+        ("7.6", lambda *arguments: np.float64(ring_seconds(*arguments))),
         ("7.7", my_photos),
         ("7.7", in_blocks),
         ("7.7", global_seed),
@@ -1361,18 +1361,20 @@ def test_there_are_enough():
         ("7.7", by_sampler),
     ],
 )
-def test_another_way_passes(name, answer):
-    verdict = judge(exercise(name), answer)
-    assert verdict.status == "solved", verdict
+def test_another_way_passes(name, solution):
+    result = try_solution(exercise(name), solution)
+    assert result.status == "solved", result
 
 
 def test_the_parts_of_the_check_have_the_gradient_of_the_whole_batch():
     for count in (4, 2):
         bench = lesson07._Bench(count)
-        loss, slope = bench.look(torch.cat(bench.parts))
+        loss, gradient = bench.look(torch.cat(bench.parts))
         parts = [bench.look(part) for part in bench.parts]
         assert loss == pytest.approx(statistics.mean(part[0] for part in parts), rel=1e-12)
-        assert torch.allclose(slope, torch.stack([part[1] for part in parts]).mean(0), rtol=1e-12)
+        assert torch.allclose(
+            gradient, torch.stack([part[1] for part in parts]).mean(0), rtol=1e-12
+        )
 
 
 def test_every_mistake_of_the_stopwatch_gives_other_numbers():
@@ -1401,8 +1403,10 @@ def random_states():
 def test_random_states_and_clocks_are_left_as_they_were(one):
     clocks = [getattr(time, name) for name in ("time", "perf_counter", "monotonic_ns")]
     before = random_states()
-    for answer in [*WRONG[one.name]][:5] + ([with_planted_bug, rolls] if one.name == "7.7" else []):
-        judge(one, answer)
+    for solution in [*WRONG[one.name]][:5] + (
+        [with_planted_bug, rolls] if one.name == "7.7" else []
+    ):
+        try_solution(one, solution)
         assert random_states() == before
     assert clocks == [getattr(time, name) for name in ("time", "perf_counter", "monotonic_ns")]
     assert perf_counter is time.perf_counter is timeit.default_timer
@@ -1414,11 +1418,11 @@ def rolls(count, rank, processes, epoch):
 
 
 @pytest.mark.parametrize("one", exercises("07"), ids=lambda one: one.name)
-def test_the_same_answer_gets_the_same_verdict(one):
-    for answer in [*WRONG[one.name]][:6]:
-        assert judge(one, answer) == judge(one, answer)
+def test_the_same_solution_gets_the_same_result(one):
+    for solution in [*WRONG[one.name]][:6]:
+        assert try_solution(one, solution) == try_solution(one, solution)
 
 
 def test_the_function_itself_is_asked_for():
-    verdict = judge(exercise("7.5"), 3)
-    assert "needs the function itself" in verdict.finding
+    result = try_solution(exercise("7.5"), 3)
+    assert "needs the function itself" in result.finding

@@ -13,7 +13,7 @@ import pytest
 import torch
 from skimage.color import lab2rgb, rgb2lab
 
-from colorlab.course.museum.diary import ROWS, SHOWN, Diary, Recorder, _thinned, held_out
+from colorlab.course.museum.diary import PICTURES, ROWS, Diary, Recorder, _thinned, held_out
 from colorlab.metrics import psnr
 from colorlab.photos.folder import PhotoFolder
 from colorlab.recipes.recipe import DiscriminatorConfig, GeneratorConfig, Recipe, Stage, differences
@@ -36,7 +36,7 @@ def run_on(photos, recipe=SMALL, **options) -> Run:
 def recorded(photos, batch):
     """A finished run, its recorder and its diary."""
     run = run_on(photos)
-    recorder = Recorder(batch, shown=3, again=True).watch(run)
+    recorder = Recorder(batch, kept=3, again=True).watch(run)
     run.train()
     return run, recorder, recorder.diary(hardware="this")
 
@@ -63,8 +63,8 @@ def test_it_measures_at_the_start_at_each_sample_and_at_the_end(recorded):
 
 def test_scores_are_those_of_scikit_image_and_torchmetrics(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.trainer.split(batch)
-    rgb = run.trainer.picture(given, run.trainer.colorize(given, 0)).numpy()
+    inputs, _ = run.trainer.split(batch)
+    rgb = run.trainer.picture(inputs, run.trainer.colorize(inputs, 0)).numpy()
     ours, true = lab(rgb)[..., 1:], lab(batch.numpy())[..., 1:]
     assert diary.error[-1] == pytest.approx(np.abs(ours - true).mean(), abs=0.02)
     assert diary.gray_error == pytest.approx(np.abs(true).mean(), abs=0.02)
@@ -83,22 +83,22 @@ def test_scores_are_those_of_scikit_image_and_torchmetrics(recorded, batch):
 
 def test_pictures_are_what_the_run_made(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.trainer.split(batch[:3])
+    inputs, _ = run.trainer.split(batch[:3])
     for another in (0, 1):
-        answer = run.trainer.colorize(run.trainer.split(batch)[0], another)[:3]
-        wanted = run.trainer.picture(given, answer)
-        shown = diary.pictures(-1, again=bool(another))
-        assert shown.shape == (3, 3, 16, 16)
-        off = (shown - wanted).abs()  # by whole Lab units: more where it is dark
+        colors = run.trainer.colorize(run.trainer.split(batch)[0], another)[:3]
+        wanted = run.trainer.picture(inputs, colors)
+        pictures = diary.pictures(-1, again=bool(another))
+        assert pictures.shape == (3, 3, 16, 16)
+        off = (pictures - wanted).abs()  # by whole Lab units: more where it is dark
         assert off.mean() < 0.006 and off.max() < 0.06
     assert not torch.equal(diary.pictures(0), diary.pictures(-1))
 
 
 def test_the_second_coloring_is_of_other_noise(recorded, batch):
     run, _, diary = recorded
-    given, _ = run.trainer.split(batch)
+    inputs, _ = run.trainer.split(batch)
     one, two = (
-        lab(run.trainer.picture(given, run.trainer.colorize(given, seed)).numpy())
+        lab(run.trainer.picture(inputs, run.trainer.colorize(inputs, seed)).numpy())
         for seed in (0, 1)
     )
     apart = np.hypot(*np.moveaxis((one - two)[..., 1:], -1, 0)).mean()
@@ -110,7 +110,7 @@ def test_the_second_coloring_is_of_other_noise(recorded, batch):
 def test_another_way_to_color(photos, batch):
     asked = []
 
-    def truth(trainer, given, seed):
+    def truth(trainer, inputs, seed):
         asked.append(seed)
         return trainer.split(batch)[1]
 
@@ -125,10 +125,10 @@ def test_another_way_to_color(photos, batch):
 
 def test_the_run_takes_the_same_steps_without_it(recorded, photos):
     run, _, _ = recorded
-    alone = run_on(photos)
-    alone.train()
-    assert alone.history == run.history
-    ours, theirs = run.trainer.generator.state_dict(), alone.trainer.generator.state_dict()
+    unwatched = run_on(photos)
+    unwatched.train()
+    assert unwatched.history == run.history
+    ours, theirs = run.trainer.generator.state_dict(), unwatched.trainer.generator.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -140,7 +140,7 @@ def test_a_resumed_run_has_all_its_losses_and_the_pictures_since(recorded, photo
     assert first.state == "stopped" and first.step < 12
     at = first.step
     again = run_on(photos, output=tmp_path / "run", resume=True)
-    diary = Recorder(batch, shown=3).watch(again)
+    diary = Recorder(batch, kept=3).watch(again)
     again.train()
     diary = diary.diary()
     assert diary.steps.tolist() == [at, 10, 12]
@@ -286,13 +286,13 @@ def test_runs_that_cannot_be_recorded_are_refused(photos, batch):
 # --- the held-out photos --------------------------------------------------------------------------
 
 
-def test_the_shown_photos_come_first_and_may_be_shipped():
+def test_the_pictures_come_first_and_may_be_shipped():
     photos = held_out(32)
     folder = PhotoFolder(data_dir() / "photos" / "val", size=32)
     assert photos.shape == (len(folder), 3, 32, 32) and len(folder) == 46
     with open(data_dir() / "photos" / "credits.csv", newline="", encoding="utf-8") as file:
         licenses = {row["file"]: row["license"].lower() for row in csv.DictReader(file)}
-    for photo, name in zip(photos, SHOWN, strict=False):
+    for photo, name in zip(photos, PICTURES, strict=False):
         (index,) = [i for i, path in enumerate(folder.paths) if path.stem == name]
         assert torch.equal(photo, folder[index])
         assert licenses[f"val/{folder.names[index]}"] in ("public-domain", "cc0", "cc0-1.0")
@@ -307,7 +307,7 @@ def test_the_shipped_diary_is_of_todays_script_and_shows_what_lesson_06_says():
     diary = Diary.load(path)
     script = runpy.run_path(str(path.with_suffix(".py")))
     assert differences(Recipe.from_json(diary.notes["recipe"]), script["recipe"](24_000)) == []
-    assert (diary.rgb == held_out()[: len(SHOWN)].numpy()).all()
+    assert (diary.rgb == held_out()[: len(PICTURES)].numpy()).all()
     assert diary.steps[[0, -1]].tolist() == [0, 24_000] and diary.notes["photos"] == 45_615
     brown, played = diary.steps == 3000, diary.steps > 3000
     assert diary.chroma[brown] < 0.65 and diary.chroma[played].mean() > 0.9

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from colorlab.course.museum import exhibits
-from colorlab.course.museum.diary import SHOWN, Diary, held_out
+from colorlab.course.museum.diary import PICTURES, Diary, held_out
 from colorlab.course.museum.mistakes import BESIDE, HEALTHY, PIECES, STEPS
 from colorlab.course.museum.symptoms import Figures
 from colorlab.recipes.recipe import Recipe, differences
@@ -50,8 +50,8 @@ def test_the_recorded_run_is_whole(name):
     assert diary.steps.tolist() == [
         STEPS * i // exhibits.SAMPLES for i in range(exhibits.SAMPLES + 1)
     ]
-    assert len(diary.rgb) == exhibits.SHOWN_HERE <= len(SHOWN)
-    assert (diary.rgb == held_out()[: exhibits.SHOWN_HERE].numpy()).all()
+    assert len(diary.rgb) == exhibits.KEPT <= len(PICTURES)
+    assert (diary.rgb == held_out()[: exhibits.KEPT].numpy()).all()
     for name_of_loss in ("color", "generator", "discriminator", "accuracy_real", "accuracy_fake"):
         assert np.isfinite(diary.losses[name_of_loss]).all()
     assert not (diary.ab % 2).any(), "even numbers: smaller, and not to be seen"
@@ -154,7 +154,7 @@ def test_gray_images_in_the_data():
 
 
 @pytest.mark.parametrize("name", PIECES)
-def test_what_speaks_against_a_wrong_diagnosis_is_told_with_numbers(name):
+def test_what_speaks_against_a_wrong_diagnosis_is_said_with_numbers(name):
     both = figures(name)
     for other in PIECES.values():
         if other.name == name:
@@ -169,8 +169,8 @@ def test_what_speaks_against_a_wrong_diagnosis_is_told_with_numbers(name):
             else:
                 assert any(c.isdigit() for c in said) and "takes no noise, so" not in said
             assert PIECES[name].title not in said
-    told = PIECES[name].evidence(*both)
-    assert "{" not in told and any(c.isdigit() for c in told)
+    evidence = PIECES[name].evidence(*both)
+    assert "{" not in evidence and any(c.isdigit() for c in evidence)
 
 
 # --- the exhibits ---------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_every_piece_hangs_under_one_letter():
 
 def test_a_piece_is_recorded_here_and_now(monkeypatch):
     monkeypatch.setattr(exhibits, "SAMPLES", 2)  # each takes a second
-    diary = exhibits.record("eval", steps=6, shown=2)
+    diary = exhibits.record("eval", steps=6, kept=2)
     assert diary.steps.tolist() == [0, 3, 6] and diary.ab.shape == (3, 2, 2, 64, 64)
     assert diary.extra["again"].shape == diary.ab.shape
     assert json.loads(diary.notes["recipe"])["stages"][0]["steps"] == 6

@@ -15,7 +15,7 @@ from colorlab.sources.bundled import data_dir
 from colorlab.training.run import Run
 
 
-def test_each_piece_departs_from_the_healthy_recipe_by_its_mistake_alone():
+def test_each_piece_departs_from_the_healthy_recipe_only_by_its_mistake():
     departs = {}
     for piece in PIECES.values():
         lines = differences(BESIDE[piece.beside], piece.recipe())
@@ -73,14 +73,14 @@ def test_forgotten_eval_colors_one_photo_at_a_time_and_leaves_the_network_alone(
     run.train()
     trainer = run.trainer
     before = {name: value.clone() for name, value in trainer.generator.state_dict().items()}
-    given, _ = trainer.split(batch)
-    random, answer = trainer.generator.random, trainer.colorize(given)
-    one, same, other = (forgetful(trainer, given, seed) for seed in (0, 0, 1))
+    inputs, _ = trainer.split(batch)
+    random, prediction = trainer.generator.random, trainer.colorize(inputs)
+    one, same, other = (forgetful(trainer, inputs, seed) for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
-    assert not torch.allclose(one, answer, atol=0.01)
-    assert torch.equal(one[:1], forgetful(trainer, given[:1], 0)), (
+    assert not torch.allclose(one, prediction, atol=0.01)
+    assert torch.equal(one[:1], forgetful(trainer, inputs[:1], 0)), (
         "of the other photos it knows none"
     )
-    assert torch.equal(trainer.colorize(given), answer) and trainer.generator.random is random
+    assert torch.equal(trainer.colorize(inputs), prediction) and trainer.generator.random is random
     after = trainer.generator.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -68,8 +68,8 @@ def test_other_diaries_are_refused(diary):
             Figures.of(replace(diary, **other))
 
 
-def test_a_sign_tells_what_is_there(diary):
+def test_a_sign_describes_what_is_there(diary):
     figures = Figures.of(diary)
     sign = Sign("a leap", "{f.leap:.1f} and {h.error:.2f}", lambda f, h: f.leap > h.leap)
-    assert sign.told(figures, replace(figures, error=2.0)) == "7.5 and 2.00"
+    assert sign.describe(figures, replace(figures, error=2.0)) == "7.5 and 2.00"
     assert not sign.holds(figures, figures) and not sign.silent

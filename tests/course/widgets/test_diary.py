@@ -17,8 +17,8 @@ from colorlab.course.widgets.diary import (
     LARGEST,
     MOST,
     WIDTH,
-    DiaryPlayer,
-    game_begins,
+    DiaryView,
+    adversarial_start,
     line,
     photo_line,
     span,
@@ -53,36 +53,36 @@ def made(samples: int = 5, photos: int = 3, size: tuple[int, int] = (32, 48), ro
 
 
 def test_the_words_are_the_diarys_numbers():
-    player = DiaryPlayer(made())
-    assert player.words == (
+    view = DiaryView(made())
+    assert view.words == (
         "Step 400: a and b are off by 12.0 Lab units (gray 11.2), PSNR 21.3 dB (gray 21.4), "
         "chroma 0.61 of the truth's."
     )
-    player.controls["index"].value = 0
-    assert player.words.startswith("Step 0: a and b are off by 20.0")
+    view.controls["index"].value = 0
+    assert view.words.startswith("Step 0: a and b are off by 20.0")
 
 
 def test_rows_are_gray_ours_and_truth():
     diary = made()
-    player = DiaryPlayer(diary)
-    tile = player.width * 32 // 48
-    width = 3 * player.width
+    view = DiaryView(diary)
+    tile = view.width * 32 // 48
+    width = 3 * view.width
     for index in (0, 3):
-        player.controls["index"].value = index
-        rows = player.picture()[: 3 * tile, LABELS : LABELS + width].reshape(3, tile, width, 3)
+        view.controls["index"].value = index
+        rows = view.picture()[: 3 * tile, LABELS : LABELS + width].reshape(3, tile, width, 3)
         assert (np.ptp(rows[0].astype(int), axis=-1) <= 1).all(), "gray"
-        wanted = photo_line(diary.pictures(index), player.width)
+        wanted = photo_line(diary.pictures(index), view.width)
         np.testing.assert_array_equal(rows[1], wanted)
-        truth = photo_line(torch.from_numpy(diary.rgb), player.width)
+        truth = photo_line(torch.from_numpy(diary.rgb), view.width)
         np.testing.assert_array_equal(rows[2], truth)
 
 
 def test_the_cursor_moves_and_the_rest_stays():
-    player = DiaryPlayer(made())
+    view = DiaryView(made())
     pictures = []
     for index in (1, 3):
-        player.controls["index"].value = index
-        pictures.append(player.picture()[-BOX[1] :, : BOX[0]])
+        view.controls["index"].value = index
+        pictures.append(view.picture()[-BOX[1] :, : BOX[0]])
     columns = np.nonzero((pictures[0] != pictures[1]).any((0, 2)))[0]
     assert len(columns) == 4 and columns[-1] - columns[0] > 0.4 * BOX[0]
 
@@ -92,24 +92,24 @@ def test_the_cursor_moves_and_the_rest_stays():
 )
 def test_any_number_of_photos_of_any_size(photos, size):
     diary = made(3, photos, size)
-    player = DiaryPlayer(diary)
+    view = DiaryView(diary)
     shapes, taken = set(), []
     for index in (0, 1, 2, 0, 1):
         begun = time.process_time()
-        player.controls["index"].value = index
+        view.controls["index"].value = index
         taken.append(time.process_time() - begun)
-        shapes.add(player.picture().shape)
+        shapes.add(view.picture().shape)
     (shape,) = shapes
     assert shape[1] == WIDTH and shape[0] < 1000
-    assert player.width <= LARGEST and player.width * min(photos, MOST) <= WIDTH - LABELS
+    assert view.width <= LARGEST and view.width * min(photos, MOST) <= WIDTH - LABELS
     assert median(taken) < 0.1, "seconds of this process: others may be busy"
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 2400])
 def test_any_number_of_steps(rows):
     diary = made(1 if rows < 2 else 7, rows=rows)
-    player = DiaryPlayer(diary)
-    assert player.picture().shape[1] == WIDTH
+    view = DiaryView(diary)
+    assert view.picture().shape[1] == WIDTH
     assert span(diary) == (0, max(1, rows * 10))
 
 
@@ -123,23 +123,23 @@ def test_a_long_line_keeps_its_course_and_its_last_point():
     )
 
 
-def test_where_the_game_begins():
-    assert game_begins(made(rows=40)) == 210
+def test_where_adversarial_training_begins():
+    assert adversarial_start(made(rows=40)) == 210
     diary = made(rows=40)
     diary.losses["generator"] = np.ones(40, np.float32)
-    assert game_begins(diary) is None
+    assert adversarial_start(diary) is None
     for gone in ("generator", None):
         losses = {k: v for k, v in diary.losses.items() if k != gone}
         if gone is None:
             losses["generator"] = np.full(40, np.nan, np.float32)
         other = Diary(**{**vars(diary), "losses": losses})
-        assert game_begins(other) is None
-        assert DiaryPlayer(other).picture().shape == DiaryPlayer(diary).picture().shape
+        assert adversarial_start(other) is None
+        assert DiaryView(other).picture().shape == DiaryView(diary).picture().shape
 
 
 def test_a_diary_without_photos_is_refused():
     with pytest.raises(ValueError, match="Recorder"):
-        DiaryPlayer(made(photos=0))
+        DiaryView(made(photos=0))
 
 
 def test_ones_own_run_of_a_few_steps(photos, batch):
@@ -150,9 +150,9 @@ def test_ones_own_run_of_a_few_steps(photos, batch):
     )
     run = Run(recipe, photos, validation=photos, sample_every=2, progress=False, device="cpu")
     recorder = Recorder(batch).watch(run)
-    before = DiaryPlayer(recorder.diary())
+    before = DiaryView(recorder.diary())
     assert before.words.startswith("Step 0:")
     run.train()
-    player = DiaryPlayer(recorder.diary())
-    assert player.words.startswith("Step 4:")
-    assert [label for label, _ in player.controls["index"].options] == ["0", "2", "4"]
+    view = DiaryView(recorder.diary())
+    assert view.words.startswith("Step 4:")
+    assert [label for label, _ in view.controls["index"].options] == ["0", "2", "4"]

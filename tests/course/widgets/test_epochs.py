@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from colorlab.course.widgets._bundle import VIEW
-from colorlab.course.widgets.epochs import EpochButtons, read_answer
+from colorlab.course.widgets.epochs import EpochButtons, read_fields
 from colorlab.training.questions import Decision, EpochQuestion
 
 QUESTION = EpochQuestion(3, 75, {"color": 0.12}, 2e-4, 1e-4)
@@ -19,7 +19,7 @@ class Asking:
     """A run's thread that asks and keeps the answer."""
 
     def __init__(self, buttons: EpochButtons, question: EpochQuestion = QUESTION) -> None:
-        self.answer: Decision | None = None
+        self.choice: Decision | None = None
         self.thread = threading.Thread(target=self._ask, args=(buttons, question), daemon=True)
         self.thread.start()
         end = time.monotonic() + 5
@@ -28,25 +28,25 @@ class Asking:
             time.sleep(0.01)
 
     def _ask(self, buttons: EpochButtons, question: EpochQuestion) -> None:
-        self.answer = buttons(question)
+        self.choice = buttons(question)
 
     def result(self) -> Decision | None:
         self.thread.join(5)
         assert not self.thread.is_alive()
-        return self.answer
+        return self.choice
 
 
 def test_fields_as_they_were_change_nothing():
     same = {"generator": "0.0002", "discriminator": " "}
-    assert read_answer(QUESTION, True, same) == Decision(True, None, None)
-    given = {"generator": "1e-5", "discriminator": "0.0001"}
-    assert read_answer(QUESTION, False, given) == Decision(False, 1e-5, None)
+    assert read_fields(QUESTION, True, same) == Decision(True, None, None)
+    rates = {"generator": "1e-5", "discriminator": "0.0001"}
+    assert read_fields(QUESTION, False, rates) == Decision(False, 1e-5, None)
 
 
 @pytest.mark.parametrize("text", ["fast", "-1", "nan", "inf"])
 def test_what_is_no_rate_is_named(text):
     with pytest.raises(ValueError, match=f"discriminator: '{text}' is no learning rate"):
-        read_answer(QUESTION, True, {"generator": "", "discriminator": text})
+        read_fields(QUESTION, True, {"generator": "", "discriminator": text})
 
 
 def test_nothing_can_be_clicked_before_the_question():

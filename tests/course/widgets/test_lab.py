@@ -87,9 +87,9 @@ def test_changed_lab():
 
 def test_lab_sliders(picture):
     panel = LabSliders(picture)
-    shown = panel.picture()
-    assert shown.shape == (300, 32 + 8 + 300, 3)
-    np.testing.assert_allclose(shown[:24, :32], picture, atol=1)
+    drawn = panel.picture()
+    assert drawn.shape == (300, 32 + 8 + 300, 3)
+    np.testing.assert_allclose(drawn[:24, :32], picture, atol=1)
     panel.set(a_scale=0.0, b_scale=0.0)
     gray = panel.picture()[:24, :32].astype(int)
     assert (gray.max(axis=-1) - gray.min(axis=-1)).max() <= 1

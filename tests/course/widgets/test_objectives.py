@@ -24,7 +24,7 @@ from colorlab.course.widgets.objectives import (
     mean_color,
     pull_of,
     read_lambdas,
-    train_judge,
+    train_discriminator,
 )
 from colorlab.losses import ADVERSARIAL
 from colorlab.sources.bundled import VARIABLE, DataMissing, lesson_file
@@ -81,8 +81,8 @@ def test_the_file_is_looked_for_in_the_data_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def judges():
-    made = {kind: train_judge(kind) for kind in ADVERSARIAL}
+def discriminators():
+    made = {kind: train_discriminator(kind) for kind in ADVERSARIAL}
     return {**made, "minimax": made["bce"]}
 
 
@@ -103,40 +103,43 @@ def test_l2_pulls_to_the_mean_and_l1_to_the_medians():
 
 
 @pytest.mark.parametrize("kind", [kind for _, kind in KINDS])
-def test_a_pull_is_minus_the_slope_of_the_cost(kind, judges):
+def test_a_pull_is_minus_the_gradient_of_the_cost(kind, discriminators):
     ab = torch.tensor([[20.0, 10.0], [-40.0, 30.0], [3.0, -61.0]])
-    pull, judge = pull_of(kind, judges.get(kind), ab), judges.get(kind)
+    pull, discriminator = pull_of(kind, discriminators.get(kind), ab), discriminators.get(kind)
     step = 0.5
     for axis in range(2):
         away = torch.zeros(2)
         away[axis] = step
-        rise = cost_of(kind, judge, ab + away) - cost_of(kind, judge, ab - away)
+        rise = cost_of(kind, discriminator, ab + away) - cost_of(kind, discriminator, ab - away)
         torch.testing.assert_close(pull[:, axis], -110 * rise / (2 * step), atol=0.02, rtol=0.05)
 
 
 @pytest.mark.parametrize("kind", list(ADVERSARIAL))
-def test_a_judge_knows_balloons_from_their_mean(kind, judges):
-    at_colors = judges[kind](torch.tensor(COLORS) / 110)
-    at_mean = judges[kind](mean_color()[None] / 110)
+def test_a_discriminator_knows_balloons_from_their_mean(kind, discriminators):
+    at_colors = discriminators[kind](torch.tensor(COLORS) / 110)
+    at_mean = discriminators[kind](mean_color()[None] / 110)
     assert at_colors.min() > 0.5 > at_mean.item() + 0.3
 
 
-def test_what_the_lesson_says_of_the_arrows(judges):
+def test_what_the_lesson_says_of_the_arrows(discriminators):
     """At the mean: L2 rests, the saturating loss sleeps, the non-saturating one pulls hard."""
-    pulls = {kind: pull_of(kind, judges.get(kind), mean_color()[None]).norm() for _, kind in KINDS}
+    pulls = {
+        kind: pull_of(kind, discriminators.get(kind), mean_color()[None]).norm()
+        for _, kind in KINDS
+    }
     assert pulls["l2"] < 1e-4 and pulls["minimax"] < 0.05
     assert pulls["bce"] > 20 * pulls["minimax"] and pulls["bce"] > pulls["l1"]
     for color in torch.tensor(COLORS):
         start = mean_color() + 0.45 * (color - mean_color())
-        pull = pull_of("bce", judges["bce"], start[None])[0]
+        pull = pull_of("bce", discriminators["bce"], start[None])[0]
         assert torch.cosine_similarity(pull, color - start, dim=0) > 0.6
 
 
-def test_judges_are_the_same_each_time_and_leave_the_learners_random_numbers():
+def test_discriminators_are_the_same_each_time_and_leave_the_learners_random_numbers():
     torch.manual_seed(2)
     wanted = torch.rand(1)
     torch.manual_seed(2)
-    one, other = train_judge("bce", 5), train_judge("bce", 5)
+    one, other = train_discriminator("bce", 5), train_discriminator("bce", 5)
     assert torch.equal(torch.rand(1), wanted)
     x = torch.rand(4, 2)
     assert torch.equal(one(x), other(x))
@@ -144,9 +147,9 @@ def test_judges_are_the_same_each_time_and_leave_the_learners_random_numbers():
 
 def test_the_saturating_loss_pulls_where_the_other_does():
     """The same aim: log(1 - D) and -log D fall in the same direction."""
-    judge = train_judge("bce")
+    discriminator = train_discriminator("bce")
     ab = 40 * torch.randn(30, 2, generator=torch.Generator().manual_seed(3))
-    one, other = pull_of("minimax", judge, ab), pull_of("bce", judge, ab)
+    one, other = pull_of("minimax", discriminator, ab), pull_of("bce", discriminator, ab)
     assert (torch.cosine_similarity(one, other) > 0.999).all()
 
 
@@ -166,7 +169,7 @@ def test_the_words_name_the_direction(pull, name):
 
 def test_pull_arrows():
     panel = PullArrows()
-    assert panel.judges["minimax"] is panel.judges["bce"]
+    assert panel.discriminators["minimax"] is panel.discriminators["bce"]
     left, right = panel.pull("l2", 0.0, torch.tensor([[-100.0, 5.0], [100.0, 5.0]]))
     assert left[0] > 0 > right[0]
     with torch.no_grad():

@@ -17,7 +17,7 @@ from PIL import Image
 from colorlab.course.museum import exhibits
 from colorlab.course.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.course.widgets._panel import Panel, choice, one_thread, slider, steps
-from colorlab.course.widgets.diary import DiaryPlayer
+from colorlab.course.widgets.diary import DiaryView
 from colorlab.course.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.course.widgets.museum import FailureMuseum
 from colorlab.course.widgets.objectives import LambdaSlider, PullArrows
@@ -66,7 +66,7 @@ class TestPanel:
         panel.controls["kind"].value = "y"
         assert drawn[-1] == (200, "y")
 
-    def test_words_are_told_and_escaped(self):
+    def test_words_are_printed_and_escaped(self):
         panel, _ = self.made()
         panel.controls["level"].value = 5
         assert panel.words == "level <5> of x"
@@ -144,7 +144,7 @@ PANELS = {
     ),
     "LambdaSlider": lambda photo: LambdaSlider(),
     "PullArrows": lambda photo: PullArrows(),
-    "DiaryPlayer": lambda photo: DiaryPlayer(exhibits.load("healthy")),
+    "DiaryView": lambda photo: DiaryView(exhibits.load("healthy")),
     "FailureMuseum": lambda photo: FailureMuseum(),
     "ScalingPanel": lambda photo: ScalingPanel(),
     "SpeedSliders": lambda photo: SpeedSliders(STEP),
@@ -194,12 +194,12 @@ class TestEveryPanel:
 
     def test_each_control_changes_the_picture(self, panel):
         for name, control in panel.controls.items():
-            shown = set()
+            pictures = set()
             for other, value in moves(panel):
                 if other == name:
                     panel.set(**{name: value})
-                    shown.add(panel.picture().tobytes())
-            assert len(shown) > 1, name
+                    pictures.add(panel.picture().tobytes())
+            assert len(pictures) > 1, name
             panel.reset.click()
             assert control.description
 

@@ -81,7 +81,7 @@ def test_distorted():
 
 
 class Chroma(torch.nn.Module):
-    """A judge whose logits are known: 8 times the mean |ab| of each quarter, minus 2."""
+    """A discriminator whose logits are known: 8 times the mean |ab| of each quarter, minus 2."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

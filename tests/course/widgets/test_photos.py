@@ -39,10 +39,10 @@ class TestAugmentPanel:
         data = PhotoFolder(tmp_path, size=photos.CUT, augment=True, scale=(1.0, 1.5))
         panel = AugmentPanel({"a": Image.open(tmp_path / "a.png")})
         panel.set(seed=7, scale=1.5)
-        for number, shown in enumerate(cells(panel)[1]):
+        for number, drawn in enumerate(cells(panel)[1]):
             truth = data[0, 7000 + number].movedim(0, -1).numpy().astype(int)
             # The panel's photo was reduced beforehand, and Lab goes back and forth.
-            assert np.abs(shown.astype(int) - truth).mean() < 3
+            assert np.abs(drawn.astype(int) - truth).mean() < 3
 
     def test_frames_lie_where_the_squares_were_cut(self):
         image = plain(300, 200)
@@ -55,7 +55,7 @@ class TestAugmentPanel:
             assert abs(square[0].min() - left) < 0.03 and abs(square[0].max() - right) < 0.03
             assert abs(square[1].min() - top) < 0.03 and abs(square[1].max() - bottom) < 0.03
 
-    def test_turning_the_hue_leaves_the_input_and_changes_the_answer(self):
+    def test_turning_the_hue_leaves_the_input_and_changes_the_target(self):
         panel = AugmentPanel({"a": plain()})
         above, below = cells(panel)
         assert "mirrored" in panel.words and "Turned" not in panel.words
@@ -108,10 +108,10 @@ class TestAugmentPanel:
             cut = photos.Cut(photos.CUT, augment=True, scale=(1.0, 1.7))
             working = cut.picture(panel.photos["a"], (0, 0, *panel.photos["a"].size))
             left, top, right, bottom, _ = photos._place(cut, working, 1000 * seed)
-            shown = photos.ROOM[0], photos.ROOM[0] * working.shape[0] / working.shape[1]
+            scale = photos.ROOM[0], photos.ROOM[0] * working.shape[0] / working.shape[1]
             rows, columns = np.nonzero((panel.picture()[:, : photos.ROOM[0]] == rgb).all(2))
             found = columns.min(), columns.max(), rows.min(), rows.max()
-            wanted = left * shown[0], right * shown[0], top * shown[1], bottom * shown[1]
+            wanted = left * scale[0], right * scale[0], top * scale[1], bottom * scale[1]
             assert np.abs(np.subtract(found, wanted)).max() < 4
 
     def test_four_frames_lie_each_at_its_own_square(self):
@@ -151,11 +151,11 @@ class TestAugmentPanel:
 
 
 def flats(count):
-    """Flat photos, each of another red, so that a thumbnail can be told by its color."""
+    """Flat photos, each of another red, so that a thumbnail can be recognized by its color."""
     return [Image.new("RGB", (40, 30), (5 * i, 0, 200)) for i in range(count)]
 
 
-def shown(panel):
+def visible(panel):
     """The red of each thumbnail in the two bands, -1 where there is none."""
     picture = panel.picture()
     half = len(picture) // 2
@@ -177,10 +177,10 @@ class TestChromaSheet:
         images = flats(50)
         panel = ChromaSheet([images[i] for i in order], order.astype(float))
         panel.set(threshold=20.5)
-        assert shown(panel) == [list(range(5, 21)), list(range(21, 37))]
+        assert visible(panel) == [list(range(5, 21)), list(range(21, 37))]
         assert panel.words == "21 of 50 photos (42.0%) have a mean chroma below 20.5."
         panel.set(threshold=3.0)
-        assert shown(panel) == [[0, 1, 2], list(range(3, 19))]
+        assert visible(panel) == [[0, 1, 2], list(range(3, 19))]
 
     def test_labels_are_the_photos_own(self):
         """A number is drawn alike wherever its photo stands in the sheet."""
@@ -192,13 +192,13 @@ class TestChromaSheet:
         step, label = photos.THUMB + 4, np.s_[:18, :40]
         for slot, number in enumerate(range(4, 20)):
             y, x = 24 + slot // photos.PER_ROW * step, slot % photos.PER_ROW * step
-            alone = ChromaSheet(images[:1], [float(number)])
-            alone.set(threshold=30.0)
-            shown, wanted = panel.picture()[y:, x:], alone.picture()[24:]
-            assert (shown[label] == wanted[label]).all()
+            single = ChromaSheet(images[:1], [float(number)])
+            single.set(threshold=30.0)
+            drawn, wanted = panel.picture()[y:, x:], single.picture()[24:]
+            assert (drawn[label] == wanted[label]).all()
             other = ChromaSheet(images[:1], [float(number) + 1])
             other.set(threshold=30.0)
-            assert (shown[label] != other.picture()[24:][label]).any()
+            assert (drawn[label] != other.picture()[24:][label]).any()
 
     def test_what_is_left_out_stands_above(self):
         panel = ChromaSheet(flats(9), np.arange(9.0))
@@ -209,14 +209,14 @@ class TestChromaSheet:
     def test_all_and_none(self):
         panel = ChromaSheet(flats(3), [5.0, 6.0, 7.0])
         panel.set(threshold=0.0)
-        assert shown(panel) == [[], [0, 1, 2]] and panel.words.startswith("0 of 3")
+        assert visible(panel) == [[], [0, 1, 2]] and panel.words.startswith("0 of 3")
         panel.set(threshold=30.0)
-        assert shown(panel) == [[0, 1, 2], []] and panel.words.startswith("3 of 3")
+        assert visible(panel) == [[0, 1, 2], []] and panel.words.startswith("3 of 3")
 
     def test_unknown_ones_are_left_out(self):
         panel = ChromaSheet(flats(3), [5.0, np.nan, 7.0])
         panel.set(threshold=6.0)
-        assert shown(panel) == [[0], [2]]
+        assert visible(panel) == [[0], [2]]
 
     def test_what_does_not_fit_is_refused(self):
         with pytest.raises(ValueError, match="one each"):

@@ -76,8 +76,8 @@ def test_every_quiz_has_five_questions_with_an_explanation_for_each_answer(lesso
 def test_the_notebook_shows_its_quiz(lesson):
     (path,) = NOTEBOOKS.glob(f"{lesson}_*.ipynb")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    shown = [cell for cell in cells if f'Quiz("{lesson}")' in "".join(cell["source"])]
-    assert len(shown) == 1
-    html = "".join(shown[0]["outputs"][0]["data"]["text/html"])
+    found = [cell for cell in cells if f'Quiz("{lesson}")' in "".join(cell["source"])]
+    assert len(found) == 1
+    html = "".join(found[0]["outputs"][0]["data"]["text/html"])
     assert len(re.findall("<details>", html)) == 5
-    assert "image/png" in shown[0]["outputs"][0]["data"]
+    assert "image/png" in found[0]["outputs"][0]["data"]

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from colorlab.course.widgets import _bundle
-from colorlab.course.widgets._bundle import VIEW, draw_label, encode, reduce, text_picture
+from colorlab.course.widgets._bundle import VIEW, draw_label, encode_image, reduce, text_picture
 from colorlab.course.widgets.compare import CompareSlider, compose
 from colorlab.course.widgets.upload import (
     PhotoUpload,
@@ -82,12 +82,12 @@ def test_tiny_pictures(width):
 
 def test_encode():
     pixels = noise()
-    np.testing.assert_array_equal(opened(encode(pixels, "png")), pixels)
+    np.testing.assert_array_equal(opened(encode_image(pixels, "png")), pixels)
     smooth = np.linspace(0, 255, 64).astype(np.uint8)[None, :, None].repeat(48, 0).repeat(3, 2)
-    assert encode(smooth)[:2] == b"\xff\xd8"
-    assert np.abs(opened(encode(smooth)).astype(int) - smooth).max() <= 6
+    assert encode_image(smooth)[:2] == b"\xff\xd8"
+    assert np.abs(opened(encode_image(smooth)).astype(int) - smooth).max() <= 6
     with pytest.raises(ValueError, match="gif"):
-        encode(pixels, "gif")
+        encode_image(pixels, "gif")
 
 
 def test_reduce():
@@ -143,10 +143,10 @@ class TestCompareSlider:
         widget = CompareSlider(BLACK, WHITE)
         for percent in (0, 30, 100):
             widget.slider.value = percent
-            shown = opened(widget.image.value).astype(int)
+            pixels = opened(widget.image.value).astype(int)
             expected = compose(widget.before, widget.after, percent / 100)
-            assert np.abs(shown - expected).mean() < 4  # JPEG
-        assert np.asarray(shown).max() < 10  # at 100 all is before
+            assert np.abs(pixels - expected).mean() < 4  # JPEG
+        assert np.asarray(pixels).max() < 10  # at 100 all is before
 
     def test_starts_in_the_middle(self):
         widget = CompareSlider(BLACK, WHITE)
@@ -301,7 +301,7 @@ class TestPhotoUpload:
         send(widget, {"a.png": file_bytes(), "b.png": file_bytes(pixels=noise(50, 60))})
         assert [name for name, _ in widget.results] == ["a.png", "b.png"]
         assert (np.asarray(widget.results[0][1])[..., 0] == 255).all()
-        assert widget.shown.children == tuple(slider.box for slider in widget.sliders)
+        assert widget.previews.children == tuple(slider.box for slider in widget.sliders)
         assert "a.png: 40 × 30 pixels" in widget.message.value
         check_bundle(widget)
 
@@ -329,11 +329,11 @@ class TestPhotoUpload:
         widget = PhotoUpload(fails)
         send(widget, {"a.png": file_bytes()})
         assert ">a.png: MemoryError<" in widget.message.value
-        assert widget.results == [] and widget.shown.children == ()
+        assert widget.results == [] and widget.previews.children == ()
 
     def test_the_next_upload_replaces_the_last(self):
         widget = PhotoUpload(redden)
         send(widget, {"a.png": file_bytes()})
         send(widget, {"b.png": file_bytes()})
         assert [name for name, _ in widget.results] == ["b.png"]
-        assert len(widget.shown.children) == 1
+        assert len(widget.previews.children) == 1

@@ -120,11 +120,11 @@ class Board(Playable):
         return f"Board({self.run!r})"
 
     def __call__(self, event: Event) -> None:
-        """Hear what the run tells, in its thread: little is done there."""
+        """Hear what the run reports, in its thread: little is done there."""
         try:
             self._hear(event)
         except Exception as error:  # noqa: BLE001 - a board that fails must not cost the run
-            self._tell_fault(error)
+            self._report_fault(error)
 
     # --- what the learner does ---------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Board(Playable):
         self.knobs.in_force(name, value)
         self._refresh()
 
-    # --- what the run tells ------------------------------------------------------------------
+    # --- what the run reports ------------------------------------------------------------------
 
     def _hear(self, event: Event) -> None:
         data = event.data
@@ -229,7 +229,7 @@ class Board(Playable):
             with self._lock:
                 self._show()
         except Exception as error:  # noqa: BLE001 - a board that fails must not cost the run
-            self._tell_fault(error)
+            self._report_fault(error)
 
     def _show(self) -> None:
         run = self.run
@@ -245,7 +245,7 @@ class Board(Playable):
     def _show_messages(self, fault: str = "") -> None:
         self.message.value = message_html(list(self._said), list(self._warned), fault)
 
-    def _tell_fault(self, error: Exception) -> None:
+    def _report_fault(self, error: Exception) -> None:
         what = f"{type(error).__name__}: {error}"
         self._show_messages(f"the board could not be brought up to date ({what}); the run goes on")
 

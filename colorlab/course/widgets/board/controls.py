@@ -71,7 +71,7 @@ class Knobs:
     """Sliders for λ and both learning rates, each above the step from which its value holds.
 
     ``turn`` is called with the name and the value of the one that was moved, once per move: a
-    handle that is dragged tells only where it was let go.
+    handle that is dragged reports only where it was let go.
     """
 
     def __init__(self, recipe: Recipe, turn: Callable[[str, float], None]) -> None:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageDraw
 
-from colorlab.course.widgets._bundle import encode
+from colorlab.course.widgets._bundle import encode_image
 from colorlab.course.widgets.board.boxes import Series, boxes, draw_box
 from colorlab.course.widgets.board.samples import Samples, draw_grid
 from colorlab.course.widgets.board.threads import Quiet
@@ -66,7 +66,7 @@ class Views:
         )
 
     @property
-    def shown_step(self) -> int | None:
+    def displayed_step(self) -> int | None:
         """The sample that is looked at; None where there is none."""
         return self._nearest(self.samples.steps)
 
@@ -77,7 +77,7 @@ class Views:
         if self._drawn_curves != (drawn := (self.series.read, marks, cursor)):
             for box, image in zip(self.boxes, self.curves, strict=True):
                 pixels = draw_box(box, self.series, self._total, self.size, marks, cursor)
-                image.value = encode(pixels, "lines")
+                image.value = encode_image(pixels, "lines")
             width = self.series.width
             means = f", means of {width:,} steps (held out: as measured)" if width > 1 else ""
             self.caption.value = _small(
@@ -90,10 +90,10 @@ class Views:
     @property
     def cursor(self) -> int | None:
         """Where the curves are marked: only while an older sample is looked at."""
-        return None if self.looked is None else self.shown_step
+        return None if self.looked is None else self.displayed_step
 
     def draw_grid(self, run: Run, width: int) -> np.ndarray:
-        step = self.shown_step
+        step = self.displayed_step
         if step is not None:
             return draw_grid(self.samples.rows(step), width, PHOTOS)
         about = f"held-out photos: first after step {_first_sample(run):,}"
@@ -111,7 +111,7 @@ class Views:
             what = " (the newest)" if step == steps[-1] and step else what
             self.label.value = f"after step {step:,}{what}"
         if self._drawn_grid is None or self._drawn_grid != step:
-            self.grid.value = encode(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
+            self.grid.value = encode_image(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
             self._drawn_grid = step
 
     def _nearest(self, steps: list[int]) -> int | None:
@@ -152,7 +152,7 @@ def still(run: Run, views: Views, lines: list[str]) -> np.ndarray:
         del drawn[:count]
     if views.has_photos:
         title = Image.new("RGB", (STILL, 20), "white")
-        step = views.shown_step
+        step = views.displayed_step
         text = "held-out photos" + (f" after step {step:,}" if step is not None else "")
         ImageDraw.Draw(title).text((8, 2), text, "#22262b", font(12))
         rows += [np.asarray(title), views.draw_grid(run, STILL)]

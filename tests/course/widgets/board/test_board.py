@@ -65,8 +65,8 @@ def make(photos: Path, no_thread_is_left: Callable[[], bool]):
     made: list[Run] = []
 
     def run(recipe: Recipe = RECIPE, **choices) -> Run:
-        given = {"progress": False, "validation": photos, "device": "cpu", **choices}
-        made.append(Run(recipe, photos, **given))
+        options = {"progress": False, "validation": photos, "device": "cpu", **choices}
+        made.append(Run(recipe, photos, **options))
         return made[-1]
 
     yield run
@@ -185,9 +185,9 @@ def test_rates_go_back_to_the_recipes_with_the_next_stage(make) -> None:
 
     run.listeners.append(look)
     run.train()
-    used, shown = np.array(rates).T
+    used, displayed = np.array(rates).T
     np.testing.assert_allclose(used, [5e-4] * 4 + [3e-3] * 4)
-    np.testing.assert_allclose(shown, [5e-4] * 3 + [3e-3] * 5)  # what the next step takes
+    np.testing.assert_allclose(displayed, [5e-4] * 3 + [3e-3] * 5)  # what the next step takes
     said = [text for _, text in board._said]
     assert "stage 2 begins (adversarial): the learning rates are the recipe's again" in said
 
@@ -239,7 +239,7 @@ def test_the_grid_shows_what_the_run_made(make, tmp_path) -> None:
     assert abs(rows.astype(int) - written).max() <= 1
 
 
-def test_without_held_out_photos_there_are_curves_alone(make) -> None:
+def test_without_held_out_photos_there_are_only_curves(make) -> None:
     run = make(validation=None)
     board = Board(run)
     before = board.picture()
@@ -264,8 +264,8 @@ def test_the_pictures_are_small(make) -> None:
     assert bundle[VIEW]["model_id"] == board.box.model_id
     assert bundle["text/plain"] == "Board(<Run test: finished, step 5 of 5>)"
     for image in images:
-        shown = Image.open(io.BytesIO(image.value))
-        assert f"{shown.width}px" == image.layout.width
+        opened = Image.open(io.BytesIO(image.value))
+        assert f"{opened.width}px" == image.layout.width
 
 
 # --- one board a run ------------------------------------------------------------------------------

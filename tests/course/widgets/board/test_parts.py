@@ -16,7 +16,7 @@ import torch
 from made import RECIPE, with_
 from PIL import Image
 
-from colorlab.course.widgets._bundle import encode
+from colorlab.course.widgets._bundle import encode_image
 from colorlab.course.widgets.board.boxes import Series, boxes, draw_box
 from colorlab.course.widgets.board.controls import ADJUSTABLE, CLICKABLE, Knobs
 from colorlab.course.widgets.board.meter import (
@@ -81,9 +81,9 @@ def test_speed_is_measured_in_each_stage_without_its_first_step():
     assert found[0].median == pytest.approx(0.1) and found[0].mean == pytest.approx(0.1)
     assert found[1].median == pytest.approx(0.2)
     assert found[1].mean == pytest.approx((9 * 0.2 + 1.2) / 10)
-    alone = speeds(rows[:1], [9.0])
-    assert alone == {0: Speed(9.0, 9.0)} and speeds([], []) == {}
-    assert speeds(rows, [9.0]) == alone  # a row whose time is still to come
+    single = speeds(rows[:1], [9.0])
+    assert single == {0: Speed(9.0, 9.0)} and speeds([], []) == {}
+    assert speeds(rows, [9.0]) == single  # a row whose time is still to come
 
 
 def test_the_time_left_guesses_nothing():
@@ -135,15 +135,15 @@ def test_what_measures_differently_has_a_box_of_its_own():
     def titles(recipe, held_out: bool) -> list[tuple[str, int]]:
         return [(box.title, len(box.lines)) for box in boxes(recipe, held_out)]
 
-    players = [("Losses", 2), ("D is right on", 2)]
-    assert titles(RECIPE, True) == [("Color loss", 2), *players]
-    assert titles(RECIPE, False) == [("Color loss", 1), *players]
+    adversarial = [("Losses", 2), ("D is right on", 2)]
+    assert titles(RECIPE, True) == [("Color loss", 2), *adversarial]
+    assert titles(RECIPE, False) == [("Color loss", 1), *adversarial]
     huber = with_(objective={"color": "huber"})
-    assert titles(huber, True) == [("Color loss", 1), ("Held-out error", 1), *players]
-    alone = dataclasses.replace(RECIPE, stages=(Stage("pretrain", 2, 16, 2),))
-    assert titles(alone, True) == [("Color loss", 2)]
+    assert titles(huber, True) == [("Color loss", 1), ("Held-out error", 1), *adversarial]
+    only_color = dataclasses.replace(RECIPE, stages=(Stage("pretrain", 2, 16, 2),))
+    assert titles(only_color, True) == [("Color loss", 2)]
     hinted = with_(generator={"kind": "hint-unet"}, objective={"palette_weight": 1.0})
-    assert titles(hinted, True) == [("Color loss", 2), ("Palette loss", 1), *players]
+    assert titles(hinted, True) == [("Color loss", 2), ("Palette loss", 1), *adversarial]
 
 
 def test_a_box_has_the_same_size_whatever_is_in_it():
@@ -161,18 +161,18 @@ def test_small_pngs_keep_their_colors():
     series, (box, *_) = Series(), boxes(RECIPE, True)
     series.read_on(history(300))
     pixels = draw_box(box, series, 300, (280, 170))
-    few = np.asarray(Image.open(_buffer(encode(pixels, "lines"))).convert("RGB"))
+    few = np.asarray(Image.open(_buffer(encode_image(pixels, "lines"))).convert("RGB"))
     assert abs(few.astype(int) - pixels).mean() < 2
-    assert len(encode(pixels, "lines")) < 0.7 * len(encode(pixels, "png"))
+    assert len(encode_image(pixels, "lines")) < 0.7 * len(encode_image(pixels, "png"))
     rng = np.random.default_rng(0)
     photo = np.asarray(
         Image.fromarray(rng.integers(0, 255, (6, 6, 3), np.uint8)).resize((120, 120))
     )
-    dithered = np.asarray(Image.open(_buffer(encode(photo, "palette"))).convert("RGB"))
+    dithered = np.asarray(Image.open(_buffer(encode_image(photo, "palette"))).convert("RGB"))
     assert abs(dithered.astype(int) - photo).mean() < 10
-    assert len(encode(photo, "palette")) < 0.6 * len(encode(photo, "png"))
+    assert len(encode_image(photo, "palette")) < 0.6 * len(encode_image(photo, "png"))
     with pytest.raises(ValueError, match='"palette"'):
-        encode(photo, "gif")
+        encode_image(photo, "gif")
 
 
 def _buffer(content: bytes):  # noqa: ANN202
@@ -356,7 +356,7 @@ def test_every_state_of_a_run_is_thought_of():
     }
 
 
-def test_sliders_show_what_holds_and_tell_only_what_the_learner_moves():
+def test_sliders_show_what_holds_and_report_only_what_the_learner_moves():
     turned = []
     knobs = Knobs(RECIPE, lambda name, value: turned.append((name, value)))
     knobs.show(settings_at(RECIPE, [], 2), "running", 2)

@@ -1,7 +1,7 @@
-"""Two small players for the testers of lesson 06, and what can be said of how they moved.
+"""Two small networks for the testers of lesson 06, and what can be said of their steps.
 
-A mistake is told by playing it: `explain` looks for the one that gives the very numbers and weights
-that the learner's code gave, and names none where none does.
+A mistake is found by repeating it: `explain` looks for the one that gives the very numbers and
+weights that the learner's code gave, and names none where none does.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from colorlab.course.checks.exercise import Hint, NotYet, load_optimizers, match, want_number
+from colorlab.course.checks.exercise import Flaw, NotYet, load_optimizers, match, want_number
 
 Round = dict[str, Any]  # what one call gave: numbers by name, and the weights of "D" and "G"
-Replay = Callable[..., list[Round]]  # plays all rounds anew, with the mistakes that it is given
-Mistakes = Sequence[tuple[dict[str, Any], Hint]]
+Replay = Callable[..., list[Round]]  # computes all rounds anew, with the mistakes in its arguments
+Mistakes = Sequence[tuple[dict[str, Any], Flaw]]
 
 
 def mistakes(*rows: tuple[Any, ...]) -> Mistakes:
     """From rows of a finding, an advice, and one or more ways to make that mistake."""
-    return tuple((how, Hint(*row[:2])) for row in rows for how in row[2:])
+    return tuple((how, Flaw(*row[:2])) for row in rows for how in row[2:])
 
 
-def two_players(*, norm: bool = False) -> SimpleNamespace:
+def two_networks(*, norm: bool = False) -> SimpleNamespace:
     """G, D, for_G and for_D, the same each time, and `log`: what has been done with them.
 
     norm: G has a batch norm, so that its mode shows. D has none: whether it sees real and fake in
@@ -43,7 +43,7 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
         def forward(self, pictures: Any) -> Any:
             if pictures.dim() == 4 and pictures.shape[1] == 2:
                 raise NotYet(
-                    "D sees colors alone, without the photo that they belong to.",
+                    "D sees only colors, without the photo that they belong to.",
                     "torch.cat([L, ab], 1): three channels, L first.",
                 )
             log.append("D looks at G" if pictures.requires_grad else "D looks")
@@ -55,8 +55,8 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
             self.who = who
 
         def step(self, *args: Any, **options: Any) -> Any:
-            slopes = [p.grad for group in self.param_groups for p in group["params"]]
-            if not any(slope is not None and bool(slope.any()) for slope in slopes):
+            gradients = [p.grad for group in self.param_groups for p in group["params"]]
+            if not any(gradient is not None and bool(gradient.any()) for gradient in gradients):
                 log.append(f"{self.who} has none")
             log.append(f"{self.who} steps")
             return super().step(*args, **options)
@@ -70,11 +70,13 @@ def two_players(*, norm: bool = False) -> SimpleNamespace:
         nn.Tanh(),
     )
     D = Discriminator(nn.Conv2d(3, 4, 3, stride=2), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 2))
-    slopes: list[Any] = []  # of G's first weights, each time that they get one
-    G[0].weight.register_hook(lambda slope: (log.append("G learns"), slopes.append(slope))[0])
-    D[0].weight.register_hook(lambda slope: log.append("D learns"))
+    gradients: list[Any] = []  # of G's first weights, each time that they get one
+    G[0].weight.register_hook(
+        lambda gradient: (log.append("G learns"), gradients.append(gradient))[0]
+    )
+    D[0].weight.register_hook(lambda gradient: log.append("D learns"))
     return SimpleNamespace(
-        G=G, D=D, for_G=Spied(G, "G"), for_D=Spied(D, "D"), log=log, slopes=slopes
+        G=G, D=D, for_G=Spied(G, "G"), for_D=Spied(D, "D"), log=log, gradients=gradients
     )
 
 
@@ -128,7 +130,7 @@ def discriminator_loss(
 
 def same(found: Any, other: Any) -> bool:
     """Whether two arrays, tensors or numbers are equal but for rounding."""
-    return match(found, other, [], Hint("Not the same."), 2e-6) is None
+    return match(found, other, [], Flaw("Not the same."), 2e-6) is None
 
 
 def explain(
@@ -136,29 +138,29 @@ def explain(
     rounds: Sequence[Round],
     replay: Replay,
     known: Mistakes,
-    seen: Callable[[str], Hint | None],
-    alone: Mapping[str, Sequence[tuple[float, Hint]]] = MappingProxyType({}),
-) -> Hint | None:
+    seen: Callable[[str], Flaw | None],
+    by_value: Mapping[str, Sequence[tuple[float, Flaw]]] = MappingProxyType({}),
+) -> Flaw | None:
     """The finding about the last of `rounds`, all before it being right; None if it is right, too.
 
     Args:
         order: the keys of a round in the order in which they come about. What went wrong first is
             explained, as all behind it follows from it.
         replay: without arguments the right rounds.
-        known: what `replay` can make wrong, each with its hint.
+        known: what `replay` can make wrong, each with its flaw.
         seen: findings about a key that need no comparison with the right rounds.
-        alone: numbers that say by themselves what they are, by key.
+        by_value: numbers that say by themselves what they are, by key.
     """
     last, right = len(rounds) - 1, replay()[: len(rounds)]
     for at, key in enumerate(order):
-        hint = seen(key)
-        if hint is not None:
-            return hint
+        flaw = seen(key)
+        if flaw is not None:
+            return flaw
         found, wanted = rounds[last][key], right[last][key]
         if same(found, wanted):
             continue
         until = order[: at + 1]
-        for how, hint in known:
+        for how, flaw in known:
             played = replay(**how)[: len(rounds)]
             pairs = zip(rounds, played, strict=True)
             if all(
@@ -166,97 +168,97 @@ def explain(
                 for number, (ours, theirs) in enumerate(pairs)
                 for k in (order if number < last else until)
             ):
-                return hint
+                return flaw
         if key in ("D", "G"):
             when = f" in call {last + 1}; before that it was right" if last else ""
-            return Hint(
+            return Flaw(
                 f"{key} moves, but not one step down {key}'s loss{when}.",
-                "For each player once: zero_grad, backward of its own loss, step.",
+                "For each network once: zero_grad, backward of its own loss, step.",
             )
-        otherwise = Hint(
+        otherwise = Flaw(
             f'"{key}" should be {wanted:.4f} in this check; yours is {found:.4f}.',
             "Print each of its terms on a line of its own.",
         )
-        return match(found, wanted, alone.get(key, ()), otherwise, 2e-6)
+        return match(found, wanted, by_value.get(key, ()), otherwise, 2e-6)
     return None
 
 
-def _unmoved(who: str, players: SimpleNamespace) -> Hint:
-    """Why a player stands where it stood, as far as the log tells."""
-    log = players.log
+def _unmoved(who: str, networks: SimpleNamespace) -> Flaw:
+    """Why a network's weights stay as they were, as far as the log says."""
+    log = networks.log
     learned, stepped = f"{who} learns" in log, f"{who} steps" in log
     if not learned:
-        return Hint(
+        return Flaw(
             f"{who} has not moved: no gradient came to its weights.",
             f"{who}'s loss wants a backward() before the step, and nothing on the way may cut it "
             "off.",
         )
     if not stepped:
-        return Hint(
+        return Flaw(
             f"{who} has gradients, and its weights stay as they are.",
             f"backward only fills .grad: {who}'s optimizer must step() down {who}'s own loss.",
         )
     if f"{who} has none" not in log:
-        return Hint(f"{who}'s step moves nothing.", "Leave the optimizer's settings as they are.")
+        return Flaw(f"{who}'s step moves nothing.", "Leave the optimizer's settings as they are.")
     if log.index(f"{who} steps") < log.index(f"{who} learns"):
-        return Hint(
+        return Flaw(
             f"{who}'s step is taken before any gradient is there, and so moves nothing.",
             "backward, then step.",
         )
-    return Hint(
+    return Flaw(
         f"{who}'s gradient is thrown away between backward and step: nothing moves.",
         "zero_grad stands before backward.",
     )
 
 
-def steps_of(players: SimpleNamespace) -> list[str]:
+def steps_of(networks: SimpleNamespace) -> list[str]:
     """Whose optimizers have stepped, in order: ["D", "G"] in a right step."""
-    return [line[0] for line in players.log if line.endswith(" steps")]
+    return [line[0] for line in networks.log if line.endswith(" steps")]
 
 
-def half_by_half(players: SimpleNamespace) -> Hint | None:
+def half_by_half(networks: SimpleNamespace) -> Flaw | None:
     """The finding where D learns once more between two steps of its own."""
-    log = players.log
+    log = networks.log
     if log.count("D steps") < 2:
         return None
     first = log.index("D steps")
     between = log[first : log.index("D steps", first + 1)]
     if "D learns" not in between or "G learns" in between:
         return None
-    return Hint("D steps twice, once for each half.", "Add both, then one step.")
+    return Flaw("D steps twice, once for each half.", "Add both, then one step.")
 
 
-def moved_oddly(who: str, before: Any, players: SimpleNamespace) -> Hint | None:
-    """What the log tells about a player's move, without how it should have gone."""
+def moved_oddly(who: str, before: Any, networks: SimpleNamespace) -> Flaw | None:
+    """What the log says about a network's step, without the right one."""
     import torch
 
-    log = players.log
-    if torch.equal(before, weights_of(getattr(players, who))):
-        return _unmoved(who, players)
+    log = networks.log
+    if torch.equal(before, weights_of(getattr(networks, who))):
+        return _unmoved(who, networks)
     if f"{who} steps" not in log:
-        return Hint(
+        return Flaw(
             f"{who}'s weights move, but not by the optimizer that came in.",
             "Adam keeps its means there: call step() of the argument, and make no new optimizer.",
         )
     if log.count(f"{who} steps") > 1:
-        return Hint(
+        return Flaw(
             f"{who}'s optimizer steps {log.count(f'{who} steps')} times in one call.",
             "One step() of each optimizer is due, no more.",
         )
     return None
 
 
-def left_behind(players: SimpleNamespace) -> Hint | None:
+def left_behind(networks: SimpleNamespace) -> Flaw | None:
     """What a call must not leave changed: the mode, and whether the weights can learn."""
-    for who, net in (("G", players.G), ("D", players.D)):
+    for who, net in (("G", networks.G), ("D", networks.D)):
         if not all(parameter.requires_grad for parameter in net.parameters()):
-            return Hint(
+            return Flaw(
                 f"{who} is left frozen: its weights want no gradient any more.",
                 f"What {who}.requires_grad_(False) switches off, requires_grad_(True) must switch "
                 "on again at the end.",
             )
         if not net.training:
-            return Hint(
+            return Flaw(
                 f"{who} is left in eval mode.", "Leave the modes to whoever calls your function."
             )
     return None

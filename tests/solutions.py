@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from colorlab.course.checks import evaluate, exercises
+from colorlab.course.checks import exercises, try_solution
 from colorlab.course.checks.exercise import Exercise
 
 Wrong = Mapping[str, Mapping[Callable, str]]  # exercise -> wrong solution -> words of its hint
@@ -29,7 +29,7 @@ def cases(wrong: Wrong) -> list[Any]:
 
 def check_refused(wrong: Wrong, name: str, solution: Any) -> None:
     """The solution is refused, in the words of its own hint and of no other one's."""
-    result = evaluate(exercise(name), solution)
+    result = try_solution(exercise(name), solution)
     text = " ".join(f"{result.finding} {result.advice}".split())
     words = wrong[name][solution]
     assert result.status == "not yet"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorlab.course.checks import evaluate, exercises
+from colorlab.course.checks import exercises, try_solution
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
@@ -110,7 +110,7 @@ def test_the_folded_solution_is_solved(notebook: Path, name: str) -> None:
     made = run(cells[0], definitions_before(notebook, name))
     solution = made[checked_name(name, stubs(notebook)[name])]
     (exercise,) = [one for one in exercises(notebook.name[:2]) if one.name == name]
-    assert evaluate(exercise, solution).status == "solved"
+    assert try_solution(exercise, solution).status == "solved"
 
 
 # --- what every lesson after the first has -------------------------------------------------------

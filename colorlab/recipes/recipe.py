@@ -212,7 +212,7 @@ class Recipe:
             if value and self.generator.kind != "hint-unet":
                 raise ValueError(
                     f"{name} is {value}, and needs generator.kind 'hint-unet': the others predict "
-                    f"no distribution and take no hints"
+                    "no distribution and take no hints"
                 )
 
     @property

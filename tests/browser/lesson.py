@@ -27,7 +27,7 @@ class Place:
 
     cell: int
     index: int
-    source: str  # the cell's last line, to be told apart by
+    source: str  # the cell's last line, to recognize it by
 
 
 def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ class OpenLesson:
     def open(self, anew: bool = True) -> None:
         """Open the notebook and wait for its kernel; not ``anew``: as it was left, tabs and all.
 
-        That is told from the server's answer and from the status bar: with one of them alone Run
+        That is read from the server's response and from the status bar: with only one of them Run
         All at times runs nothing.
         """
         reset = "&reset" if anew else ""  # without the tabs of the lesson before

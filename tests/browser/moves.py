@@ -1,4 +1,4 @@
-"""Move a widget as a learner does, with keys and clicks, and time its answer in the browser."""
+"""Move a widget as a learner does, with keys and clicks, and time its response in the browser."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class LabServer:
         self._stop()
 
     def api(self, path: str, method: str = "GET") -> Any:
-        """The answer of Jupyter's REST interface. Raises OSError where there is none."""
+        """The response of Jupyter's REST interface. Raises OSError where there is none."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.url}/api/{path}", method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=30) as response:

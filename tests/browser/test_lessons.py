@@ -1,4 +1,4 @@
-"""Each lesson in JupyterLab: Run All ends without an error, and every widget answers quickly."""
+"""Each lesson in JupyterLab: Run All ends without an error, and every widget responds quickly."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_run_all_ends_without_an_error(lesson: OpenLesson, report: Report) -> No
 @pytest.mark.parametrize(
     ("lesson", "number", "place"), WIDGETS, indirect=["lesson"], scope="module"
 )
-def test_the_widget_answers(lesson: OpenLesson, number: int, place: Place, report: Report) -> None:
+def test_the_widget_responds(lesson: OpenLesson, number: int, place: Place, report: Report) -> None:
     assert place in places(lesson.notebook), "the cell showed no widget"
     name = Path(lesson.name).stem
     output = lesson.widget(place)

@@ -160,7 +160,7 @@ def test_wrong_types_are_refused_by_their_place(text: str, says: str) -> None:
         (changed(generator={"head": "rgb"}), "generator.head is 'rgb'; choose from ab, bins"),
         (
             changed(data={"hinted": 0.5}),
-            "data.hinted is 0.5, and needs generator.kind 'hint-unet': the others answer with no "
+            "data.hinted is 0.5, and needs generator.kind 'hint-unet': the others predict no "
             "distribution and take no hints",
         ),
         (

@@ -26,11 +26,11 @@ from types import FunctionType
 from typing import Any, Literal
 
 from colorlab.course.checks import memory
-from colorlab.course.checks.exercise import Exercise, Hint, NotYet, describe, name_of
+from colorlab.course.checks.exercise import Exercise, Flaw, NotYet, describe, name_of
 from colorlab.course.checks.limit import TookTooLong, time_limit
 from colorlab.course.checks.stubs import open_parts
 
-__all__ = ["Exercise", "Hint", "NotYet", "Result", "check", "evaluate", "exercises", "progress"]
+__all__ = ["Exercise", "Flaw", "NotYet", "Result", "check", "exercises", "progress", "try_solution"]
 
 MARKS = {"solved": "✓", "not yet": "✗", "open": "○"}
 MISSES_BEFORE_FOLDED_HINT = 2
@@ -53,7 +53,7 @@ def check(name: str, solution: Any = None) -> None:
     if isinstance(exercise, str):
         _say(exercise)
         return
-    result = evaluate(exercise, solution)
+    result = try_solution(exercise, solution)
     lines = [f"{MARKS[result.status]} {exercise.name} {exercise.title}: {result.status}"]
     advice = result.advice
     if not _is_repeated(exercise.name, result) and result.status == "not yet":
@@ -69,11 +69,11 @@ def check(name: str, solution: Any = None) -> None:
     _say(lines[0], *lines[1:])
 
 
-def evaluate(exercise: Exercise, solution: Any) -> Result:
+def try_solution(exercise: Exercise, solution: Any) -> Result:
     """Try `solution` with the exercise's tester; prints and remembers nothing."""
     try:
         with time_limit(exercise.seconds):
-            hint = exercise.test(solution)
+            flaw = exercise.test(solution)
     except TookTooLong:
         return Result(
             "not yet",
@@ -83,15 +83,15 @@ def evaluate(exercise: Exercise, solution: Any) -> Result:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit and the like too: the next cell must still run
-        hint = error.hint if isinstance(error, NotYet) else _explain(error, solution)
-    if hint is None:
+        flaw = error.flaw if isinstance(error, NotYet) else _explain(error, solution)
+    if flaw is None:
         return Result("solved", exercise.solved)
     # Only now, so that a right solution counts although a `...` was left standing beside it.
     parts = open_parts(solution)
     if parts:
         where = "" if solution is None or solution is Ellipsis else f" in {' and '.join(parts)}"
         return Result("open", f"Your code goes in place of the `...`{where}.", exercise.start)
-    return Result("not yet", hint.mistake, hint.advice)
+    return Result("not yet", flaw.mistake, flaw.advice)
 
 
 def progress(lesson: str | None = None) -> None:
@@ -180,7 +180,7 @@ def _broken(lesson: str, error: Exception) -> str:
     )
 
 
-def _explain(error: BaseException, solution: Any) -> Hint:
+def _explain(error: BaseException, solution: Any) -> Flaw:
     """Say what the learner's code raised, where, and what that usually means."""
     try:
         message = str(error)
@@ -189,7 +189,7 @@ def _explain(error: BaseException, solution: Any) -> Hint:
     kind = type(error).__name__
     raised = f"{name_of(solution)} raised {kind}" + (f": {message}" if message else "")
     line = _learner_line(error, solution)
-    return Hint(raised + (f"\nin the line: {line}" if line else ""), _meaning(kind, message))
+    return Flaw(raised + (f"\nin the line: {line}" if line else ""), _meaning(kind, message))
 
 
 def _learner_line(error: BaseException, solution: Any) -> str:

@@ -2,7 +2,7 @@
 
 A lesson's testers stand in ``colorlab/course/checks/lessonNN.py``, which holds one tuple
 ``EXERCISES``. A tester gets the learner's object and returns ``None`` where it is right, or the
-`Hint` that fits the mistake. It may also raise: `NotYet` carries a hint from deep inside (the
+`Flaw` that fits the mistake. It may also raise: `NotYet` carries a flaw from deep inside (the
 helpers below do that), and any other exception is explained to the learner by
 `colorlab.course.checks`.
 
@@ -10,7 +10,7 @@ helpers below do that), and any other exception is explained to the learner by
         photo = ...
         gray = want_array(call(to_gray, photo), shape=(4, 6), what="the gray photo")
         if ...:
-            return Hint("The rows are upside down.", "Axis 0 runs from the top down.")
+            return Flaw("The rows are upside down.", "Axis 0 runs from the top down.")
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from colorlab.course.checks.limit import unlimited
 
 
 @dataclass(frozen=True)
-class Hint:
+class Flaw:
     """What is wrong with a solution, and the next step."""
 
     mistake: str
@@ -37,11 +37,11 @@ class Hint:
 
 
 class NotYet(Exception):
-    """Ends a tester from anywhere inside it; carries the hint."""
+    """Ends a tester from anywhere inside it; carries the flaw."""
 
     def __init__(self, mistake: str, advice: str = "") -> None:
         super().__init__(mistake)
-        self.hint = Hint(mistake, advice)
+        self.flaw = Flaw(mistake, advice)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Exercise:
     difficulty: int
     minutes: int
     start: str
-    test: Callable[[Any], Hint | None]
+    test: Callable[[Any], Flaw | None]
     solved: str = ""
     seconds: float = 20.0
 
@@ -141,11 +141,11 @@ def _same(before: Any, after: Any) -> bool:
     return True
 
 
-def own_random(test: Callable[[Any], Hint | None]) -> Callable[[Any], Hint | None]:
+def own_random(test: Callable[[Any], Flaw | None]) -> Callable[[Any], Flaw | None]:
     """A tester whose torch starts from seed 0 with gradients on, and leaves both as they were."""
 
     @functools.wraps(test)
-    def forked(solution: Any) -> Hint | None:
+    def forked(solution: Any) -> Flaw | None:
         with unlimited():
             import torch
 
@@ -318,17 +318,17 @@ def want_number(value: Any, what: str = "your result") -> float:
 def match(
     result: Any,
     right: Any,
-    mistakes: Sequence[tuple[Any, Hint]],
-    otherwise: Hint,
+    mistakes: Sequence[tuple[Any, Flaw]],
+    otherwise: Flaw,
     tolerance: float = 1e-4,
-) -> Hint | None:
-    """None where `result` is `right`; else the hint of the mistake that gives this result.
+) -> Flaw | None:
+    """None where `result` is `right`; else the flaw of the mistake that gives this result.
 
     Args:
         result: what the learner's code gave: an array, a tensor or a number.
         right: the same, as it should be.
-        mistakes: what well-known mistakes give, each with its hint; the first that fits is used.
-        otherwise: the hint where none of them fits.
+        mistakes: what well-known mistakes give, each with its flaw; the first that fits is used.
+        otherwise: the flaw where none of them fits.
         tolerance: the largest difference that counts as none, beside 1e-4 of the number itself.
     """
     found = _plain(result)
@@ -341,7 +341,7 @@ def match(
 
     if is_(right):
         return None
-    return next((hint for wrong, hint in mistakes if is_(wrong)), otherwise)
+    return next((flaw for wrong, flaw in mistakes if is_(wrong)), otherwise)
 
 
 def _plain(value: Any) -> np.ndarray:

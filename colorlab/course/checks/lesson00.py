@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from colorlab.course.checks.exercise import Exercise, Hint, call, want_array
+from colorlab.course.checks.exercise import Exercise, Flaw, call, want_array
 
 
 def _pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -17,17 +17,17 @@ def _pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return gray, colored.astype(np.uint8)
 
 
-def _before_after(before_after: Any) -> Hint | None:
+def _before_after(before_after: Any) -> Flaw | None:
     # Wide, tall and odd, and not square: a mix-up of rows and columns must show.
     for height, width in ((4, 10), (10, 4), (6, 7)):
         gray, colored = _pictures(height, width)
         arguments = gray.copy(), colored.copy()
         result = call(before_after, *arguments)
-        hint = _check(result, gray, colored)
-        if hint is not None:
-            return hint
+        flaw = _check(result, gray, colored)
+        if flaw is not None:
+            return flaw
         if not (np.array_equal(arguments[0], gray) and np.array_equal(arguments[1], colored)):
-            return Hint(
+            return Flaw(
                 "The picture is right, but your function has painted over one of its arguments.",
                 "Arrays are handed over without a copy. Begin with `result = colored.copy()` and "
                 "write into `result`.",
@@ -35,16 +35,16 @@ def _before_after(before_after: Any) -> Hint | None:
     return None
 
 
-def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
+def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Flaw | None:
     height, width, _ = gray.shape
     half = width // 2
     if isinstance(result, np.ndarray) and result.shape != gray.shape:
-        hint = _wrong_shape(result, gray, colored)
-        if hint is not None:
-            return hint
+        flaw = _wrong_shape(result, gray, colored)
+        if flaw is not None:
+            return flaw
     want_array(result, shape=gray.shape, what="the picture")
     if result.dtype != np.uint8:
-        return Hint(
+        return Flaw(
             f"The picture's numbers are {result.dtype}; a photo's are uint8, 0 to 255.",
             "Nothing needs to be calculated here: copy the pixels as they are.",
         )
@@ -53,86 +53,86 @@ def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
         if np.array_equal(result, _split(gray, colored, cut)):
             return None
         if np.array_equal(result, _split(colored, gray, cut)):
-            return Hint(
+            return Flaw(
                 "The halves are the wrong way round: the left one is in color.",
                 "Columns count from the left: `picture[:, : W // 2]` is the left half.",
             )
     for cut in {height // 2, height - height // 2}:
         for top, bottom in ((gray, colored), (colored, gray)):
             if np.array_equal(result, np.concatenate([top[:cut], bottom[cut:]])):
-                return Hint(
+                return Flaw(
                     "Your picture is cut into top and bottom, not left and right.",
                     "The first index counts rows, the second columns: `picture[rows, columns]`. "
                     "A lone `:` takes all of them.",
                 )
         if np.array_equal(result, _split(gray, colored, cut)):
-            return Hint(
+            return Flaw(
                 f"The cut stands at column {cut}: that is half the height, not half the width.",
                 "A photo's shape is (rows, columns, channels), so W is `photo.shape[1]`.",
             )
     if np.array_equal(result, gray) or np.array_equal(result, colored):
         which = "gray" if np.array_equal(result, gray) else "in color"
-        return Hint(
+        return Flaw(
             f"For a photo {width} pixels wide the whole picture is {which}.",
             "Both halves must be there. If the width is a fixed number in your code, ask the photo "
             "instead: `photo.shape[1]`.",
         )
     if np.array_equal(result[:, :half], gray[:, :half]):
         if np.array_equal(result[:, half : 2 * half], colored[:, :half]):
-            return Hint(
+            return Flaw(
                 "The right side shows the left half of the color photo once more.",
                 "Take its columns from `W // 2` to the end: `colored[:, W // 2 :]`.",
             )
-        return Hint("The left half is right; the right half isn't yet.", "It comes from colored.")
+        return Flaw("The left half is right; the right half isn't yet.", "It comes from colored.")
     if np.array_equal(result[:, width - half :], colored[:, width - half :]):
-        return Hint("The right half is right; the left half isn't yet.", "It comes from gray.")
+        return Flaw("The right half is right; the left half isn't yet.", "It comes from gray.")
     channels = [
         any(np.array_equal(result[..., c], photo[..., c]) for photo in (gray, colored))
         for c in range(3)
     ]
     if all(channels):
-        return Hint(
+        return Flaw(
             "You have cut between the color channels: the last index, not the second.",
             "The order is `picture[row, column, channel]`.",
         )
-    return Hint(
+    return Flaw(
         "Neither half is the one that was asked for.",
         "Each pixel of the result is copied from one of the two photos, nothing is mixed: the "
         "columns before `W // 2` from gray, the others from colored.",
     )
 
 
-def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> Hint | None:
+def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> Flaw | None:
     """The hint for a shape that shows which mistake was made; None for any other shape."""
     height, width, _ = gray.shape
     half = width // 2
     if result.shape == (height, 2 * width, 3):
-        return Hint(
+        return Flaw(
             "Both photos stand whole beside each other, so the picture is twice as wide.",
             "Cut each one first: `photo[:, : W // 2]` is a left half.",
         )
     if result.shape == (2 * height, width, 3):
-        return Hint(
+        return Flaw(
             "Both photos stand whole above each other, so the picture is twice as tall.",
             "Cut first, then put the halves side by side: along axis 1.",
         )
     if result.shape in ((height, half, 3), (height, width - half, 3)):
-        return Hint(
+        return Flaw(
             "That is only one half.",
             "Put the other one to its right: np.concatenate([left, right], axis=1).",
         )
     if result.shape == (2 * height, half, 3):
-        return Hint(
+        return Flaw(
             "The halves stand above each other.",
             "Side by side is axis 1: np.concatenate([left, right], axis=1).",
         )
     if width % 2 and result.shape == (height, width - 1, 3):
-        return Hint(
+        return Flaw(
             f"A photo {width} pixels wide came back {width - 1} wide: the middle column is lost.",
             "Let the right half run to the end: `colored[:, W // 2 :]`.",
         )
     if result.shape == (height, width):
-        return Hint(
+        return Flaw(
             "The picture has rows and columns, but no color channels any more.",
             "Keep all three: `picture[:, : W // 2]` does, `picture[:, : W // 2, 0]` does not.",
         )

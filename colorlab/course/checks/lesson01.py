@@ -8,7 +8,7 @@ import numpy as np
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     call,
     match,
     own_random,
@@ -63,7 +63,7 @@ def _worst(result: np.ndarray, right: np.ndarray) -> tuple[int, ...]:
 # --- 1.1 -----------------------------------------------------------------------------------------
 
 
-def _test_decode(decode: Any) -> Hint | None:
+def _test_decode(decode: Any) -> Flaw | None:
     srgb = np.array([[0.0, 0.01, 0.03, 0.04045], [0.05, 0.2, 0.5, 1.0]])
     result = want_array(
         call(decode, srgb.copy(), pure=True), shape=srgb.shape, what="the linear light"
@@ -72,7 +72,7 @@ def _test_decode(decode: Any) -> Hint | None:
     mistakes = (
         (
             srgb**2.2,
-            Hint(
+            Flaw(
                 "That is a plain power of 2.2.",
                 "It comes close, but sRGB is ((v + 0.055) / 1.055) ** 2.4 above 0.04045 and a "
                 "straight line below.",
@@ -80,7 +80,7 @@ def _test_decode(decode: Any) -> Hint | None:
         ),
         (
             power,
-            Hint(
+            Flaw(
                 "The upper part is right; the dark end is not.",
                 "Up to 0.04045 the curve is a straight line, v / 12.92: choose between the two "
                 "with np.where.",
@@ -88,28 +88,28 @@ def _test_decode(decode: Any) -> Hint | None:
         ),
         (
             np.where(srgb <= 0.04045, power, srgb / 12.92),
-            Hint(
+            Flaw(
                 "The two pieces of the curve have changed places.",
                 "np.where(condition, where true, where false): the line is for the dark end.",
             ),
         ),
         (
             _encode(srgb),
-            Hint(
+            Flaw(
                 "That is the way back: it makes dark values lighter.",
                 "Decoding makes them darker: 0.5 becomes about 0.21.",
             ),
         ),
         (
             np.where(srgb <= 0.04045, srgb / 12.92, (srgb + 0.055) ** 2.4 / 1.055),
-            Hint(
+            Flaw(
                 "The division by 1.055 comes too late.",
                 "It belongs inside the power: ((v + 0.055) / 1.055) ** 2.4.",
             ),
         ),
         (
             np.where(srgb <= 0.04045, srgb * 12.92, power),
-            Hint(
+            Flaw(
                 "At the dark end light comes out of nowhere: 0.03 becomes 0.39.",
                 "There the value is divided by 12.92, not multiplied.",
             ),
@@ -117,26 +117,26 @@ def _test_decode(decode: Any) -> Hint | None:
     )
     right = _decode(srgb)
     at = np.unravel_index(np.abs(result - right).argmax(), right.shape)
-    otherwise = Hint(
+    otherwise = Flaw(
         f"For {srgb[at]:g} your function says {result[at]:.4g}; it should be {right[at]:.4g}.",
         "Write the two pieces on two lines, `low` and `high`, and print each for 0.5 and 0.03.",
     )
-    hint = match(result, right, mistakes, otherwise, 1e-6)
-    if hint is None:  # of any shape: a curve's samples, too
+    flaw = match(result, right, mistakes, otherwise, 1e-6)
+    if flaw is None:  # of any shape: a curve's samples, too
         want_array(call(decode, srgb[0].copy()), shape=(4,), what="the light of four values")
-    return hint
+    return flaw
 
 
 # --- 1.2 -----------------------------------------------------------------------------------------
 
 
-def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
+def _test_xyz_to_lab(xyz_to_lab: Any) -> Flaw | None:
     colors = np.array([[[0.9, 0.1, 0.2], [0.1, 0.6, 0.3]], [[0.02, 0.01, 0.03], [0.4, 0.4, 0.9]]])
     xyz = _decode(colors) @ RGB_TO_XYZ.T
     result = call(xyz_to_lab, xyz.copy(), pure=True)
     right = _xyz_to_lab(xyz)
     if isinstance(result, np.ndarray) and result.shape == (3, 2, 2):
-        return Hint(
+        return Flaw(
             "The channels have become the first axis.",
             "Stack them along the last one: np.stack([L, a, b], axis=-1).",
         )
@@ -148,70 +148,70 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Hint | None:
     mistakes = (
         (
             _lab(*np.moveaxis(_f(xyz), -1, 0)),
-            Hint(
+            Flaw(
                 "White was forgotten: a gray pixel gets a color.",
                 "Divide XYZ by WHITE first, so that white is (1, 1, 1).",
             ),
         ),
         (
             right * (1, 1, -1),
-            Hint("b has the wrong sign.", "b is 200 * (fy - fz), so that yellow is positive."),
+            Flaw("b has the wrong sign.", "b is 200 * (fy - fz), so that yellow is positive."),
         ),
         (
             right * (1, -1, 1),
-            Hint("a has the wrong sign.", "a is 500 * (fx - fy), so that red is positive."),
+            Flaw("a has the wrong sign.", "a is 500 * (fx - fy), so that red is positive."),
         ),
         (
             right[..., [0, 2, 1]],
-            Hint("a and b have changed places.", "a comes from fx and fy, b from fy and fz."),
+            Flaw("a and b have changed places.", "a comes from fx and fy, b from fy and fz."),
         ),
         (
             right + (16, 0, 0),
-            Hint(
+            Flaw(
                 "L is too large by 16 everywhere: black gets 16.",
                 "L is 116 * fy - 16.",
             ),
         ),
         (
             _lab(*roots),
-            Hint(
+            Flaw(
                 "The bright colors are right; the darkest one is not.",
                 "Below (6/29)**3 f is a straight line, t / (3 * (6/29)**2) + 4/29.",
             ),
         ),
         (
             _lab(*np.moveaxis(brackets, -1, 0)),
-            Hint(
+            Flaw(
                 "The straight piece is divided by 3 and multiplied by (6/29)**2.",
                 "Both stand below the line: t / (3 * (6/29)**2), with brackets.",
             ),
         ),
         (
             np.stack([116 * fy - 16, 500 * (fx - fy), 500 * (fy - fz)], axis=-1),
-            Hint("b has a's factor.", "500 belongs to a, 200 to b."),
+            Flaw("b has a's factor.", "500 belongs to a, 200 to b."),
         ),
         (
             np.stack([116 * fy - 16, 200 * (fx - fy), 500 * (fy - fz)], axis=-1),
-            Hint("500 and 200 have changed places.", "500 belongs to a, 200 to b."),
+            Flaw("500 and 200 have changed places.", "500 belongs to a, 200 to b."),
         ),
     )
     at = _worst(result, right)
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The color with XYZ {np.round(xyz[at], 3)} should have the Lab {np.round(right[at], 1)}; "
         f"yours is {np.round(result[at], 1)}.",
         "Print f of the three numbers first: "
         f"for this color it is {np.round(_f(xyz[at] / WHITE), 3)}.",
     )
-    hint = match(result, right, mistakes, otherwise, 1e-3)
-    if hint is None:  # the lesson also asks for single colors
+    flaw = match(result, right, mistakes, otherwise, 1e-3)
+    if flaw is None:  # the lesson also asks for single colors
         want_array(call(xyz_to_lab, xyz[0, 0].copy()), shape=(3,), what="the Lab of one color")
-    return hint
+    return flaw
 
 
 # --- 1.3 -----------------------------------------------------------------------------------------
 
 
-def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
+def _test_lab_to_rgb(lab_to_rgb: Any) -> Flaw | None:
     colors = np.array([[[0.9, 0.1, 0.2], [0.1, 0.6, 0.3]], [[0.02, 0.01, 0.03], [0.4, 0.4, 0.9]]])
     outside = np.array([[[60.0, 0, -90], [60, 90, 90]], [[95, 60, 0], [20, -60, 20]]])
     lab = np.concatenate([_rgb_to_lab(colors), outside])
@@ -234,7 +234,7 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
     if np.allclose(result[:2], right[:2], atol=1e-4) and (
         result.min() < -1e-6 or result.max() > 1 + 1e-6
     ):
-        return Hint(
+        return Flaw(
             f"Colors inside sRGB are right; those outside give {result.min():.2f} to "
             f"{result.max():.2f}.",
             "A screen has nothing below 0 or above 1: end with .clip(0, 1).",
@@ -242,35 +242,35 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
     mistakes = (
         (
             linear.clip(0, 1),
-            Hint(
+            Flaw(
                 "That is linear light, too dark to look at.",
                 "One step is missing at the end: encode(linear).",
             ),
         ),
         (
             _encode(back(RGB_TO_XYZ)).clip(0, 1),
-            Hint(
+            Flaw(
                 "The matrix leads the wrong way.",
                 "From XYZ back to RGB goes its inverse: np.linalg.inv(RGB_TO_XYZ).",
             ),
         ),
         (
             _encode(back(inverse.T)).clip(0, 1),
-            Hint(
+            Flaw(
                 "The matrix is transposed.",
                 "Pixels are rows here: xyz @ M.T multiplies each by M.",
             ),
         ),
         (
             _encode(back(inverse, white=1.0)).clip(0, 1),
-            Hint(
+            Flaw(
                 "White was forgotten: grays come out with a tint.",
                 "Multiply by WHITE before the matrix, since you divided by it on the way there.",
             ),
         ),
         (
             _encode(back(inverse, inverse=lambda f: f**3)).clip(0, 1),
-            Hint(
+            Flaw(
                 "Bright colors are right; the dark ones are not.",
                 "The inverse of f has two pieces too: f**3 above 6/29, and below it "
                 "3 * (6/29)**2 * (f - 4/29).",
@@ -280,46 +280,46 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Hint | None:
     mistakes += (
         (
             _encode(back(inverse, signs=(1, -1))).clip(0, 1),
-            Hint("Blue and yellow have changed places.", "fz is fy - b / 200: b counts down."),
+            Flaw("Blue and yellow have changed places.", "fz is fy - b / 200: b counts down."),
         ),
         (
             _encode(back(inverse, signs=(-1, 1))).clip(0, 1),
-            Hint("Red and green have changed places.", "fx is fy + a / 500."),
+            Flaw("Red and green have changed places.", "fx is fy + a / 500."),
         ),
         (
             _encode(back(inverse, inverse=brackets)).clip(0, 1),
-            Hint(
+            Flaw(
                 "The straight piece's factor is upside down: dark colors are wrong.",
                 "From f = t / (3 * (6/29)**2) + 4/29 follows t = 3 * (6/29)**2 * (f - 4/29).",
             ),
         ),
         (
             _decode(linear.clip(0, 1)),
-            Hint("The gamma is taken out once more.", "encode, not decode: back to file values."),
+            Flaw("The gamma is taken out once more.", "encode, not decode: back to file values."),
         ),
         (
             255 * right,
-            Hint("Your values go to 255.", "Asked for is 0 to 1, as floats."),
+            Flaw("Your values go to 255.", "Asked for is 0 to 1, as floats."),
         ),
     )
     at = _worst(result, right)
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The Lab color {np.round(lab[at], 1)} should become {np.round(right[at], 3)}; yours is "
         f"{np.round(result[at], 3)}.",
         "Go the steps of 1.1 and 1.2 backwards, last one first, and compare each with its "
         "counterpart on one pixel.",
     )
-    hint = match(result, right, mistakes, otherwise, 1e-4)
-    if hint is None:
+    flaw = match(result, right, mistakes, otherwise, 1e-4)
+    if flaw is None:
         want_array(call(lab_to_rgb, lab[0, 0].copy()), shape=(3,), what="the sRGB of one color")
-    return hint
+    return flaw
 
 
 # --- 1.4 -----------------------------------------------------------------------------------------
 
 
 @own_random
-def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
+def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
     import torch
 
     random = np.random.default_rng(0)
@@ -330,7 +330,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     result = call(rgb_to_lab_batch, batch)
     right = np.moveaxis(_rgb_to_lab(pixels), -1, 1)
     if isinstance(result, torch.Tensor) and tuple(result.shape) == (2, 4, 5, 3):
-        return Hint(
+        return Flaw(
             "The channels of your result come last.",
             "Networks want (B, 3, H, W): stack along dim=1.",
         )
@@ -340,7 +340,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     mistakes = (
         (
             np.moveaxis(transposed, -1, 1),
-            Hint(
+            Flaw(
                 "The matrix is transposed.",
                 "Each XYZ is a row of M times the three channels: "
                 'torch.einsum("ij,bjhw->bihw", M, linear).',
@@ -348,11 +348,11 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
         ),
         (
             np.moveaxis(undecoded, -1, 1),
-            Hint("The gamma was not taken out.", "decode comes before the matrix."),
+            Flaw("The gamma was not taken out.", "decode comes before the matrix."),
         ),
         (
             right / np.array([50, 110, 110])[:, None, None] - np.array([1, 0, 0])[:, None, None],
-            Hint(
+            Flaw(
                 "That is Lab as a network wants it already.",
                 "Return it in CIE units; the scaling comes later in the lesson.",
             ),
@@ -362,29 +362,29 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     mistakes += (
         (
             np.moveaxis(_xyz_to_lab(np.maximum(t / WHITE, (6 / 29) ** 3) * WHITE), -1, 1),
-            Hint(
+            Flaw(
                 "t is clamped for good, so that dark colors all become the same.",
                 "Clamp inside the power only: the condition and the straight piece keep t.",
             ),
         ),
         (
             np.moveaxis(_lab(*np.moveaxis(_f(t), -1, 0)), -1, 1),
-            Hint("White was forgotten.", "Divide by `white` behind the matrix."),
+            Flaw("White was forgotten.", "Divide by `white` behind the matrix."),
         ),
     )
     away = np.moveaxis(np.abs(result.detach().numpy() - right), 1, -1).max(axis=-1)
     at = np.unravel_index(away.argmax(), away.shape)
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The pixel {np.round(pixels[at], 2)} should have the Lab "
         f"{np.round(np.moveaxis(right, 1, -1)[at], 1)}; yours is "
         f"{np.round(np.moveaxis(result.detach().numpy(), 1, -1)[at], 1)}.",
         "Feed it to the NumPy version too, and print each step of both.",
     )
-    hint = match(result, right, mistakes, otherwise, 1e-3)
-    if hint is not None:
-        return hint
+    flaw = match(result, right, mistakes, otherwise, 1e-3)
+    if flaw is not None:
+        return flaw
     if not result.requires_grad:
-        return Hint(
+        return Flaw(
             "The numbers are right, but no gradient can flow back.",
             "A .detach(), .item(), .numpy() or torch.no_grad() cut the way: a network could not "
             "learn through this.",
@@ -392,7 +392,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     result.sum().backward()
     if batch.grad is None or not bool(torch.isfinite(batch.grad).all()):
         count = 0 if batch.grad is None else int((~torch.isfinite(batch.grad)).sum())
-        return Hint(
+        return Flaw(
             f"The values are right, but {count} gradients are NaN: those of black pixels.",
             "A cube root's slope at 0 is infinite, and torch.where multiplies it by 0 where the "
             "other branch was chosen; that is NaN. Make the root's input safe first: "
@@ -401,14 +401,14 @@ def _test_batched(rgb_to_lab_batch: Any) -> Hint | None:
     wanted = _gradient(pixels)
     away = (batch.grad - wanted).abs().amax(dim=1)
     if away.max() > 1e-3 * wanted.abs().max():
-        return Hint(
+        return Flaw(
             "The values are right, and the gradient is not: a part of the way is cut off.",
             "No .detach(), .data or torch.no_grad() on the way, for none of the pieces.",
         )
     small = torch.zeros(1, 3, 2, 2, requires_grad=True)  # float32, all black
     call(rgb_to_lab_batch, small).sum().backward()
     if not bool(torch.isfinite(small.grad).all()):
-        return Hint(
+        return Flaw(
             "In float32 the gradient of black is nan after all.",
             "A tiny number added to t vanishes beside it: t.clamp(min=KNEE) inside the power.",
         )
@@ -434,14 +434,14 @@ def _gradient(pixels: np.ndarray) -> Any:
 # --- 1.5 -----------------------------------------------------------------------------------------
 
 
-def _test_prepare(prepare: Any) -> Hint | None:
+def _test_prepare(prepare: Any) -> Flaw | None:
     random = np.random.default_rng(1)
     photo = random.integers(0, 256, (5, 6, 3), dtype=np.uint8)
     result = call(prepare, photo.copy())
     lab = _rgb_to_lab(photo / 255)
     right = lab[..., 0] / 50 - 1
     if isinstance(result, np.ndarray) and result.shape == (5, 6, 3):
-        return Hint(
+        return Flaw(
             "All three channels of Lab came back.",
             "The network gets only L: lab[..., 0].",
         )
@@ -450,58 +450,58 @@ def _test_prepare(prepare: Any) -> Hint | None:
     mistakes = (
         (
             luma * 2 - 1,
-            Hint(
+            Flaw(
                 "The bug is still in: that is the gray of a file, scaled.",
                 "L comes from light: by_hand, not a weighted sum of coded values.",
             ),
         ),
         (
             photo.mean(axis=-1) / 255 * 2 - 1,
-            Hint(
+            Flaw(
                 "A plain mean of the channels is further from L than what stood there.",
                 "L comes from light: by_hand.",
             ),
         ),
         (
             lab[..., 0],
-            Hint(
+            Flaw(
                 "L is right, but on its own scale, 0 to 100.",
                 "The network was trained on L / 50 - 1.",
             ),
         ),
         (
             lab[..., 0] / 100,
-            Hint(
+            Flaw(
                 "Your L goes from 0 to 1.", "The network was trained on L / 50 - 1, from -1 to 1."
             ),
         ),
         (
             lab[..., 0] / 50,
-            Hint("Your L goes from 0 to 2.", "The -1 is missing: L / 50 - 1."),
+            Flaw("Your L goes from 0 to 2.", "The -1 is missing: L / 50 - 1."),
         ),
         (
             (_decode(photo / 255) @ RGB_TO_XYZ.T)[..., 1] * 2 - 1,
-            Hint(
+            Flaw(
                 "That is luminance, Y: proportional to light, and not how light it looks.",
                 "L is 116 f(Y) - 16: by_hand has it.",
             ),
         ),
         (
             _decode(photo / 255) @ np.array([0.299, 0.587, 0.114]) * 2 - 1,
-            Hint(
+            Flaw(
                 "Linear light is right, but those are luma's weights, and the root is missing.",
                 "All of it is in by_hand.",
             ),
         ),
         (
             _rgb_to_lab(photo.astype(float))[..., 0] / 50 - 1,
-            Hint(
+            Flaw(
                 "L runs into the thousands: by_hand got values of 0 to 255.",
                 "It wants 0 to 1: divide the photo by 255 first.",
             ),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"A pixel with L {lab[0, 0, 0]:.1f} should give {right[0, 0]:.3f}; yours is "
         f"{result[0, 0]:.3f}.",
         "Two lines are enough: Lab of the photo as floats in 0..1, then L / 50 - 1.",
@@ -512,77 +512,77 @@ def _test_prepare(prepare: Any) -> Hint | None:
 # --- 1.6 -----------------------------------------------------------------------------------------
 
 
-def _test_share(share_nearly_gray: Any) -> Hint | None:
+def _test_share(share_nearly_gray: Any) -> Flaw | None:
     random = np.random.default_rng(2)
     lab = np.concatenate(
         [random.uniform(0, 100, (3, 1, 40, 50)), random.normal(0, 12, (3, 2, 40, 50))], axis=1
     )
     for limit in (17.0, 10.0):
-        hint = _check_share(share_nearly_gray, lab, limit)
-        if hint is not None:
-            return hint
+        flaw = _check_share(share_nearly_gray, lab, limit)
+        if flaw is not None:
+            return flaw
     return None
 
 
-def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Hint | None:
+def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw | None:
     result = call(share_nearly_gray, lab.copy(), limit, pure=True)
     a, b = lab[:, 1], lab[:, 2]
     near = np.hypot(a, b) < limit
     if isinstance(result, np.ndarray) and result.shape == (3,):
-        return Hint("That is one number a photo.", "Take the mean over everything at once.")
+        return Flaw("That is one number a photo.", "Take the mean over everything at once.")
     number = want_number(result, "the share")
     mistakes = (
         (
             float(near.sum()),
-            Hint("You have counted the pixels.", "A share is a mean: (chroma < limit).mean()."),
+            Flaw("You have counted the pixels.", "A share is a mean: (chroma < limit).mean()."),
         ),
         (
             100 * near.mean(),
-            Hint("That is in percent.", "Return a number between 0 and 1."),
+            Flaw("That is in percent.", "Return a number between 0 and 1."),
         ),
         (
             (~near).mean(),
-            Hint("That is the share of the others, the colorful ones.", "Nearly gray is below."),
+            Flaw("That is the share of the others, the colorful ones.", "Nearly gray is below."),
         ),
         (
             (np.abs(a) + np.abs(b) < limit).mean(),
-            Hint(
+            Flaw(
                 "|a| + |b| is not the distance from gray.",
                 "Chroma is the length of the arrow (a, b): the root of a² + b².",
             ),
         ),
         (
             (np.maximum(np.abs(a), np.abs(b)) < limit).mean(),
-            Hint(
+            Flaw(
                 "You have asked a and b one by one: that is a square around gray, not a circle.",
                 "Chroma is the root of a² + b².",
             ),
         ),
         (
             (np.linalg.norm(lab, axis=1) < limit).mean(),
-            Hint("L is in it too.", "Chroma is made only of a and b: lab[:, 1] and lab[:, 2]."),
+            Flaw("L is in it too.", "Chroma is made only of a and b: lab[:, 1] and lab[:, 2]."),
         ),
         (
             (np.hypot(lab[:, 0], a) < limit).mean(),
-            Hint(
+            Flaw(
                 "Those are L and a.",
                 "The channels stand at axis 1, in the order L, a, b: a is lab[:, 1].",
             ),
         ),
         (
             ((a**2 + b**2) < limit).mean(),
-            Hint("The root is missing.", "a² + b² is the square of the chroma."),
+            Flaw("The root is missing.", "a² + b² is the square of the chroma."),
         ),
         (
             (np.hypot(a, b) < 10).mean(),
-            Hint("10 stands there as a fixed number.", "Use the argument: limit."),
+            Flaw("10 stands there as a fixed number.", "Use the argument: limit."),
         ),
         (
             float(near.sum()) / len(lab),
-            Hint("That is pixels a photo.", "Divide by the number of all pixels: .mean() does."),
+            Flaw("That is pixels a photo.", "Divide by the number of all pixels: .mean() does."),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"For a batch made for this check your share is {number:.3f}; it should be "
         f"{near.mean():.3f}.",
         "Chroma first, for each pixel; then compare with the limit; then the mean.",

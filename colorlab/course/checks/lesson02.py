@@ -12,7 +12,7 @@ import numpy as np
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     describe,
@@ -25,8 +25,8 @@ from colorlab.course.checks.exercise import (
 _CONVERT = 'convert gives a new image, so keep it: image = image.convert("RGB").'
 
 
-def _not_a_tensor(value: Any, what: str) -> Hint:
-    return Hint(
+def _not_a_tensor(value: Any, what: str) -> Flaw:
+    return Flaw(
         f"A torch tensor was expected for {what}; it is {describe(value)}.",
         "torch.from_numpy(array) makes one of a NumPy array.",
     )
@@ -37,8 +37,8 @@ def _bytes(value: Any, shape: tuple[int, ...], what: str) -> Any:
     import torch
 
     if not isinstance(value, torch.Tensor):
-        hint = _not_a_tensor(value, what)
-        raise NotYet(hint.mistake, hint.advice)
+        flaw = _not_a_tensor(value, what)
+        raise NotYet(flaw.mistake, flaw.advice)
     if value.dtype != torch.uint8:
         raise NotYet(
             f"{what.capitalize()} should hold bytes, torch.uint8; its kind is {value.dtype}.",
@@ -65,7 +65,7 @@ def _bytes(value: Any, shape: tuple[int, ...], what: str) -> Any:
 # --- 2.1: a picture as a tensor ------------------------------------------------------------------
 
 
-def _test_to_tensor(to_tensor: Any) -> Hint | None:
+def _test_to_tensor(to_tensor: Any) -> Flaw | None:
     import torch
     from PIL import Image
 
@@ -93,12 +93,12 @@ def _test_to_tensor(to_tensor: Any) -> Hint | None:
         if not isinstance(result, torch.Tensor):
             return _not_a_tensor(result, "the tensor")
         if result.ndim > 3:
-            return Hint(
+            return Flaw(
                 f"There is an axis too many: {tuple(result.shape)}.",
                 "One picture was asked for, no batch of one: leave out [None] or unsqueeze.",
             )
         if result.ndim < 3 or (image.mode != "RGB" and result.shape[0] == 1):
-            return Hint(
+            return Flaw(
                 f'For a picture of mode "{image.mode}" there is no axis with three channels: '
                 f"{describe(result)}.",
                 _CONVERT,
@@ -109,7 +109,7 @@ def _test_to_tensor(to_tensor: Any) -> Hint | None:
         mistakes = (
             (
                 pixels.reshape(right.shape),
-                Hint(
+                Flaw(
                     "The shape is right and the pixels are scrambled.",
                     "reshape (and view) keep the order in memory and cut it anew. permute moves "
                     "the axes.",
@@ -117,44 +117,44 @@ def _test_to_tensor(to_tensor: Any) -> Hint | None:
             ),
             (
                 right[::-1],
-                Hint("Red and blue are swapped.", "Pillow has R, G, B already; OpenCV has not."),
+                Flaw("Red and blue are swapped.", "Pillow has R, G, B already; OpenCV has not."),
             ),
             (
                 right[:, ::-1],
-                Hint("The picture is upside down.", "Row 0 is the top one, leave it there."),
+                Flaw("The picture is upside down.", "Row 0 is the top one, leave it there."),
             ),
             (
                 right.transpose(0, 2, 1) if right.shape[1] == right.shape[2] else right[::-1],
-                Hint("Rows and columns are swapped.", ".permute(2, 0, 1), not (2, 1, 0) or .T."),
+                Flaw("Rows and columns are swapped.", ".permute(2, 0, 1), not (2, 1, 0) or .T."),
             ),
             (
                 right[:, :, ::-1],
-                Hint("The picture is mirrored.", "Mirroring comes in the next exercise."),
+                Flaw("The picture is mirrored.", "Mirroring comes in the next exercise."),
             ),
             (
                 np.broadcast_to(
                     raw[..., -1:].transpose(2, 0, 1) if raw.ndim == 3 else raw, right.shape
                 ),
-                Hint(
+                Flaw(
                     "These are the palette's numbers, not its colors.",
                     'image.convert("RGB") looks them up.',
                 )
                 if image.mode == "P"
-                else Hint("All three channels are alike.", "Each channel has its own numbers."),
+                else Flaw("All three channels are alike.", "Each channel has its own numbers."),
             ),
             (
                 np.broadcast_to(np.asarray(image.convert("L")), right.shape),
-                Hint("The colors are gone.", 'Convert to "RGB", not to "L".'),
+                Flaw("The colors are gone.", 'Convert to "RGB", not to "L".'),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f'For a picture of mode "{image.mode}", pixel (row 1, column 2) should be '
             f"{right[:, 1, 2].tolist()}; yours is {found[:, 1, 2].tolist()}.",
             'convert("RGB"), np.array, torch.from_numpy, permute: nothing else is needed.',
         )
-        hint = match(found, right, mistakes, otherwise)
-        if hint is not None:
-            return hint
+        flaw = match(found, right, mistakes, otherwise)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -194,7 +194,7 @@ def _window(square: Any, mark: int) -> tuple[int, int, bool] | None:
     return (int(top), int(left), mirrored) if fits and (marks == mark).all() else None
 
 
-def _test_random_square(random_square: Any) -> Hint | None:
+def _test_random_square(random_square: Any) -> Flaw | None:
     import torch
 
     numpy_state, python_state = np.random.get_state(), random.getstate()
@@ -206,10 +206,10 @@ def _test_random_square(random_square: Any) -> Hint | None:
         random.setstate(python_state)
 
 
-def _check_squares(random_square: Any) -> Hint | None:
+def _check_squares(random_square: Any) -> Flaw | None:
     import torch
 
-    moved = Hint(
+    moved = Flaw(
         "A global generator has moved.",
         "random.seed, np.random.* and torch.randint without generator= change what everybody else "
         "draws. Make one of your own: random.Random(seed).",
@@ -222,7 +222,7 @@ def _check_squares(random_square: Any) -> Hint | None:
     torch.manual_seed(99), np.random.seed(99), random.seed(99)
     again = [_square(random_square, wide, _SIDE, seed) for seed in range(8)]
     if not all(torch.equal(*pair) for pair in zip(first, again, strict=True)):
-        return Hint(
+        return Flaw(
             "The same seed gave two different squares.",
             "Make the generator inside the function, from the seed: random.Random(seed).",
         )
@@ -237,11 +237,11 @@ def _check_squares(random_square: Any) -> Hint | None:
             found.append(window)
         if _states() != before:
             return moved
-        if hint := _check_places(found, height - _SIDE, width - _SIDE):
-            return hint
+        if flaw := _check_places(found, height - _SIDE, width - _SIDE):
+            return flaw
     for seed in range(20):  # the same windows of another picture of that size
         if _window(_square(random_square, _picture(14, 8, 9), _SIDE, seed), 9) != found[seed]:
-            return Hint(
+            return Flaw(
                 "For another photo of the same size, the same seed cut another place.",
                 "Only the seed decides: neither the photo's pixels nor what came in before.",
             )
@@ -250,7 +250,7 @@ def _check_squares(random_square: Any) -> Hint | None:
         try:
             _square(random_square, small, 5, 1)
         except (ValueError, RuntimeError, IndexError) as error:
-            return Hint(
+            return Flaw(
                 f"Where the picture is just as large as the square, your code stops ({error}).",
                 "One place is left then, 0: places go from 0 to H - size, both included.",
             )
@@ -270,30 +270,30 @@ def _square(random_square: Any, picture: Any, size: int, seed: int, **options: A
     return _bytes(result, (3, size, size), "the square")
 
 
-def _no_window(square: Any) -> Hint:
+def _no_window(square: Any) -> Flaw:
     """Why a square is no upright window of the picture."""
     rows, columns, marks = square.numpy().astype(int)
     if not (marks == 7).all() and any((channel == 7).all() for channel in (rows, columns)):
-        return Hint(
+        return Flaw(
             "The channels of some squares are in another order: red and blue are swapped.",
             "Axis 0 of (3, H, W) holds the colors. Left to right is axis 2: .flip(2).",
         )
     if (np.diff(rows, axis=0) == -1).all() and (np.diff(rows, axis=1) == 0).all():
-        return Hint(
+        return Flaw(
             "Some squares are upside down.",
             "Left to right is axis 2 of (3, H, W), top to bottom is axis 1: .flip(2).",
         )
     if (np.diff(rows, axis=0) == 0).all():
-        return Hint(
+        return Flaw(
             "Some squares lie on their side.",
             "Mirroring changes the order of the columns, it does not swap rows and columns.",
         )
     if not ((rows == rows[:, :1]).all() and (columns == columns[:1]).all()):
-        return Hint(
+        return Flaw(
             "The pixels of a square are no neighbors in the picture.",
             "Cut a window: picture[:, top : top + size, left : left + size].",
         )
-    return Hint(
+    return Flaw(
         "A square has gaps, or other values than the picture.",
         "Cut a window and mirror its columns: no resizing here.",
     )
@@ -301,33 +301,33 @@ def _no_window(square: Any) -> Hint:
 
 def _check_places(
     found: Sequence[tuple[int, int, bool]], last_top: int, last_left: int
-) -> Hint | None:
+) -> Flaw | None:
     tops, lefts, mirrored = (np.array(part) for part in zip(*found, strict=True))
     if len(set(tops)) == len(set(lefts)) == 1:
-        return Hint(
+        return Flaw(
             "The square is always cut at the same place.",
             "Draw top and left from your generator: own.randint(0, H - size).",
         )
     for name, places in (("top", tops), ("left", lefts)):
         if len(set(places)) == 1:
-            return Hint(
+            return Flaw(
                 f"{name} is always {places[0]}.",
                 "Both are drawn, each for itself: own.randint(0, H - size) and (0, W - size).",
             )
     if (tops == lefts).mean() > 0.5 or abs(np.corrcoef(tops, lefts)[0, 1]) > 0.5:
-        return Hint(
+        return Flaw(
             "Top and left go together: the squares lie along a diagonal.",
             "Draw two numbers, one after the other, from one generator.",
         )
     if tops.max() < last_top or lefts.max() < last_left:
-        return Hint(
+        return Flaw(
             f"The last possible place is never taken: in {len(found)} tries top went to "
             f"{tops.max()} of {last_top}, left to {lefts.max()} of {last_left}.",
             "random.randint includes its upper end; randrange, NumPy and torch leave it out: "
             "H - size + 1 for those.",
         )
     if tops.min() > 0 or lefts.min() > 0:
-        return Hint("The first row or column is never taken.", "Places begin at 0.")
+        return Flaw("The first row or column is never taken.", "Places begin at 0.")
     for places, last in ((tops, last_top), (lefts, last_left)):
         counts = np.bincount(places, minlength=last + 1) / len(found)
         fair = 1 / (last + 1)
@@ -336,32 +336,32 @@ def _check_places(
             or counts.min() < fair / 3
             or counts.max() > 1.8 * fair
         ):
-            return Hint(
+            return Flaw(
                 "Some places are taken far less often than others.",
                 "Each whole number from 0 to H - size is equally likely with randint; rounding a "
                 "random float gives the ends half as much.",
             )
     places = list(zip(tops, lefts, strict=True))
     if len(set(places)) < (last_top + 1) * (last_left + 1):
-        return Hint(
+        return Flaw(
             f"Only {len(set(places))} of {(last_top + 1) * (last_left + 1)} places are ever taken: "
             "top and left go together.",
             "Draw two numbers, one after the other, from one generator: seed % H gives none.",
         )
     share = mirrored.mean()
     if share in (0.0, 1.0):
-        return Hint(
+        return Flaw(
             "No square is mirrored." if share == 0 else "Every square is mirrored.",
             "Every other one, at random: if own.random() < 0.5.",
         )
     if not 0.4 < share < 0.6:
-        return Hint(
+        return Flaw(
             f"{share:.0%} of the squares are mirrored.", "It should be a half: own.random() < 0.5."
         )
     both = {place for place, one in zip(places, mirrored, strict=True) if one}
     both &= {place for place, one in zip(places, mirrored, strict=True) if not one}
     if len(both) < 0.9 * len(set(places)):
-        return Hint(
+        return Flaw(
             "Which squares are mirrored depends on their place.",
             "Draw a number of its own for it.",
         )
@@ -388,27 +388,27 @@ _PAIRS = [
 ]
 
 
-def _test_pair_up(pair_up: Any) -> Hint | None:
+def _test_pair_up(pair_up: Any) -> Flaw | None:
     try:
         result = call(pair_up, list(_GRAYS), list(_COLORS), pure=True)
     except KeyError as error:
-        return Hint(
+        return Flaw(
             f"Your code stops at {error}, which has no partner.",
             "Leave such names out: ask with `in` whether the dictionary holds it.",
         )
     if isinstance(result, zip | map | filter | dict):
         if isinstance(result, dict):
-            return Hint(
+            return Flaw(
                 "You return a dictionary.", "A list of tuples was asked for: [(gray, color), ...]."
             )
-        return Hint(
+        return Flaw(
             f"You return a {type(result).__name__} object, which can be walked only once.",
             "list(...) makes the list.",
         )
     if not isinstance(result, list | tuple):
-        return Hint(f"You return {describe(result)}.", "A list of tuples: [(gray, color), ...].")
+        return Flaw(f"You return {describe(result)}.", "A list of tuples: [(gray, color), ...].")
     if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in result):
-        return Hint(
+        return Flaw(
             "Not everything in your list is a pair.", "Each entry is (gray name, color name)."
         )
     pairs = [tuple(pair) for pair in result]
@@ -416,52 +416,52 @@ def _test_pair_up(pair_up: Any) -> Hint | None:
         more = call(pair_up, ["x.png"], ["x.jpg", "a.jpg"])
         if [tuple(pair) for pair in more] == [("x.png", "x.jpg")]:
             return None
-        return Hint(
+        return Flaw(
             "Called a second time, with other names, your function gives the first ones again.",
             "Make the dictionary inside the function; as a default argument it lives on.",
         )
     flat = [name for pair in pairs for name in pair]
     if not pairs:
-        return Hint(
+        return Flaw(
             "Not one pair was found.",
             '"a.png" and "a.jpg" differ in their suffix: compare the names without it.',
         )
     if any(isinstance(name, PurePath) for name in flat):
-        return Hint(
+        return Flaw(
             "Your names have become paths.", "Return the texts as they came: str(path), or name."
         )
     if None in flat or not all(isinstance(name, str) for name in flat):
-        return Hint("A name without a partner got one that is no name.", "Leave such names out.")
+        return Flaw("A name without a partner got one that is no name.", "Leave such names out.")
     if set(pairs) == {(color, gray) for gray, color in _PAIRS}:
-        return Hint("Gray and color are swapped.", "(gray, color), in this order.")
+        return Flaw("Gray and color are swapped.", "(gray, color), in this order.")
     if set(pairs) == set(_PAIRS):
         if len(pairs) > len(_PAIRS):
-            return Hint("Some pairs are there twice.", "Each color photo has one partner.")
+            return Flaw("Some pairs are there twice.", "Each color photo has one partner.")
         order = (
             "of the gray names" if pairs == [p for g in _GRAYS for p in _PAIRS if p[0] == g] else ""
         )
-        return Hint(
+        return Flaw(
             f"The pairs are right, and their order is {order or 'another one'}.",
             "In the order of `colors`: let the loop run over them.",
         )
     if not set(flat) <= {*_GRAYS, *_COLORS}:
-        return Hint(
+        return Flaw(
             f"{sorted(set(flat) - {*_GRAYS, *_COLORS})[0]!r} is no name that came in.",
             "Return the names as they are, suffix and folder included.",
         )
     if len(pairs) < len(_PAIRS) - 1 and pairs == _PAIRS[: len(pairs)]:
-        return Hint(
+        return Flaw(
             f"Your list ends after {len(pairs)} pair(s), with {pairs[-1][1]}.",
             "Does `return` or `break` stand inside the loop? A name without a partner is left out, "
             "and the next one looked at.",
         )
     if pairs == list(zip(_GRAYS, _COLORS, strict=False)):
-        return Hint(
+        return Flaw(
             "This is zip again: the first with the first.",
             "What stands at the same place of two lists need not belong together. Look at names.",
         )
     if pairs == list(zip(sorted(_GRAYS), sorted(_COLORS), strict=False)):
-        return Hint(
+        return Flaw(
             "Sorted, and zipped: behind the first name without a partner all pairs are wrong.",
             "Look the partner up by its name, in a dictionary.",
         )
@@ -469,37 +469,37 @@ def _test_pair_up(pair_up: Any) -> Hint | None:
     if wrong is not None:
         gray, color = (os.path.splitext(name)[0] for name in wrong)
         if os.path.basename(gray) == os.path.basename(color):
-            return Hint(
+            return Flaw(
                 f"{wrong[0]} and {wrong[1]} lie in different folders.",
                 "The folder is a part of the name: compare all of it, but the suffix.",
             )
         if gray.split(".")[0] == color.split(".")[0]:
-            return Hint(
+            return Flaw(
                 f"{wrong[0]} and {wrong[1]} agree up to the first dot only.",
                 "Only the last dot begins the suffix: os.path.splitext knows.",
             )
-        return Hint(
+        return Flaw(
             f"{wrong[0]} was paired with {wrong[1]}.",
             "Compare whole names without suffix: ==, not `in` and not startswith.",
         )
     missing = next(pair for pair in _PAIRS if pair not in pairs)
     if missing[0].endswith(".webp"):
-        return Hint(
+        return Flaw(
             f"{missing[0]} and {missing[1]} were not paired.",
             "Gray files need not end in .png: take the suffix off both names.",
         )
     if missing[0].startswith("man"):
-        return Hint(
+        return Flaw(
             f"{missing[0]} and {missing[1]} were not paired.",
             'strip and rstrip take single letters off: "man.png".rstrip(".png") is "ma". '
             "os.path.splitext takes the suffix.",
         )
     if missing[1].endswith(".jpeg"):
-        return Hint(
+        return Flaw(
             f"{missing[0]} and {missing[1]} were not paired.",
             "Suffixes have different lengths, and others than .jpg exist: os.path.splitext.",
         )
-    return Hint(
+    return Flaw(
         f"{missing[0]} and {missing[1]} were not paired.",
         "b.v1 and b.v2 are two photos: only what is behind the last dot is the suffix."
         if missing[0].startswith("b.")
@@ -570,27 +570,27 @@ def _spied(places: dict[str, float]) -> tuple[Callable[[str], float], list[str]]
 
 def _check_split(
     function: Any, names: list[str], places: dict[str, float], share: float, right: set[str]
-) -> tuple[list[str], list[str], list[str], Hint | None]:
-    """train, test, what `place` was asked, and the hint on what both exercises have in common."""
+) -> tuple[list[str], list[str], list[str], Flaw | None]:
+    """train, test, what `place` was asked, and the flaw on what both exercises have in common."""
     place, asked = _spied(places)
     train, test = _halves(call(function, list(names), share, place, pure=True), names)
-    hint = None
+    flaw = None
     if set(train) == right and set(test) != right:
-        hint = Hint("Train and test are swapped.", "return train, test; test has the small places.")
+        flaw = Flaw("Train and test are swapped.", "return train, test; test has the small places.")
     elif set(test) == right and (
         test != [n for n in names if n in right] or train != [n for n in names if n not in right]
     ):
-        hint = Hint(
+        flaw = Flaw(
             "The parts are right, and their names stand in another order.",
             "In the order of `names`: walk through `names`, without sorting.",
         )
     elif set(test) != right and not asked and share:
-        hint = Hint(
+        flaw = Flaw(
             "place was never asked.",
             "Neither a shuffle nor Python's hash() gives the same tomorrow: compare place(...) "
             "with share.",
         )
-    return train, test, asked, hint
+    return train, test, asked, flaw
 
 
 _NAMES = ["f.jpg", "b.jpg", "e.jpg", "old/a.jpg", "D.jpg", "c.jpg", "g.jpg", "h.jpg"]
@@ -601,13 +601,13 @@ def _below(rule: Callable[[float], bool]) -> set[str]:
     return {name for name in _NAMES if rule(_PLACES[name])}
 
 
-def _test_split(split: Any) -> Hint | None:
+def _test_split(split: Any) -> Flaw | None:
     shares, found, asked = (0.3, 0.65, 0.6, 0.0), [], []
     for share in shares:
         right = _below(lambda place, share=share: place < share)
-        _, test, more, hint = _check_split(split, _NAMES, _PLACES, share, right)
-        if hint is not None:
-            return hint
+        _, test, more, flaw = _check_split(split, _NAMES, _PLACES, share, right)
+        if flaw is not None:
+            return flaw
         found.append(set(test))
         asked += more
 
@@ -617,27 +617,27 @@ def _test_split(split: Any) -> Hint | None:
     if fits(lambda place, share: place < share):
         return None
     if fits(lambda place, share: place <= share):
-        return Hint(
+        return Flaw(
             "A name whose place is just the share went to test.",
             "Test is where place(name) < share; at share itself train begins.",
         )
     if fits(lambda place, share: place > 1 - share) or fits(lambda p, share: p >= 1 - share):
-        return Hint("You took the largest places for test.", "Test is where place(name) < share.")
+        return Flaw("You took the largest places for test.", "Test is where place(name) < share.")
     by_place = sorted(_NAMES, key=_PLACES.__getitem__)
     for whole in (int, round):
         if found == [{*by_place[: whole(share * len(_NAMES))]} for share in shares]:
-            return Hint(
+            return Flaw(
                 "You sort by place and cut off a fixed number.",
                 "Then one more photo moves another one across the border. Compare each place with "
                 "share, whatever the others are.",
             )
     if not set(asked) & set(_NAMES):
-        return Hint(
+        return Flaw(
             f"place was asked for {asked[0]!r}, which is no name that came in.",
             "Ask for the name as it is: place(name).",
         )
     if found[0] == found[1] == found[2]:
-        return Hint(
+        return Flaw(
             f"With share={shares[0]} and with share={shares[1]} the same names are in test.",
             "The share comes in as an argument: use it, not a number of your own.",
         )
@@ -646,7 +646,7 @@ def _test_split(split: Any) -> Hint | None:
         i for i, (one, right) in enumerate(zip(found, rights, strict=True)) if one != right
     )
     right = sorted(_below(lambda place: place < shares[number]))
-    return Hint(
+    return Flaw(
         f"With share={shares[number]}, test should hold {right}; yours holds "
         f"{sorted(found[number])}.",
         f"A name is in test where place(name) < share. The places are {_PLACES}.",
@@ -679,27 +679,27 @@ def _series(name: str) -> str:
     return name.rpartition("_")[0] or name
 
 
-def _test_split_series(split_series: Any) -> Hint | None:
+def _test_split_series(split_series: Any) -> Flaw | None:
     for share in (0.3, 0.12):
-        hint = _check_series(split_series, share)
-        if hint is not None:
-            return hint
+        flaw = _check_series(split_series, share)
+        if flaw is not None:
+            return flaw
     return None
 
 
-def _check_series(split_series: Any, share: float) -> Hint | None:
+def _check_series(split_series: Any, share: float) -> Flaw | None:
     # Frames, shorter and longer beginnings of names lie elsewhere than the series itself.
     places = {name: 0.05 if name in ("bee_001.jpg", "bee_left.jpg") else 0.95 for name in _FRAMES}
     places |= {"old": 0.9, "deep": 0.9, "sea": 0.9, "": 0.4, **_SERIES}
     right = {name for name in _FRAMES if _SERIES[_series(name)] < share}
-    train, test, asked, hint = _check_split(split_series, _FRAMES, places, share, right)
-    if hint is not None:
-        return hint
+    train, test, asked, flaw = _check_split(split_series, _FRAMES, places, share, right)
+    if flaw is not None:
+        return flaw
     if set(test) == right:
         return None
     if "old_harbor_001.jpg" in asked:
         by_name = {name for name in _FRAMES if places[name] < share}
-        return Hint(
+        return Flaw(
             "You ask place for whole names"
             + (": this is the split of the exercise before." if set(test) == by_name else "."),
             'Ask once for a series, by its own name: name.rpartition("_")[0].',
@@ -710,64 +710,64 @@ def _check_series(split_series: Any, share: float) -> Hint | None:
         if len({name in test for name in _FRAMES if _series(name) == series}) > 1
     }
     if torn:
-        return Hint(
+        return Flaw(
             f"The series {sorted(torn)[0]!r} is torn: it has frames in both parts.",
             "Decide once for a series: ask place for what its names have in common.",
         )
     if set(test) == {name for name in _FRAMES if _SERIES[_series(name)] <= share}:
-        return Hint(
+        return Flaw(
             "A series whose place is just the share went to test.",
             "Test is where place(series) < share; at share itself train begins.",
         )
     if set(test) == {n for n in _FRAMES if n.startswith(("old_harbor", "deep", "cat"))}:
-        return Hint(
+        return Flaw(
             '"old_harbor2_001.jpg" went with "old_harbor", and is a series of its own.',
             "Compare whole series: ==, or ask place for it; not startswith.",
         )
     if cut := {name[:-1] for name in _FRAMES} & set(asked):
-        return Hint(
+        return Flaw(
             f"You asked place for {sorted(cut)[0]!r}: a letter is missing.",
             'rfind and find give -1 where there is no "_", and name[:-1] drops the last letter. '
             'A name without "_" is a series of its own.',
         )
     if "" in asked:
-        return Hint(
+        return Flaw(
             'For "cat.jpg", which has no "_", you asked place for an empty text.',
             'A name without "_" is a series of its own: ... or name.',
         )
     if "old" in asked:
-        return Hint(
+        return Flaw(
             '"old_harbor" and "old_mill" were taken for one series, "old".',
             'The series is the name up to its last "_": rpartition or rsplit("_", 1), not split.',
         )
     if "sea" in asked or "harbor" in asked:
-        return Hint(
+        return Flaw(
             "A part of the series' name is missing (its folder, or its first word).",
             'Everything before the last "_" belongs to it.',
         )
     if any(text.endswith("_") for text in asked):
-        return Hint(
+        return Flaw(
             f"You asked place for {next(t for t in asked if t.endswith('_'))!r}.",
             'The series is the name up to its last "_", without it.',
         )
     numbers = {name.rpartition("_")[2] for name in _FRAMES} - {"cat.jpg"}
     if numbers & set(asked):
-        return Hint(
+        return Flaw(
             f"You asked place for {sorted(numbers & set(asked))[0]!r}, a frame's number.",
             'The series is what stands before the last "_".',
         )
     if "cat" in asked:
-        return Hint(
+        return Flaw(
             'For "cat.jpg" you asked place for "cat".',
             'A name without "_" is a series of its own: ask for the name as it is.',
         )
     if "cat.jpg" not in asked:
-        return Hint(
+        return Flaw(
             '"cat.jpg" was never asked about.', 'A name without "_" is a series of its own.'
         )
     if set(test) == {n for n in _FRAMES if n not in right}:
-        return Hint("Train and test are swapped.", "Test is where place(series) < share.")
-    return Hint(
+        return Flaw("Train and test are swapped.", "Test is where place(series) < share.")
+    return Flaw(
         f"Test should hold {sorted(right)}; yours holds {sorted(test)}.",
         f"You asked place for {sorted(set(asked))}.",
     )
@@ -777,7 +777,7 @@ def _check_series(split_series: Any, share: float) -> Hint | None:
 
 
 @own_random
-def _test_mean_chroma(mean_chroma: Any) -> Hint | None:
+def _test_mean_chroma(mean_chroma: Any) -> Flaw | None:
     import torch
 
     from colorlab.color import normalize_lab, rgb_to_lab
@@ -803,71 +803,71 @@ def _test_mean_chroma(mean_chroma: Any) -> Hint | None:
         mistakes = (
             (
                 (a.mean() ** 2 + b.mean() ** 2).sqrt(),
-                Hint(
+                Flaw(
                     "This is the chroma of the mean color: opposite colors cancel.",
                     "First the chroma of each pixel, then the mean over the pixels.",
                 ),
             ),
             (
                 each.max(),
-                Hint(
+                Flaw(
                     "This is the most colorful pixel.",
                     "One red dot makes no color photo: take the mean.",
                 ),
             ),
-            (each.median(), Hint("This is the median.", "The mean was asked for.")),
-            (each.sum(), Hint("This is the sum over all pixels.", "Divide by their number: mean.")),
+            (each.median(), Flaw("This is the median.", "The mean was asked for.")),
+            (each.sum(), Flaw("This is the sum over all pixels.", "Divide by their number: mean.")),
             (
                 (a.abs() + b.abs()).mean(),
-                Hint("You add |a| and |b|.", "The distance from gray is sqrt(a² + b²)."),
+                Flaw("You add |a| and |b|.", "The distance from gray is sqrt(a² + b²)."),
             ),
             (
                 (a**2 + b**2).mean().sqrt(),
-                Hint("The root comes last.", "It is taken for each pixel, before the mean."),
+                Flaw("The root comes last.", "It is taken for each pixel, before the mean."),
             ),
             (
                 (a**2 + b**2).mean(),
-                Hint("The root is missing.", "sqrt(a² + b²), then the mean."),
+                Flaw("The root is missing.", "sqrt(a² + b²), then the mean."),
             ),
-            (a.abs().mean(), Hint("b is missing.", "sqrt(a² + b²) has both.")),
+            (a.abs().mean(), Flaw("b is missing.", "sqrt(a² + b²) has both.")),
             (
                 (L**2 + a**2 + b**2).sqrt().mean(),
-                Hint("L is in it.", "Chroma is the distance from the gray axis: only a and b."),
+                Flaw("L is in it.", "Chroma is the distance from the gray axis: only a and b."),
             ),
             (
                 ((L**2 + a**2) ** 0.5).mean(),
-                Hint("You took L and a for a and b.", "rgb_to_lab gives L, a, b, in this order."),
+                Flaw("You took L and a for a and b.", "rgb_to_lab gives L, a, b, in this order."),
             ),
             (
                 ab.norm(dim=1).mean(),
-                Hint("This is in units of 110.", "Lab units were asked for: no normalize_lab."),
+                Flaw("This is in units of 110.", "Lab units were asked for: no normalize_lab."),
             ),
             (
                 (level.max(0).values - level.min(0).values).mean(),
-                Hint(
+                Flaw(
                     "This is the largest minus the smallest of R, G, B.",
                     "The eye sees these differences unevenly; use rgb_to_lab.",
                 ),
             ),
             (
                 rgb_to_lab(picture.float() / 255**2)[1:].norm(dim=0).mean(),
-                Hint("The picture is nearly black.", "You divided by 255 twice."),
+                Flaw("The picture is nearly black.", "You divided by 255 twice."),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"For a picture of {name} it should be {each.mean():.2f}; yours is {number:.2f}.",
             "L, a, b = rgb_to_lab(picture); then the root for each pixel; then the mean.",
         )
-        hint = match(number, each.mean(), mistakes, otherwise, tolerance=6e-3)
-        if hint is not None:
-            return hint
+        flaw = match(number, each.mean(), mistakes, otherwise, tolerance=6e-3)
+        if flaw is not None:
+            return flaw
     return None
 
 
 # --- 2.7: a difference hash ----------------------------------------------------------------------
 
 
-def _test_difference_hash(difference_hash: Any) -> Hint | None:
+def _test_difference_hash(difference_hash: Any) -> Flaw | None:
     from PIL import Image
 
     rng = np.random.default_rng(5)
@@ -886,19 +886,19 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
         pixels = np.asarray(image.convert("L").resize((9, 8), lanczos)).astype(int)
         right = pixels[:, 1:] > pixels[:, :-1]
         if isinstance(result, np.ndarray) and result.shape == (8, 9):
-            return Hint(
+            return Flaw(
                 "The result has 9 columns.",
                 "Nine pixels have eight neighbors to the right: pixels[:, 1:] and pixels[:, :-1].",
             )
         if isinstance(result, np.ndarray) and result.shape == (8, 7):
-            return Hint("The result has 7 columns.", "Resize to 9 columns: eight neighbors remain.")
+            return Flaw("The result has 7 columns.", "Resize to 9 columns: eight neighbors remain.")
         if isinstance(result, np.ndarray) and result.shape in ((9, 8), (9, 7)):
-            return Hint("The result has 9 rows.", "Pillow's resize takes (width, height): (9, 8).")
+            return Flaw("The result has 9 rows.", "Pillow's resize takes (width, height): (9, 8).")
         if isinstance(result, np.ndarray) and result.shape == (64,):
-            return Hint("The 64 bits lie in one row.", "Leave them as (8, 8).")
+            return Flaw("The 64 bits lie in one row.", "Leave them as (8, 8).")
         found = want_array(result, shape=(8, 8), what="the hash")
         if found.dtype != bool:
-            return Hint(
+            return Flaw(
                 f"The hash should be True and False; it is {found.dtype}.",
                 "The comparison gives that by itself: pixels[:, 1:] > pixels[:, :-1].",
             )
@@ -908,11 +908,11 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
         mistakes = (
             (
                 pixels[:, 1:] < pixels[:, :-1],
-                Hint("True stands where the right neighbor is darker.", "Turn the sign around: >."),
+                Flaw("True stands where the right neighbor is darker.", "Turn the sign around: >."),
             ),
             (
                 (raw[:, 1:] - raw[:, :-1]) > 0,
-                Hint(
+                Flaw(
                     "True stands wherever two neighbors differ.",
                     "Only where the right one is brighter: >. (If you subtract: the difference of "
                     "two bytes has no sign, 3 - 5 is 254.)",
@@ -920,29 +920,29 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
             ),
             (
                 pixels[:, 1:] >= pixels[:, :-1],
-                Hint("Equal neighbors count as brighter.", "> and not >=."),
+                Flaw("Equal neighbors count as brighter.", "> and not >=."),
             ),
             (
                 tall[1:] > tall[:-1],
-                Hint(
+                Flaw(
                     "You compare each pixel with the one below.",
                     "To the right: axis 1, and 9 columns.",
                 ),
             ),
             (
                 square > square.mean(),
-                Hint(
+                Flaw(
                     "You compare each pixel with the mean: that is the average hash.",
                     "Compare with the neighbor to the right.",
                 ),
             ),
             (
                 right[:, ::-1],
-                Hint("The columns run backward.", "Leave the picture as it is; don't mirror it."),
+                Flaw("The columns run backward.", "Leave the picture as it is; don't mirror it."),
             ),
             (
                 right.T,
-                Hint(
+                Flaw(
                     "Rows and columns are swapped.",
                     "Axis 0 runs down, axis 1 to the right; result[y, x] compares with [y, x + 1].",
                 ),
@@ -951,37 +951,37 @@ def _test_difference_hash(difference_hash: Any) -> Hint | None:
         for other in ("NEAREST", "BILINEAR", "BICUBIC", "BOX", "HAMMING"):
             kind = Image.Resampling[other]
             small = np.asarray(image.convert("L").resize((9, 8), kind)).astype(int)
-            hint = Hint(
+            flaw = Flaw(
                 f"This was reduced with {other}.",
                 "NEAREST drops most pixels, and each filter gives other bits: LANCZOS, as "
                 "image.resize((9, 8), Image.Resampling.LANCZOS).",
             )
-            mistakes += ((small[:, 1:] > small[:, :-1], hint),)
+            mistakes += ((small[:, 1:] > small[:, :-1], flaw),)
         plain = Image.fromarray(np.asarray(image.convert("RGB")).mean(2).astype(np.uint8))
         plain = np.asarray(plain.resize((9, 8), lanczos)).astype(int)
-        hint = Hint(
+        flaw = Flaw(
             "Your gray is the plain mean of R, G and B.",
             'Green counts more to the eye than blue; convert("L") knows by how much.',
         )
-        mistakes += ((plain[:, 1:] > plain[:, :-1], hint),)
+        mistakes += ((plain[:, 1:] > plain[:, :-1], flaw),)
         colored = np.asarray(image.resize((9, 8), lanczos).convert("L")).astype(int)
-        hint = Hint(
+        flaw = Flaw(
             "You reduced first and took the gray afterward.",
             'Rounded twice, some bits turn out otherwise: convert("L") first.',
         )
-        mistakes += ((colored[:, 1:] > colored[:, :-1], hint),)
-        otherwise = Hint(
+        mistakes += ((colored[:, 1:] > colored[:, :-1], flaw),)
+        otherwise = Flaw(
             f"For {name}, {int((found != right).sum())} of 64 bits are wrong.",
             'image.convert("L"), resize((9, 8), LANCZOS), then compare columns.',
         )
-        hint = match(found.astype(int), right.astype(int), _as_int(mistakes), otherwise)
-        if hint is not None:
-            return hint
+        flaw = match(found.astype(int), right.astype(int), _as_int(mistakes), otherwise)
+        if flaw is not None:
+            return flaw
     return None
 
 
-def _as_int(mistakes: Sequence[tuple[Any, Hint]]) -> list[tuple[Any, Hint]]:
-    return [(np.asarray(wrong).astype(int), hint) for wrong, hint in mistakes]
+def _as_int(mistakes: Sequence[tuple[Any, Flaw]]) -> list[tuple[Any, Flaw]]:
+    return [(np.asarray(wrong).astype(int), flaw) for wrong, flaw in mistakes]
 
 
 EXERCISES = (

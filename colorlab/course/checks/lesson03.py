@@ -9,7 +9,7 @@ import numpy as np
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     layers_of,
@@ -34,52 +34,52 @@ def _only(layers: Sequence[Any], kind: type, name: str) -> Any:
     return found[0]
 
 
-def _check_geometry(conv: Any, inputs: int, outputs: int) -> Hint | None:
+def _check_geometry(conv: Any, inputs: int, outputs: int) -> Flaw | None:
     """Channels, kernel, stride, padding and bias of a block's convolution."""
     name = type(conv).__name__
     if (conv.in_channels, conv.out_channels) == (outputs, inputs):
-        return Hint(
+        return Flaw(
             "Inputs and outputs have changed places.", f"{name} wants (inputs, outputs, ...)."
         )
     if (conv.in_channels, conv.out_channels) != (inputs, outputs):
-        return Hint(
+        return Flaw(
             f"The convolution goes from {conv.in_channels} to {conv.out_channels} channels; asked "
             f"for were {inputs} to {outputs}.",
             "Use the function's two arguments, no fixed numbers.",
         )
     if conv.stride != (2, 2):
-        return Hint(
+        return Flaw(
             f"The stride is {conv.stride[0]}, so the size does not change by a factor of 2.",
             "stride=2.",
         )
     if conv.kernel_size != (4, 4):
-        return Hint(
+        return Flaw(
             f"The kernel is {conv.kernel_size[0]} pixels wide.",
             "Take 4: a kernel that the stride divides covers all pixels equally often.",
         )
     if conv.padding != (1, 1):
-        return Hint(
+        return Flaw(
             f"With padding={conv.padding[0]} the size is off: not half, not double.",
             "padding=1 gives exactly half on the way down, and exactly twice on the way up.",
         )
     return None
 
 
-def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | None:
+def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Flaw | None:
     """The norm's channels, and the shape that comes out."""
     import torch
     from torch import nn
 
     for layer in layers_of(block):
         if isinstance(layer, nn.BatchNorm2d) and layer.num_features != outputs:
-            return Hint(
+            return Flaw(
                 f"The norm is made for {layer.num_features} channels, and {outputs} come to it.",
                 "It stands behind the convolution: nn.BatchNorm2d(outputs).",
             )
     conv = next(m for m in layers_of(block) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
     plain = conv.groups == 1 and conv.padding_mode == "zeros"
     if not plain or any(getattr(m, "affine", True) is False for m in layers_of(block)):
-        return Hint(
+        return Flaw(
             "A layer has an option that was not asked for (groups, padding_mode, affine).",
             "Leave everything but kernel, stride, padding and bias as it is.",
         )
@@ -89,19 +89,19 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | N
         output = block(inputs)
         found = tuple(output.shape)
     if not torch.equal(inputs, x):
-        return Hint(
+        return Flaw(
             "The block writes into its input, which a skip still needs.", "Without inplace=True."
         )
     side = int(16 * factor)
     if found == (2, outputs, side, side):
         with torch.no_grad():
             if not torch.allclose(output, nn.Sequential(*layers_of(block))(x), atol=1e-4):
-                return Hint(
+                return Flaw(
                     "The layers are right, but the block does not send x through all of them.",
                     "nn.Sequential(*layers) does, one after the other.",
                 )
     if found != (2, outputs, side, side):
-        return Hint(
+        return Flaw(
             f"A map of 16 × 16 became {found[2]} × {found[3]}; it should be {side} × {side}.",
             "kernel 4, stride=2, padding=1, bias=False, all else as it is. Give them by name: the "
             "two kinds of convolution order their other arguments differently.",
@@ -109,11 +109,11 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Hint | N
     return None
 
 
-def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Hint | None:
+def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Flaw | None:
     kinds = [next((kind for kind in wanted if isinstance(layer, kind)), None) for layer in layers]
     if kinds != list(wanted):
         names = ", ".join(type(layer).__name__ for layer in layers)
-        return Hint(
+        return Flaw(
             f"The layers stand in this order: {names}.",
             "First the activation, then the convolution, then the norm: "
             f"{', '.join(kind.__name__ for kind in wanted)}.",
@@ -122,7 +122,7 @@ def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Hint | None:
 
 
 @own_random
-def _test_down(down: Any) -> Hint | None:
+def _test_down(down: Any) -> Flaw | None:
     from torch import nn
 
     for norm in (True, False):
@@ -130,65 +130,65 @@ def _test_down(down: Any) -> Hint | None:
         layers = layers_of(block)
         norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
         conv = _only(layers, nn.Conv2d, "Conv2d")
-        hint = _check_geometry(conv, 6, 10)
-        if hint is not None:
-            return hint
+        flaw = _check_geometry(conv, 6, 10)
+        if flaw is not None:
+            return flaw
         if conv.bias is not None:
-            return Hint(
+            return Flaw(
                 "The convolution has a bias. A norm behind it would take it off again; pix2pix has "
                 "none without a norm either.",
                 "bias=False, always.",
             )
         if norm and not norms:
-            return Hint("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
+            return Flaw("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
         if not norm and norms:
-            return Hint(
+            return Flaw(
                 "With norm=False there is a BatchNorm2d all the same.",
                 "The innermost block has none: `if norm: layers.append(...)`.",
             )
         if any(type(layer) is nn.ReLU for layer in layers):
-            return Hint(
+            return Flaw(
                 "On the way down the activation is a LeakyReLU, not a ReLU.",
                 "nn.LeakyReLU(0.2): a fifth of what is negative passes, and so does its gradient.",
             )
         leaky = _only(layers, nn.LeakyReLU, "LeakyReLU")
         if leaky.negative_slope != 0.2:
-            return Hint(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
+            return Flaw(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
         wanted = (nn.LeakyReLU, nn.Conv2d, *((nn.BatchNorm2d,) if norm else ()))
-        hint = _check_order(layers, wanted) or _check_run(block, 6, 10, 0.5)
-        if hint is not None:
-            return hint
+        flaw = _check_order(layers, wanted) or _check_run(block, 6, 10, 0.5)
+        if flaw is not None:
+            return flaw
     return None
 
 
 @own_random
-def _test_up(up: Any) -> Hint | None:
+def _test_up(up: Any) -> Flaw | None:
     from torch import nn
 
     block = want_module(call(up, 10, 6))
     layers = layers_of(block)
     if any(isinstance(layer, nn.Upsample) for layer in layers):
-        return Hint(
+        return Flaw(
             "Enlarging and then convolving is the other way to double a map.",
             "It works too, and the library has it; here it should be one nn.ConvTranspose2d.",
         )
     if any(isinstance(layer, nn.Conv2d) for layer in layers):
-        return Hint(
+        return Flaw(
             "A Conv2d of stride 2 halves the map once more.",
             "The way up needs its counterpart: nn.ConvTranspose2d.",
         )
     conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
-    hint = _check_geometry(conv, 10, 6)
-    if hint is not None:
-        return hint
+    flaw = _check_geometry(conv, 10, 6)
+    if flaw is not None:
+        return flaw
     if conv.bias is not None:
-        return Hint("The convolution has a bias.", "bias=False, since a norm follows.")
+        return Flaw("The convolution has a bias.", "bias=False, since a norm follows.")
     if not any(isinstance(layer, nn.BatchNorm2d) for layer in layers):
-        return Hint("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
+        return Flaw("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
     if any(isinstance(layer, nn.LeakyReLU) for layer in layers):
-        return Hint("On the way up the activation is a plain ReLU.", "nn.ReLU().")
-    hint = _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
-    return hint or _check_run(block, 10, 6, 2.0)
+        return Flaw("On the way up the activation is a plain ReLU.", "nn.ReLU().")
+    flaw = _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
+    return flaw or _check_run(block, 10, 6, 2.0)
 
 
 # --- 3.3: the walk -------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def _walked(downs: Any, ups: Any, x: Any, join: Any) -> Any:
 
 
 @own_random
-def _test_walk(walk: Any) -> Hint | None:
+def _test_walk(walk: Any) -> Flaw | None:
     import torch
 
     downs, ups = _blocks()
@@ -242,19 +242,19 @@ def _test_walk(walk: Any) -> Hint | None:
         result = call(walk, list(downs), list(ups), x.clone(), pure=True)
     except RuntimeError as error:
         if "Sizes of tensors must match" in str(error):
-            return Hint(
+            return Flaw(
                 "A skip meets a map of another size.",
                 "On the way down, is x replaced by what each block gives? On the way up, the last "
                 "skip that was put in is the first to come out: skips.pop().",
             )
         raise
     except IndexError:
-        return Hint(
+        return Flaw(
             "Your code counts on more blocks than there are.",
             "Loop over the lists as they come: the check's network has three levels.",
         )
     if isinstance(result, torch.Tensor) and result.dim() == 4 and len(result) != 2:
-        return Hint(
+        return Flaw(
             f"Two photos went in, {len(result)} came out: they are joined along the batch.",
             "Channels are dimension 1: torch.cat([x, skip], 1).",
         )
@@ -270,14 +270,14 @@ def _test_walk(walk: Any) -> Hint | None:
     mistakes = (
         (
             _walked(downs, ups, x, lambda one, other: one),
-            Hint(
+            Flaw(
                 "No skip is used: each up block gets only what the one before it gave.",
                 "Join them first: torch.cat([x, skips.pop()], 1).",
             ),
         ),
         (
             _walked(downs, ups, x, lambda one, other: cat(other, one)),
-            Hint(
+            Flaw(
                 "The two halves have changed places: the skip stands first.",
                 "torch.cat([x, skip], 1). Trained weights only fit one of the two orders, and it "
                 "is this one in the library.",
@@ -285,39 +285,39 @@ def _test_walk(walk: Any) -> Hint | None:
         ),
         (
             _walked(downs, ups, x, lambda one, other: one + other),
-            Hint(
+            Flaw(
                 "The skips are added.",
                 "A U-Net lays them beside each other as more channels: torch.cat([x, skip], 1).",
             ),
         ),
         (
             twice,
-            Hint(
+            Flaw(
                 "The innermost map goes in twice: as x and as its own skip.",
                 "Take it off the list before the first up block: ups[0](skips.pop()).",
             ),
         ),
         (
             _walked(downs, ups, x, lambda one, other: cat(one, one)),
-            Hint("Each map is joined with itself.", "Its partner comes from skips.pop()."),
+            Flaw("Each map is joined with itself.", "Its partner comes from skips.pop()."),
         ),
-        (encoded, Hint("That is only the way down.", "The up blocks have not been walked yet.")),
+        (encoded, Flaw("That is only the way down.", "The up blocks have not been walked yet.")),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The output's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
         "Print the shape after each block. Each up block but the first gets "
         "torch.cat([x, skips.pop()], 1).",
     )
-    hint = match(result, right, mistakes, otherwise)
-    if hint is not None:
-        return hint
+    flaw = match(result, right, mistakes, otherwise)
+    if flaw is not None:
+        return flaw
     first = downs[0].weight
     (wanted,) = torch.autograd.grad(right.sum(), first)
     found = None
     if result.requires_grad:
         (found,) = torch.autograd.grad(result.sum(), first, allow_unused=True)
     if found is None or not torch.allclose(found, wanted, rtol=1e-3):
-        return Hint(
+        return Flaw(
             "The numbers are right, but the gradient does not flow back along all ways.",
             "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
         )
@@ -326,7 +326,7 @@ def _test_walk(walk: Any) -> Hint | None:
     if other.shape != x.shape[:1] + (2, 16, 16) or not torch.allclose(
         other, _walked(*shorter, x, cat), rtol=1e-3
     ):
-        return Hint(
+        return Flaw(
             "With three levels it is right, with two it is not.",
             "Loop over the lists, however long they are.",
         )
@@ -386,7 +386,7 @@ def _listed(rows: Sequence[int]) -> str:
     return "; ".join(", ".join(f"{row:,}" for row in part) for part in (rows[:half], rows[half:]))
 
 
-def _test_parameters(parameters: Any) -> Hint | None:
+def _test_parameters(parameters: Any) -> Flaw | None:
     for levels, base, cap in ((4, 8, 32), (8, 64, 512), (3, 64, 512)):
         size = (levels, base, cap)
         number = want_number(call(parameters, *size), "the number of parameters")
@@ -394,33 +394,33 @@ def _test_parameters(parameters: Any) -> Hint | None:
         mistakes = (
             (
                 _count(*size, doubled="always"),
-                Hint(
+                Flaw(
                     "The innermost up block gets twice the channels too.",
                     "Nothing lies beside it: it gets only the innermost map.",
                 ),
             ),
             (
                 _count(*size, norms="innermost"),
-                Hint("The innermost down block has a norm.", "It has none: norm=False there."),
+                Flaw("The innermost down block has a norm.", "It has none: norm=False there."),
             ),
             (
                 _count(*size, norms="first"),
-                Hint("The first down block has a norm.", "It is a bare convolution."),
+                Flaw("The first down block has a norm.", "It is a bare convolution."),
             ),
             (
                 _count(*size, norms="one"),
-                Hint("One number a channel for each norm.", "A scale and a shift: two."),
+                Flaw("One number a channel for each norm.", "A scale and a shift: two."),
             ),
             (
                 _count(*size, doubled="never"),
-                Hint(
+                Flaw(
                     "The skips are not counted.",
                     "Every up block but the innermost gets twice the channels in.",
                 ),
             ),
             (
                 _count(*size, bias=True),
-                Hint(
+                Flaw(
                     "You have counted a bias in every convolution.",
                     "Only the outermost up block has one; the others are followed by a norm or "
                     "have none to be equal to pix2pix.",
@@ -428,14 +428,14 @@ def _test_parameters(parameters: Any) -> Hint | None:
             ),
             (
                 _count(*size, norms="none"),
-                Hint(
+                Flaw(
                     "The norms are missing.",
                     "Each holds two numbers a channel, a scale and a shift.",
                 ),
             ),
             (
                 _count(*size, norms="all"),
-                Hint(
+                Flaw(
                     "You have counted a norm in every block.",
                     "The outermost and the innermost down block have none, nor has the last up "
                     "block.",
@@ -443,37 +443,37 @@ def _test_parameters(parameters: Any) -> Hint | None:
             ),
             (
                 _count(*size, last_bias=False),
-                Hint(
+                Flaw(
                     f"Off by {int(right - number)}: the outermost up block's bias is missing.",
                     "It has one number for each of its two channels.",
                 ),
             ),
             (
                 _count(*size, kernel=9),
-                Hint("You have counted kernels of 3 × 3.", "A kernel of 4 × 4 has 16 numbers."),
+                Flaw("You have counted kernels of 3 × 3.", "A kernel of 4 × 4 has 16 numbers."),
             ),
             (
                 _count(*size, kernel=4),
-                Hint("You have counted 4 numbers a kernel.", "A kernel of 4 × 4 has 16 numbers."),
+                Flaw("You have counted 4 numbers a kernel.", "A kernel of 4 × 4 has 16 numbers."),
             ),
             (
                 _count(*size, capped=False),
-                Hint(
+                Flaw(
                     "The channels grow without end.", "Never above cap: min(base * 2**level, cap)."
                 ),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"For levels={levels}, base={base}, cap={cap} you count {number:,.0f}; it should be "
             f"{right:,}.",
             f"Compare row by row: downs and ups have {_listed(_rows(*size))}.",
         )
-        hint = match(number, right, mistakes, otherwise, tolerance=0.5)
+        flaw = match(number, right, mistakes, otherwise, tolerance=0.5)
         # `match` allows a share of 1e-4, which is too much for a count
-        if hint is None and round(number) != right:
-            hint = next((h for wrong, h in mistakes if round(number) == wrong), otherwise)
-        if hint is not None:
-            return hint
+        if flaw is None and round(number) != right:
+            flaw = next((h for wrong, h in mistakes if round(number) == wrong), otherwise)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -481,7 +481,7 @@ def _test_parameters(parameters: Any) -> Hint | None:
 
 
 @own_random
-def _test_step(train_step: Any) -> Hint | None:
+def _test_step(train_step: Any) -> Flaw | None:
     import torch
     from torch import nn
 
@@ -506,65 +506,65 @@ def _test_step(train_step: Any) -> Hint | None:
         with torch.no_grad():
             later = float((net(L) - ab).abs().mean())
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
-            return Hint(
+            return Flaw(
                 "You return a tensor that holds on to the whole graph: a list of them fills the "
                 "memory.",
                 "Return the number: loss.item().",
             )
         number = want_number(returned, "the loss")
         l1, l2, total = losses[-1]
-        hint = match(
+        flaw = match(
             number,
             l1,
             (
-                (l2, Hint("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
-                (total, Hint("That is the sum over all pixels.", "L1 is the mean.")),
+                (l2, Flaw("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
+                (total, Flaw("That is the sum over all pixels.", "L1 is the mean.")),
                 (
                     later,
-                    Hint(
+                    Flaw(
                         "That is the loss after the step.",
                         "Return the one that the step was taken for: it is computed already.",
                     ),
                 ),
             ),
-            Hint(
+            Flaw(
                 f"The loss should be {l1:.4f} here; yours is {number:.4f}.",
                 "(net(L) - ab).abs().mean()",
             ),
             1e-5,
         )
-        if hint is not None:
-            return hint
+        if flaw is not None:
+            return flaw
     if "backward" not in order:
-        return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+        return Flaw("No gradient is computed.", "loss.backward() comes before the step.")
     moved = any(not torch.equal(value, before[name]) for name, value in net.named_parameters())
     if "step" not in order and moved:
-        return Hint(
+        return Flaw(
             "The weights move, but not by the optimizer that came in.",
             "A new one for each step forgets what Adam has gathered: use the argument.",
         )
     if "step" not in order:
-        return Hint("The gradient is there, and the weights stay as they are.", "optimizer.step().")
+        return Flaw("The gradient is there, and the weights stay as they are.", "optimizer.step().")
     if steps_right == [True, False]:
-        return Hint(
+        return Flaw(
             "The second step also goes along the first one's gradient: gradients add up.",
             "optimizer.zero_grad() before backward.",
         )
     if order.index("step") < order.index("backward") and not steps_right[0]:
-        return Hint("The step is taken before the gradient is there.", "backward, then step.")
+        return Flaw("The step is taken before the gradient is there.", "backward, then step.")
     first = order[order.index("backward") : order.index("step")]
     if "zero" in first and not steps_right[0]:
-        return Hint(
+        return Flaw(
             "The gradient is thrown away between backward and step.",
             "zero_grad stands before backward, or behind the step.",
         )
     if not all(steps_right):
-        return Hint(
+        return Flaw(
             "The loss is right, but the step is not the one down this loss.",
             "One backward() of the loss that you return, and one step.",
         )
     if not net.training:
-        return Hint("The network is left in eval mode.", "Leave its mode to whoever calls you.")
+        return Flaw("The network is left in eval mode.", "Leave its mode to whoever calls you.")
     return None
 
 
@@ -572,7 +572,7 @@ def _test_step(train_step: Any) -> Hint | None:
 
 
 @own_random
-def _test_output(output_block: Any) -> Hint | None:
+def _test_output(output_block: Any) -> Flaw | None:
     import torch
     from torch import nn
 
@@ -580,12 +580,12 @@ def _test_output(output_block: Any) -> Hint | None:
     layers = layers_of(block)
     conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
     if conv.kernel_size != (4, 4):
-        return Hint("The convolution has changed.", "It was right: kernel 4, stride 2, padding 1.")
+        return Flaw("The convolution has changed.", "It was right: kernel 4, stride 2, padding 1.")
     x = 8 * torch.randn(2, 6, 4, 4)
     with torch.no_grad():
         result = want_tensor(block(x), what="the block's output")
         if tuple(result.shape) != (2, 2, 8, 8):
-            return Hint(
+            return Flaw(
                 f"A map of 4 × 4 with 6 channels became {tuple(result.shape)}.",
                 "Two channels, a and b, of twice the size: (2, 2, 8, 8) here.",
             )
@@ -593,21 +593,21 @@ def _test_output(output_block: Any) -> Hint | None:
         mistakes = (
             (
                 torch.relu(raw),
-                Hint(
+                Flaw(
                     "The bug is still in: nothing below 0 comes out.",
                     "a < 0 is green and b < 0 is blue. Which activation reaches from -1 to 1?",
                 ),
             ),
             (
                 torch.sigmoid(raw),
-                Hint(
+                Flaw(
                     "A sigmoid ends at 0 too: still no green and no blue.",
                     "ab / 110 lies in -1..1: nn.Tanh().",
                 ),
             ),
             (
                 raw,
-                Hint(
+                Flaw(
                     f"Without a bound the outputs reach {float(raw.abs().max()):.1f}; ab / 110 "
                     "ends at 1.",
                     "nn.Tanh() keeps them inside.",
@@ -615,11 +615,11 @@ def _test_output(output_block: Any) -> Hint | None:
             ),
             (
                 torch.tanh(conv(x)),
-                Hint("The ReLU before the convolution is gone.", "It was not the bug: leave it."),
+                Flaw("The ReLU before the convolution is gone.", "It was not the bug: leave it."),
             ),
             (
                 torch.relu(torch.tanh(raw)),
-                Hint(
+                Flaw(
                     "The ReLU beside the Tanh still cuts off what is negative.",
                     "Put Tanh in its place.",
                 ),
@@ -627,27 +627,27 @@ def _test_output(output_block: Any) -> Hint | None:
         )
         bounded = bool(result.min() < -0.5 and result.abs().max() <= 1)
         if bounded and not any(isinstance(layer, nn.Tanh) for layer in layers):
-            return Hint(
+            return Flaw(
                 "It reaches from -1 to 1, with another function than the library's.",
                 "Take nn.Tanh(), so that the two can be compared.",
             )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"The block's layers are {', '.join(type(layer).__name__ for layer in layers)}.",
             "ReLU, ConvTranspose2d, and one activation that reaches from -1 to 1.",
         )
-        hint = match(result, torch.tanh(raw), mistakes, otherwise)
-    if hint is None and conv.bias is None:
-        return Hint(
+        flaw = match(result, torch.tanh(raw), mistakes, otherwise)
+    if flaw is None and conv.bias is None:
+        return Flaw(
             "The last convolution has lost its bias.",
             "No norm follows here that would bring one: leave bias as it is.",
         )
-    return hint
+    return flaw
 
 
 # --- 3.7: the best guess -------------------------------------------------------------------------
 
 
-def _test_expected(expected_loss: Any) -> Hint | None:
+def _test_expected(expected_loss: Any) -> Flaw | None:
     colors = np.array([[60.0, 45.0], [15.0, -50.0], [-55.0, 50.0]])
     shares = np.array([0.5, 0.3, 0.2])
     prediction = np.array([30.0, -5.0])
@@ -656,12 +656,12 @@ def _test_expected(expected_loss: Any) -> Hint | None:
         arguments = prediction.copy(), colors.copy(), shares.copy(), power
         result = call(expected_loss, *arguments, pure=True)
         if isinstance(result, np.ndarray) and result.shape == (3,):
-            return Hint(
+            return Flaw(
                 "That is one number a color.",
                 "Weigh each with its share and add them up: (shares * each).sum().",
             )
         if isinstance(result, np.ndarray) and result.shape == (2,):
-            return Hint(
+            return Flaw(
                 "That is one number for a and one for b.", "Add up over the last axis, a and b."
             )
         number = want_number(result, "the expected loss")
@@ -670,64 +670,64 @@ def _test_expected(expected_loss: Any) -> Hint | None:
         mistakes = (
             (
                 float(each.mean()),
-                Hint(
+                Flaw(
                     "All colors count alike.",
                     "Each counts with its share: (shares * each).sum().",
                 ),
             ),
             (
                 float((shares * signed).sum()),
-                Hint(
+                Flaw(
                     "Distances to either side cancel each other.",
                     "Take the absolute value before the power.",
                 ),
             ),
             (
                 float((shares * away.sum(axis=1)).sum()),
-                Hint("The power is not used.", "np.abs(...) ** power."),
+                Flaw("The power is not used.", "np.abs(...) ** power."),
             ),
             (
                 float((shares * (away**2).sum(axis=1)).sum()),
-                Hint("That is L2 whatever the power is.", "np.abs(...) ** power."),
+                Flaw("That is L2 whatever the power is.", "np.abs(...) ** power."),
             ),
             (
                 float((shares * np.sqrt((away**2).sum(axis=1))).sum()),
-                Hint(
+                Flaw(
                     "That is the length of the arrow between the colors.",
                     "L1 and L2 add up over a and b, without a root.",
                 ),
             ),
             (
                 float((np.abs(shares @ colors - prediction) ** power).sum()),
-                Hint(
+                Flaw(
                     "You average the colors first, and then take the distance to the prediction.",
                     "First the cost of each color, then the mean of the costs.",
                 ),
             ),
             (
                 float((shares * each).mean()),
-                Hint(
+                Flaw(
                     "Weighed, and then divided by the number of colors as well.",
                     "The shares add up to 1 already: .sum().",
                 ),
             ),
             (
                 float((shares[:, None] * away**power).mean()),
-                Hint("You took the mean over colors again.", "The shares already are the weights."),
+                Flaw("You took the mean over colors again.", "The shares already are the weights."),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"For power {power} the expected loss should be "
             f"{float((shares * each).sum()):.2f} in this check; yours is {number:.2f}.",
             "First |color - prediction| ** power, added up over a and b; then weighed.",
         )
-        hint = match(number, float((shares * each).sum()), mistakes, otherwise)
-        if hint is not None:
-            return hint
+        flaw = match(number, float((shares * each).sum()), mistakes, otherwise)
+        if flaw is not None:
+            return flaw
     halves = np.array([0.5, 0.5])
     two = want_number(call(expected_loss, prediction, colors[:2], halves, 1), "the loss")
     if abs(two - away[:2].sum() / 2) > 1e-6:
-        return Hint("With three colors it is right, with two it is not.", "Use all that come in.")
+        return Flaw("With three colors it is right, with two it is not.", "Use all that come in.")
     return None
 
 

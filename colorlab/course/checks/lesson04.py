@@ -6,7 +6,7 @@ from typing import Any
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     call,
     layers_of,
     match,
@@ -43,11 +43,11 @@ def _way(size: int, layers: Any) -> str:
     return ", ".join(map(str, sizes))
 
 
-def _test_map_size(map_size: Any) -> Hint | None:
+def _test_map_size(map_size: Any) -> Flaw | None:
     for size, layers in _STACKS:
         result = call(map_size, size, list(layers), pure=True)
         if isinstance(result, list | tuple):
-            return Hint(
+            return Flaw(
                 "You return the sizes of all layers.", "Only the last one was asked for: sizes[-1]."
             )
         number = want_number(result, "the map's size")
@@ -55,60 +55,60 @@ def _test_map_size(map_size: Any) -> Hint | None:
         mistakes = (
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s),
-                Hint(
+                Flaw(
                     "One is missing in each layer: the + 1.",
                     "The kernel's first position counts too: (n + 2p - k) // s + 1.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + p - k) // s + 1),
-                Hint("The padding counts on one side only.", "It is added left and right: 2 * p."),
+                Flaw("The padding counts on one side only.", "It is added left and right: 2 * p."),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n - k) // s + 1),
-                Hint("The padding is not counted.", "It is added left and right: 2 * p."),
+                Flaw("The padding is not counted.", "It is added left and right: 2 * p."),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: n // s),
-                Hint(
+                Flaw(
                     "You divide only by the stride.",
                     "A kernel of 4 at stride 1 takes a pixel off, which dividing does not see.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) / s + 1),
-                Hint(
+                Flaw(
                     f"{number:g} is no whole number of logits.",
                     "Half a step is none: divide with //.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1),
-                Hint(
+                Flaw(
                     "You round, up or to the nearest.",
                     "A kernel that would reach beyond the rim is left out: //.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1)),
-                Hint("You round, up or to the nearest.", "Half a step is none: divide with //."),
+                Flaw("You round, up or to the nearest.", "Half a step is none: divide with //."),
             ),
             (
                 _sizes(size, layers[:1], lambda n, k, s, p: (n + 2 * p - k) // s + 1),
-                Hint(
+                Flaw(
                     "That is the size behind the first layer.",
                     "Does `return` stand inside the loop? It belongs behind it.",
                 ),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"For a side of {size} and the layers {list(layers)} it should be {right}; yours is "
             f"{number:g}.",
             f"Print the size after each layer; here they go {_way(size, layers)}.",
         )
-        hint = match(number, right, mistakes, otherwise)
-        if hint is not None:
-            return hint
+        flaw = match(number, right, mistakes, otherwise)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -123,7 +123,7 @@ def _field(layers: Any) -> int:
     return field
 
 
-def _test_field(receptive_field: Any) -> Hint | None:
+def _test_field(receptive_field: Any) -> Flaw | None:
     stacks = (((4, 2), (4, 2), (4, 2), (4, 1), (4, 1)), ((7, 1), (3, 2), (5, 3), (2, 1)))
     for layers in stacks:
         number = want_number(call(receptive_field, list(layers), pure=True), "the receptive field")
@@ -153,23 +153,23 @@ def _test_field(receptive_field: Any) -> Hint | None:
         mistakes = (
             (
                 early,
-                Hint(
+                Flaw(
                     "The jump grows one layer too early.",
                     "A layer's own stride moves its outputs apart; its kernel still steps over the "
                     "inputs. So first the field, then the jump.",
                 ),
             ),
-            (zero, Hint("You begin with 0.", "Without any layer a number sees one pixel: 1.")),
+            (zero, Flaw("You begin with 0.", "Without any layer a number sees one pixel: 1.")),
             (
                 whole,
-                Hint(
+                Flaw(
                     "Each layer adds its whole kernel.",
                     "One of the kernel's places was seen already: (kernel - 1) * jump.",
                 ),
             ),
             (
                 flat,
-                Hint(
+                Flaw(
                     "The strides play no part.",
                     "Behind a stride of 2 neighbors lie 2 pixels apart, so a kernel reaches twice "
                     "as far: multiply by the jump.",
@@ -177,7 +177,7 @@ def _test_field(receptive_field: Any) -> Hint | None:
             ),
             (
                 _field(layers[::-1]),
-                Hint(
+                Flaw(
                     "You walk the layers from the wrong end.",
                     "With field and jump one goes from the photo to the logit. (Backward goes too, "
                     "with r = (r - 1) * stride + kernel.)",
@@ -185,29 +185,29 @@ def _test_field(receptive_field: Any) -> Hint | None:
             ),
             (
                 sum(kernel for kernel, _ in layers),
-                Hint("That is the sum of the kernels.", "Write the table of section 3 for it."),
+                Flaw("That is the sum of the kernels.", "Write the table of section 3 for it."),
             ),
             (
                 added,
-                Hint("The strides are added up.", "Jumps multiply: jump *= stride."),
+                Flaw("The strides are added up.", "Jumps multiply: jump *= stride."),
             ),
             (
                 last,
-                Hint(
+                Flaw(
                     "Only the stride of the layer before counts.",
                     "All strides before it do: jump *= stride.",
                 ),
             ),
-            (product, Hint("That is the product of the kernels.", "Fields add up.")),
+            (product, Flaw("That is the product of the kernels.", "Fields add up.")),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"For {list(layers)} it should be {_field(layers)}; yours is {number:g}.",
             "Print the field after each layer: it goes "
             f"{', '.join(str(_field(layers[: i + 1])) for i in range(len(layers)))}.",
         )
-        hint = match(number, _field(layers), mistakes, otherwise)
-        if hint is not None:
-            return hint
+        flaw = match(number, _field(layers), mistakes, otherwise)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -215,14 +215,14 @@ def _test_field(receptive_field: Any) -> Hint | None:
 
 
 @own_random
-def _test_patchgan(patchgan: Any) -> Hint | None:
+def _test_patchgan(patchgan: Any) -> Flaw | None:
     import torch
     from torch import nn
 
     for inputs, base, depth in ((3, 4, 3), (2, 2, 5)):
         layers = layers_of(want_module(call(patchgan, inputs, base, depth), "the discriminator"))
         if isinstance(layers[-1], nn.Sigmoid):
-            return Hint(
+            return Flaw(
                 "It ends in a sigmoid.",
                 "It should return logits: the losses own the sigmoid, where it can be computed "
                 "without overflow.",
@@ -234,7 +234,7 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
             if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.LeakyReLU)
         ]
         if foreign:
-            return Hint(
+            return Flaw(
                 f"There is a {type(foreign[0]).__name__} in it.",
                 "Convolutions, batch norms and LeakyReLU(0.2) are all that it is made of; it "
                 "returns a map of logits.",
@@ -242,56 +242,56 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
         strides = [conv.stride[0] for conv in convs]
         wanted = [2] * depth + [1, 1]
         if len(convs) != depth + 2:
-            return Hint(
+            return Flaw(
                 f"With layers={depth} there are {len(convs)} convolutions; it should be "
                 f"{depth + 2}.",
                 "As many of stride 2 as asked for, one of stride 1, and one that makes the logits.",
             )
         if strides != wanted:
-            return Hint(
+            return Flaw(
                 f"The strides are {strides}; with layers={depth} they should be {wanted}.",
                 "One stride of 2 too many makes the field 94 instead of 70.",
             )
         if any(conv.kernel_size != (4, 4) or conv.padding != (1, 1) for conv in convs):
-            return Hint("A convolution is not 4 × 4 with padding 1.", "All of them are.")
+            return Flaw("A convolution is not 4 × 4 with padding 1.", "All of them are.")
         channels = [base * min(2**i, 8) for i in range(depth + 1)] + [1]
         found = [conv.out_channels for conv in convs]
         if found[-1] != 1:
-            return Hint(f"The last convolution has {found[-1]} channels.", "One logit a patch: 1.")
+            return Flaw(f"The last convolution has {found[-1]} channels.", "One logit a patch: 1.")
         if found != channels:
-            return Hint(
+            return Flaw(
                 f"The channels are {found}; they should be {channels}.",
                 "base, doubled at each layer, never above 8 * base: base * min(2**i, 8).",
             )
         norms = [i for i, layer in enumerate(layers) if isinstance(layer, nn.BatchNorm2d)]
         if norms and norms[0] == 1:
-            return Hint(
+            return Flaw(
                 "The first convolution is followed by a norm.",
                 "It would take the photo's own contrast and tint away. The first has none.",
             )
         if len(norms) != depth:
-            return Hint(
+            return Flaw(
                 f"There are {len(norms)} batch norms; it should be {depth}.",
                 "Behind each convolution but the first and the last.",
             )
         biases = [conv.bias is not None for conv in convs]
         if biases != [True] + [False] * depth + [True]:
-            return Hint(
+            return Flaw(
                 f"Which convolutions have a bias: {biases}.",
                 "Those that no norm follows: the first and the last. bias=False in the others.",
             )
         wide = [layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d)]
         if wide != channels[1:-1]:
-            return Hint(
+            return Flaw(
                 f"The norms are made for {wide} channels; {channels[1:-1]} come to them.",
                 "nn.BatchNorm2d takes the number of channels of the convolution before it.",
             )
         leaky = [layer for layer in layers if isinstance(layer, nn.LeakyReLU)]
         found = {layer.negative_slope for layer in leaky}
         if found - {0.2}:
-            return Hint(f"A LeakyReLU has the slope {max(found - {0.2})}.", "nn.LeakyReLU(0.2).")
+            return Flaw(f"A LeakyReLU has the slope {max(found - {0.2})}.", "nn.LeakyReLU(0.2).")
         if len(leaky) != depth + 1:
-            return Hint(
+            return Flaw(
                 "A LeakyReLU(0.2) should stand behind each convolution (or its norm), but not "
                 "behind the last.",
                 f"Layers that are there: {', '.join(type(layer).__name__ for layer in layers)}.",
@@ -299,13 +299,13 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
         order = [type(layer).__name__[:4] for layer in layers]
         middle = ["Conv", "Batc", "Leak"] * depth
         if order != ["Conv", "Leak", *middle, "Conv"]:
-            return Hint(
+            return Flaw(
                 "The layers are all there, and not in their order.",
                 "Convolution, norm, LeakyReLU: here the activation comes last.",
             )
         plain = all(conv.groups == 1 and conv.padding_mode == "zeros" for conv in convs)
         if not plain or any(not m.affine for m in layers if isinstance(m, nn.BatchNorm2d)):
-            return Hint(
+            return Flaw(
                 "A layer has an option that was not asked for (groups, padding_mode, affine).",
                 "Leave everything but kernel, stride, padding and bias as it is.",
             )
@@ -315,7 +315,7 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
             logits = want_tensor(built(x), what="the logits")
             whole = nn.Sequential(*layers_of(built))(x)
         if logits.shape != whole.shape or not torch.allclose(logits, whole, atol=1e-4):
-            return Hint(
+            return Flaw(
                 "The layers are right, but the network does not send x through them alone.",
                 "nn.Sequential(*parts) does, one after the other.",
             )
@@ -326,7 +326,7 @@ def _test_patchgan(patchgan: Any) -> Hint | None:
 
 
 @own_random
-def _test_step(discriminator_step: Any) -> Hint | None:
+def _test_step(discriminator_step: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -353,7 +353,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
         returned = call(discriminator_step, D, optimizer, L, real_ab, fake_ab)
         right_way.append(torch.allclose(D.weight, wanted, atol=1e-5))
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
-            return Hint("You return a tensor that holds on to its graph.", "loss.item()")
+            return Flaw("You return a tensor that holds on to its graph.", "loss.item()")
         number = want_number(returned, "the loss")
 
         def loss(on_real: Any, on_fake: Any, half: float = 0.5) -> float:
@@ -363,75 +363,75 @@ def _test_step(discriminator_step: Any) -> Hint | None:
         mistakes = (
             (
                 loss(real, fake, 1.0),
-                Hint("The loss is twice too large.", "Take half the sum of the two parts."),
+                Flaw("The loss is twice too large.", "Take half the sum of the two parts."),
             ),
             (
                 loss(fake, real),
-                Hint(
+                Flaw(
                     "The labels have changed places: real photos are called fake.",
                     "Ones for the logits of real photos, zeros for the others.",
                 ),
             ),
             (
                 loss(*probability),
-                Hint(
+                Flaw(
                     "The sigmoid is taken twice.",
                     "binary_cross_entropy_with_logits holds one: hand it the logits as they are.",
                 ),
             ),
             (
                 loss(*turned),
-                Hint(
+                Flaw(
                     "D sees [ab, L]: the channels stand in the wrong order.",
                     "torch.cat([L, ab], 1), in this order everywhere in the course.",
                 ),
             ),
             (
                 float(F.softplus(-real).mean()),
-                Hint("Only the real photos count.", "The generated ones are the other half."),
+                Flaw("Only the real photos count.", "The generated ones are the other half."),
             ),
             (
                 float(F.softplus(fake).mean()),
-                Hint("Only the generated photos count.", "The real ones are the other half."),
+                Flaw("Only the generated photos count.", "The real ones are the other half."),
             ),
             (
                 0.5 * float(F.softplus(-real).mean()),
-                Hint("Only the real photos count.", "The generated ones are the other half."),
+                Flaw("Only the real photos count.", "The generated ones are the other half."),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"The loss should be {loss(real, fake):.4f} here; yours is {number:.4f}.",
             "F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)) for the real "
             "ones, zeros_like for the others.",
         )
-        hint = match(number, loss(real, fake), mistakes, otherwise, 1e-5)
-        if hint is not None:
-            return hint
+        flaw = match(number, loss(real, fake), mistakes, otherwise, 1e-5)
+        if flaw is not None:
+            return flaw
     if "backward" not in order:
-        return Hint("No gradient is computed.", "loss.backward() comes before the step.")
+        return Flaw("No gradient is computed.", "loss.backward() comes before the step.")
     if "step" not in order:
-        return Hint("D's weights stay as they are.", "optimizer.step().")
+        return Flaw("D's weights stay as they are.", "optimizer.step().")
     between = order[order.index("backward") : order.index("step")]
     if right_way == [True, False] or ("zero" in between and not right_way[0]):
-        return Hint(
+        return Flaw(
             "Gradients of several steps add up, or are thrown away too early.",
             "zero_grad, backward, step: in this order.",
         )
     if order.count("step") > 2:
-        return Hint("D takes more than one step each time.", "One optimizer.step() is due.")
+        return Flaw("D takes more than one step each time.", "One optimizer.step() is due.")
     if not all(right_way) and generator.weight.grad is None:
-        return Hint(
+        return Flaw(
             "The loss is right, but D's step is not the one down this loss.",
             "Is D's *output* detached, or computed under no_grad? Then D learns nothing from it. "
             "What must be cut is its input: D(torch.cat([L, fake_ab.detach()], 1)).",
         )
     if not fake_ab.requires_grad or not D.training:
-        return Hint(
+        return Flaw(
             "Your step leaves something changed: D's mode, or fake_ab itself.",
             "fake_ab.detach() makes a new tensor; detach_() with a line at its end does not.",
         )
     if generator.weight.grad is not None:
-        return Hint(
+        return Flaw(
             "The generator got a gradient too: to look *more* fake.",
             "Cut it off where D looks at its colors: fake_ab.detach().",
         )
@@ -442,7 +442,7 @@ def _test_step(discriminator_step: Any) -> Hint | None:
 
 
 @own_random
-def _test_instance(instance_norm: Any) -> Hint | None:
+def _test_instance(instance_norm: Any) -> Flaw | None:
     import torch
 
     x = 3 * torch.randn(4, 5, 3, 6) + torch.arange(5.0)[:, None, None]
@@ -450,7 +450,7 @@ def _test_instance(instance_norm: Any) -> Hint | None:
     inputs = x.clone()
     result = want_tensor(call(instance_norm, inputs), shape=(4, 5, 3, 6), what="the result")
     if not torch.equal(inputs, x):
-        return Hint(
+        return Flaw(
             "Your function has changed its argument x.",
             "`x -= ...` writes into it: use `x = x - ...`, or another name.",
         )
@@ -463,54 +463,54 @@ def _test_instance(instance_norm: Any) -> Hint | None:
     mistakes = (
         (
             normed((0, 2, 3)),
-            Hint(
+            Flaw(
                 "That is batch norm: it takes mean and variance over the batch too.",
                 "Each photo for itself: over dimensions 2 and 3.",
             ),
         ),
         (
             normed((1, 2, 3)),
-            Hint(
+            Flaw(
                 "That is layer norm: all channels of a photo share one mean.",
                 "Each channel for itself: over dimensions 2 and 3.",
             ),
         ),
         (
             normed((1,)),
-            Hint("You normalize over the channels of each pixel.", "Over dimensions 2 and 3."),
+            Flaw("You normalize over the channels of each pixel.", "Over dimensions 2 and 3."),
         ),
         (
             normed((2, 3), unbiased=True),
-            Hint(
+            Flaw(
                 "Almost: the variance is divided by n - 1.",
                 "Norms divide by n: x.var((2, 3), keepdim=True, unbiased=False).",
             ),
         ),
         (
             normed((2, 3), root=False),
-            Hint("You divide by the variance.", "By its root: the standard deviation."),
+            Flaw("You divide by the variance.", "By its root: the standard deviation."),
         ),
         (
             x - x.mean((2, 3), keepdim=True),
-            Hint("The mean is gone; the spread is not.", "Divide by the standard deviation."),
+            Flaw("The mean is gone; the spread is not.", "Divide by the standard deviation."),
         ),
         (
             x / torch.sqrt(x.var((2, 3), keepdim=True, unbiased=False) + 1e-5),
-            Hint("The spread is right; the mean is not 0.", "Subtract it first."),
+            Flaw("The spread is right; the mean is not 0.", "Subtract it first."),
         ),
         (
             normed((0, 1, 2, 3)),
-            Hint("One mean for everything.", "Each photo and channel: dimensions 2 and 3."),
+            Flaw("One mean for everything.", "Each photo and channel: dimensions 2 and 3."),
         ),
     )
     mean = result.mean((2, 3)).abs().max()
-    otherwise = Hint(
+    otherwise = Flaw(
         f"Over each map the mean should be 0 and the variance 1; the largest mean is {mean:.2g}.",
         "(x - mean) / sqrt(variance + 1e-5), both over dimensions 2 and 3 with keepdim=True.",
     )
-    hint = match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
-    if hint is not None:
-        return hint
+    flaw = match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
+    if flaw is not None:
+        return flaw
     leaf = (0.01 * torch.randn(2, 3, 6, 5)).requires_grad_()
     weight = torch.randn(2, 3, 6, 5)
     (wanted,) = torch.autograd.grad((torch.nn.functional.instance_norm(leaf) * weight).sum(), leaf)
@@ -519,7 +519,7 @@ def _test_instance(instance_norm: Any) -> Hint | None:
     if isinstance(other, torch.Tensor) and other.requires_grad:
         (found,) = torch.autograd.grad((other * weight).sum(), leaf, allow_unused=True)
     if found is None or not torch.allclose(found, wanted, rtol=1e-2, atol=1e-2):
-        return Hint(
+        return Flaw(
             "Another map, with little contrast, comes out wrong, or its gradient does.",
             "1e-5 is added to the variance, and mean and variance take part in the gradient: no "
             ".detach(), no torch.no_grad().",
@@ -531,7 +531,7 @@ def _test_instance(instance_norm: Any) -> Hint | None:
 
 
 @own_random
-def _test_loss(discriminator_loss: Any) -> Hint | None:
+def _test_loss(discriminator_loss: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
 
@@ -547,7 +547,7 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
     mistakes = (
         (
             loss(torch.sigmoid(real), torch.sigmoid(fake)),
-            Hint(
+            Flaw(
                 "The bug is still in: no real photo costs less than 0.31.",
                 "How large can the argument of binary_cross_entropy_with_logits get here, and how "
                 "large should it be able to get?",
@@ -555,40 +555,40 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
         ),
         (
             loss(fake, real),
-            Hint("Now real and fake have changed places.", "They were right as they stood."),
+            Flaw("Now real and fake have changed places.", "They were right as they stood."),
         ),
         (
             2 * right,
-            Hint("The half is gone.", "It was no bug: leave the division by 2."),
+            Flaw("The half is gone.", "It was no bug: leave the division by 2."),
         ),
         (
             loss(torch.tanh(real), torch.tanh(fake)),
-            Hint("A tanh bounds the logits as the sigmoid did.", "They need no activation."),
+            Flaw("A tanh bounds the logits as the sigmoid did.", "They need no activation."),
         ),
         (
             loss(real.clamp(0, 1), fake.clamp(0, 1)),
-            Hint("Clamping bounds the logits too.", "They need no activation."),
+            Flaw("Clamping bounds the logits too.", "They need no activation."),
         ),
         (
             loss(real, -fake),
-            Hint("Both get the label of real photos.", "The second one's were zeros."),
+            Flaw("Both get the label of real photos.", "The second one's were zeros."),
         ),
         (
             loss(torch.sigmoid(real), fake),
-            Hint("Half of the bug is still in.", "The same holds for the other line."),
+            Flaw("Half of the bug is still in.", "The same holds for the other line."),
         ),
         (
             loss(real, torch.sigmoid(fake)),
-            Hint("Half of the bug is still in.", "The same holds for the other line."),
+            Flaw("Half of the bug is still in.", "The same holds for the other line."),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"For the check's logits the loss should be {right:.4f}; yours is {number:.4f}.",
         "Take something away rather than adding something.",
     )
-    hint = match(number, right, mistakes, otherwise, 1e-5)
-    if hint is not None:
-        return hint
+    flaw = match(number, right, mistakes, otherwise, 1e-5)
+    if flaw is not None:
+        return flaw
     found: tuple[Any, ...] = (None, None)
     if isinstance(returned, torch.Tensor) and returned.requires_grad:
         found = torch.autograd.grad(returned, logits, allow_unused=True)
@@ -597,13 +597,13 @@ def _test_loss(discriminator_loss: Any) -> Hint | None:
         one is None or not torch.allclose(one, other, atol=1e-6)
         for one, other in zip(found, wanted, strict=True)
     ):
-        return Hint(
+        return Flaw(
             "The value is right, but no gradient can flow back to both of the two.",
             "Return the tensor itself, and detach nothing: D learns from real photos and fakes.",
         )
     far = torch.tensor([300.0, -300.0])
     if abs(float(call(discriminator_loss, far, far)) - 150) > 1:
-        return Hint(
+        return Flaw(
             "For logits of 300 and -300 it should be 150.",
             "A clamp, or a logarithm of a sigmoid, fails far out: ..._with_logits does not.",
         )

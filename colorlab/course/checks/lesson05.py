@@ -7,7 +7,7 @@ from typing import Any
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     describe,
@@ -19,7 +19,7 @@ from colorlab.course.checks.exercise import (
 
 
 def _two(value: Any, names: tuple[str, str]) -> tuple[float, float]:
-    """Two numbers, or the hint that says how to return them."""
+    """Two numbers, or the flaw that says how to return them."""
     if type(value).__module__ == "numpy" and getattr(value, "shape", ()) == (2,):
         value = value.tolist()
     if not isinstance(value, tuple | list) or len(value) != 2:
@@ -37,7 +37,7 @@ def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z))
 
 
-def _test_two_numbers(adversarial_step: Any) -> Hint | None:
+def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
     for theta, psi, rate in ((1.0, 0.4, 0.1), (-0.7, 1.3, 0.5)):
         found = _two(call(adversarial_step, theta, psi, rate), ("theta", "psi"))
         g = _sigmoid(-psi * theta) * psi  # minus the generator's gradient
@@ -46,21 +46,21 @@ def _test_two_numbers(adversarial_step: Any) -> Hint | None:
         mistakes = (
             (
                 (theta + rate * _sigmoid(-new * theta) * new, new),
-                Hint(
+                Flaw(
                     "The generator already uses the discriminator's new psi.",
                     "Both move at once here: compute both gradients first, then both steps.",
                 ),
             ),
             (
                 (theta + rate * g, psi - rate * _sigmoid(psi * first) * first),
-                Hint(
+                Flaw(
                     "The discriminator already uses the generator's new theta.",
                     "Both move at once here: compute both gradients first, then both steps.",
                 ),
             ),
             (
                 (theta - rate * g, psi - rate * d),
-                Hint(
+                Flaw(
                     "The generator walks the wrong way: it makes its loss larger.",
                     "Its loss is softplus(-psi * theta), whose gradient in theta is "
                     "-sigmoid(-psi * theta) * psi; a step goes against the gradient.",
@@ -68,7 +68,7 @@ def _test_two_numbers(adversarial_step: Any) -> Hint | None:
             ),
             (
                 (theta + rate * g, psi + rate * d),
-                Hint(
+                Flaw(
                     "The discriminator walks the wrong way: it makes its loss larger.",
                     "Its loss is softplus(psi * theta), whose gradient in psi is "
                     "sigmoid(psi * theta) * theta; a step goes against the gradient.",
@@ -76,47 +76,47 @@ def _test_two_numbers(adversarial_step: Any) -> Hint | None:
             ),
             (
                 (theta + rate * psi, psi - rate * theta),
-                Hint(
+                Flaw(
                     "The sigmoids are missing.",
                     "The gradient of softplus(z) is sigmoid(z), times the gradient of z.",
                 ),
             ),
             (
                 (theta + rate * _sigmoid(psi * theta) * psi, psi - rate * d),
-                Hint(
+                Flaw(
                     "The generator's sigmoid is that of another loss.",
                     "Its loss here is softplus(-psi * theta): sigmoid of -psi * theta.",
                 ),
             ),
             (
                 (theta + rate * _sigmoid(-psi * theta), psi - rate * _sigmoid(psi * theta)),
-                Hint(
+                Flaw(
                     "The chain rule's second factor is missing.",
                     "The gradient of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
                 ),
             ),
             (
                 (theta + g, psi - d),
-                Hint("The rate is not used.", "Each step is rate times the gradient."),
+                Flaw("The rate is not used.", "Each step is rate times the gradient."),
             ),
             (
                 (g, d),
-                Hint("Those are the gradients.", "Return theta and psi after the step."),
+                Flaw("Those are the gradients.", "Return theta and psi after the step."),
             ),
             (
                 (psi - rate * d, theta + rate * g),
-                Hint("The two have changed places.", "return theta, psi"),
+                Flaw("The two have changed places.", "return theta, psi"),
             ),
         )
         right = (theta + rate * g, psi - rate * d)
-        otherwise = Hint(
+        otherwise = Flaw(
             f"From theta {theta}, psi {psi} with rate {rate} the step goes to "
             f"{right[0]:.4f}, {right[1]:.4f}; yours to {found[0]:.4f}, {found[1]:.4f}.",
             "Write the two gradients on two lines, each with its sigmoid, and print them.",
         )
-        hint = match(found, right, mistakes, otherwise, 1e-6)
-        if hint is not None:
-            return hint
+        flaw = match(found, right, mistakes, otherwise, 1e-6)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -124,67 +124,67 @@ def _test_two_numbers(adversarial_step: Any) -> Hint | None:
 
 
 @own_random
-def _test_non_saturating(non_saturating: Any) -> Hint | None:
+def _test_non_saturating(non_saturating: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
 
     logits = torch.tensor([[-3.0, -0.5], [0.2, 4.0]]).reshape(1, 1, 2, 2)
     result = call(non_saturating, logits.clone())
     if isinstance(result, torch.Tensor) and result.shape == logits.shape:
-        return Hint("That is one loss a logit.", "A loss is one number: .mean() over all of them.")
+        return Flaw("That is one loss a logit.", "A loss is one number: .mean() over all of them.")
     number = want_number(result, "the loss")
     mistakes = (
         (
             float(F.softplus(logits).mean()),
-            Hint(
+            Flaw(
                 "That is what the discriminator pays for fakes: -log(1 - sigmoid).",
                 "The generator wants to be taken for real: -log sigmoid(logits).",
             ),
         ),
         (
             float(-F.softplus(logits).mean()),
-            Hint(
+            Flaw(
                 "That is the saturating loss, log(1 - sigmoid).",
                 "Asked for is -log sigmoid(logits): same aim, another gradient.",
             ),
         ),
         (
             float(-F.softplus(-logits).mean()),
-            Hint("The sign is wrong: this one is to be made large.", "-log sigmoid(logits)."),
+            Flaw("The sign is wrong: this one is to be made large.", "-log sigmoid(logits)."),
         ),
         (
             float(F.softplus(-logits).sum()),
-            Hint("That is the sum over all logits.", "Take the mean."),
+            Flaw("That is the sum over all logits.", "Take the mean."),
         ),
         (
             float(F.softplus(-torch.sigmoid(logits)).mean()),
-            Hint("The sigmoid is taken twice.", "softplus(-logits) holds it already."),
+            Flaw("The sigmoid is taken twice.", "softplus(-logits) holds it already."),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"For the check's logits it should be {float(F.softplus(-logits).mean()):.4f}; yours is "
         f"{number:.4f}.",
         "-log sigmoid(x) is softplus(-x).",
     )
-    hint = match(number, float(F.softplus(-logits).mean()), mistakes, otherwise, 1e-5)
-    if hint is not None:
-        return hint
+    flaw = match(number, float(F.softplus(-logits).mean()), mistakes, otherwise, 1e-5)
+    if flaw is not None:
+        return flaw
     far = torch.tensor([-300.0, 300.0], requires_grad=True)
     loss = call(non_saturating, far)
     if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
-        return Hint(
+        return Flaw(
             "The value is right, but no gradient can flow back to the logits.",
             "Return the tensor, without .item(), .detach() or NumPy.",
         )
     loss.backward()
     if not bool(torch.isfinite(loss)) or not bool(torch.isfinite(far.grad).all()):
-        return Hint(
+        return Flaw(
             f"For logits of -300 and 300 it gives {loss.item()}, or a gradient that is nan.",
             "exp(300) overflows in float32, and a sigmoid that is 0 has an infinite logarithm. "
             "F.softplus(-logits) is the same function without that trouble.",
         )
     if loss.item() < 140:
-        return Hint(
+        return Flaw(
             f"For logits of -300 and 300 it gives {loss.item():.1f}; it should be 150.",
             "A small number added inside the log, or a clamp, cuts the loss off, and its gradient "
             "with it. F.softplus(-logits) needs neither.",
@@ -195,7 +195,7 @@ def _test_non_saturating(non_saturating: Any) -> Hint | None:
 # --- 5.3 and 5.4: least squares and hinge --------------------------------------------------------
 
 
-def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None:
+def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Flaw | None:
     """Both losses of a family on a batch; `right` and `mistakes` are made from (real, fake)."""
     import torch
 
@@ -205,25 +205,25 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
     returned = call(family, *logits)
     found = _two(returned, ("for_D", "for_G"))
     wanted = right(real, fake)
-    otherwise = Hint(
+    otherwise = Flaw(
         f"For the check's logits {name} should be {wanted[0]:.4f} for D and {wanted[1]:.4f} for G; "
         f"yours are {found[0]:.4f} and {found[1]:.4f}.",
         "Compute each of the three parts on a line of its own: D on real, D on fake, G on fake.",
     )
     if match(found, wanted[::-1], [], otherwise, 1e-5) is None:
-        return Hint("The two losses have changed places.", "return for_D, for_G")
+        return Flaw("The two losses have changed places.", "return for_D, for_G")
     # a mistake in D's loss is reported before one in G's: so each is compared by itself
     for position, who in enumerate("DG"):
-        hint = match(
+        flaw = match(
             found[position],
             wanted[position],
-            [(value, hint) for value, hint in mistakes(real, fake)[who]],
+            [(value, flaw) for value, flaw in mistakes(real, fake)[who]],
             otherwise,
             1e-5,
         )
-        if hint is not None:
-            return hint
-    cut = Hint(
+        if flaw is not None:
+            return flaw
+    cut = Flaw(
         "The values are right, but no gradient can flow back, or not to all that it should.",
         "Return tensors, without .item(), .detach() or NumPy.",
     )
@@ -237,7 +237,7 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Hint | None
 
 
 @own_random
-def _test_lsgan(lsgan: Any) -> Hint | None:
+def _test_lsgan(lsgan: Any) -> Flaw | None:
     def right(real: Any, fake: Any) -> tuple[float, float]:
         on_d = ((real - 1) ** 2).mean() + (fake**2).mean()
         return float(on_d / 2), float(((fake - 1) ** 2).mean())
@@ -251,22 +251,22 @@ def _test_lsgan(lsgan: Any) -> Hint | None:
             "D": [
                 (
                     float(on_real + on_fake),
-                    Hint("D's loss is twice too large.", "Half the sum of its two parts."),
+                    Flaw("D's loss is twice too large.", "Half the sum of its two parts."),
                 ),
                 (
                     float((real**2).mean() + ((fake - 1) ** 2).mean()) / 2,
-                    Hint("The targets have changed places.", "1 for real photos, 0 for fakes."),
+                    Flaw("The targets have changed places.", "1 for real photos, 0 for fakes."),
                 ),
                 (
                     float(((real - 1) ** 2).mean() + ((fake + 1) ** 2).mean()) / 2,
-                    Hint(
+                    Flaw(
                         "Your targets are 1 and -1.",
                         "The paper allows that too; here they are 1 and 0.",
                     ),
                 ),
                 (
                     float(((p - 1) ** 2).mean() + (q**2).mean()) / 2,
-                    Hint(
+                    Flaw(
                         "There is a sigmoid in it.",
                         "Least squares wants the bare numbers: a sigmoid would flatten what the "
                         "square keeps steep.",
@@ -274,29 +274,29 @@ def _test_lsgan(lsgan: Any) -> Hint | None:
                 ),
                 (
                     float((real - 1).abs().mean() + fake.abs().mean()) / 2,
-                    Hint("That is the absolute difference.", "Least squares: ** 2."),
+                    Flaw("That is the absolute difference.", "Least squares: ** 2."),
                 ),
-                (float(on_real) / 2, Hint("D's loss on fakes is missing.", "fake ** 2")),
+                (float(on_real) / 2, Flaw("D's loss on fakes is missing.", "fake ** 2")),
                 (
                     float(on_real + on_fake / 2),
-                    Hint("Only the second part is halved.", "Brackets: (a + b) / 2."),
+                    Flaw("Only the second part is halved.", "Brackets: (a + b) / 2."),
                 ),
             ],
             "G": [
                 (
                     float((fake**2).mean()),
-                    Hint("G aims at 0 and so wants to be recognized.", "Its target is 1."),
+                    Flaw("G aims at 0 and so wants to be recognized.", "Its target is 1."),
                 ),
                 (
                     float(((fake - 1) ** 2).mean() / 2),
-                    Hint(
+                    Flaw(
                         "G's loss is halved too.",
                         "In the paper it is; here only D's is, as pix2pix halves it.",
                     ),
                 ),
                 (
                     float(-(fake**2).mean()),
-                    Hint(
+                    Flaw(
                         "G pushes its logits away from 0, in either direction.", "(fake - 1) ** 2"
                     ),
                 ),
@@ -307,7 +307,7 @@ def _test_lsgan(lsgan: Any) -> Hint | None:
 
 
 @own_random
-def _test_hinge(hinge: Any) -> Hint | None:
+def _test_hinge(hinge: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
 
@@ -320,7 +320,7 @@ def _test_hinge(hinge: Any) -> Hint | None:
             "D": [
                 (
                     float(on_real + on_fake),
-                    Hint("D's loss is twice too large.", "Half the sum of its two parts."),
+                    Flaw("D's loss is twice too large.", "Half the sum of its two parts."),
                 ),
                 (
                     float(
@@ -328,36 +328,36 @@ def _test_hinge(hinge: Any) -> Hint | None:
                         + F.relu(1 + torch.sigmoid(fake)).mean()
                     )
                     / 2,
-                    Hint(
+                    Flaw(
                         "There is a sigmoid in it.",
                         "The hinge wants bare logits: behind a sigmoid none is below -1.",
                     ),
                 ),
                 (
                     float(F.relu(1 + real).mean() + F.relu(1 - fake).mean()) / 2,
-                    Hint(
+                    Flaw(
                         "The signs have changed places: D is rewarded for being wrong.",
                         "relu(1 - real) and relu(1 + fake).",
                     ),
                 ),
                 (
                     float((1 - real).mean() + (1 + fake).mean()) / 2,
-                    Hint(
+                    Flaw(
                         "The hinge itself is missing.",
                         "Behind 1 and -1 nothing is left to gain: F.relu(...).",
                     ),
                 ),
                 (
                     float(F.relu(-real).mean() + F.relu(fake).mean()) / 2,
-                    Hint("The margin is missing.", "D wants real logits above 1, not above 0."),
+                    Flaw("The margin is missing.", "D wants real logits above 1, not above 0."),
                 ),
                 (
                     float(F.relu(1 - real).mean() + F.relu(1 - fake).mean()) / 2,
-                    Hint("Both are pushed above 1.", "Fakes are to fall below -1: relu(1 + fake)."),
+                    Flaw("Both are pushed above 1.", "Fakes are to fall below -1: relu(1 + fake)."),
                 ),
                 (
                     float(F.relu((1 - real).mean()) + F.relu((1 + fake).mean())) / 2,
-                    Hint(
+                    Flaw(
                         "The mean is taken before the relu.",
                         "Each logit has its own hinge: relu first, then the mean.",
                     ),
@@ -366,22 +366,22 @@ def _test_hinge(hinge: Any) -> Hint | None:
             "G": [
                 (
                     float(F.relu(1 - fake).mean()),
-                    Hint(
+                    Flaw(
                         "G has a hinge too.",
                         "It has none: G gains from every bit of a larger logit. -fake.mean()",
                     ),
                 ),
                 (
                     float(-fake.mean() / 2),
-                    Hint("G's loss is halved too.", "Only D's is: -fake.mean()"),
+                    Flaw("G's loss is halved too.", "Only D's is: -fake.mean()"),
                 ),
                 (
                     float(fake.mean()),
-                    Hint("G's sign is wrong: it wants to be recognized.", "-fake.mean()"),
+                    Flaw("G's sign is wrong: it wants to be recognized.", "-fake.mean()"),
                 ),
                 (
                     float(F.relu(-fake).mean()),
-                    Hint(
+                    Flaw(
                         "G's loss is cut off at 0.",
                         "It goes on below: -fake.mean(), without a relu.",
                     ),
@@ -396,7 +396,7 @@ def _test_hinge(hinge: Any) -> Hint | None:
 
 
 @own_random
-def _test_generator(generator_loss: Any) -> Hint | None:
+def _test_generator(generator_loss: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
 
@@ -411,58 +411,58 @@ def _test_generator(generator_loss: Any) -> Hint | None:
         mistakes = (
             (
                 weight * adversarial + l1,
-                Hint("The weight stands at the wrong term.", "adversarial + weight * L1"),
+                Flaw("The weight stands at the wrong term.", "adversarial + weight * L1"),
             ),
             (
                 weight * (adversarial + l1),
-                Hint("The weight counts for both.", "adversarial + weight * L1"),
+                Flaw("The weight counts for both.", "adversarial + weight * L1"),
             ),
-            (adversarial + l1, Hint("The weight is not used.", "adversarial + weight * L1")),
-            (adversarial + weight * l2, Hint("That is L2.", "L1 is the mean absolute difference.")),
+            (adversarial + l1, Flaw("The weight is not used.", "adversarial + weight * L1")),
+            (adversarial + weight * l2, Flaw("That is L2.", "L1 is the mean absolute difference.")),
             (
                 wrong + weight * l1,
-                Hint(
+                Flaw(
                     "The generator wants its fakes to be called fake.",
                     "Its label is 1: -log sigmoid(logits), as in 5.2.",
                 ),
             ),
             (
                 adversarial + weight * float((ours - truth).abs().sum()),
-                Hint("L1 is summed over all pixels.", "Take the mean."),
+                Flaw("L1 is summed over all pixels.", "Take the mean."),
             ),
             (
                 adversarial + weight * 2 * l1,
-                Hint("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
+                Flaw("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
             ),
             (
                 weight * l1 - adversarial,
-                Hint("The adversarial term has a minus.", "Both are to be made small: a plus."),
+                Flaw("The adversarial term has a minus.", "Both are to be made small: a plus."),
             ),
-            (weight * l1, Hint("The adversarial term is missing.", "adversarial + weight * L1")),
+            (weight * l1, Flaw("The adversarial term is missing.", "adversarial + weight * L1")),
             (
                 adversarial + 100 * l1,
-                Hint("100 stands there as a fixed number.", "Use the argument: weight."),
+                Flaw("100 stands there as a fixed number.", "Use the argument: weight."),
             ),
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             f"In this check the adversarial term is {adversarial:.4f} and L1 {l1:.4f}; with weight "
             f"{weight:g} the sum is {adversarial + weight * l1:.4f}, yours {number:.4f}.",
             "Print the two terms, each for itself.",
         )
-        hint = match(number, adversarial + weight * l1, mistakes, otherwise, 1e-4)
-        if hint is not None:
-            return hint
+        flaw = match(number, adversarial + weight * l1, mistakes, otherwise, 1e-4)
+        if flaw is not None:
+            return flaw
         if not isinstance(returned, torch.Tensor) or not returned.requires_grad:
-            return Hint("The value is right, but no gradient can flow back.", "Return the tensor.")
+            return Flaw("The value is right, but no gradient can flow back.", "Return the tensor.")
         returned.backward()
         if any(leaf.grad is None for leaf in leaves):
-            return Hint(
+            return Flaw(
                 "One of the two terms is cut off from the gradient.",
                 "No .detach(), .item() or .data in the generator's loss.",
             )
     far = call(generator_loss, torch.tensor([-300.0]), truth, truth, 1.0)
     if not math.isfinite(float(far)):
-        return Hint("For a logit of -300 it is not finite.", "Use non_saturating from 5.2.")
+        return Flaw("For a logit of -300 it is not finite.", "Use non_saturating from 5.2.")
     return None
 
 
@@ -470,7 +470,7 @@ def _test_generator(generator_loss: Any) -> Hint | None:
 
 
 @own_random
-def _test_step(generator_step: Any) -> Hint | None:
+def _test_step(generator_step: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -503,25 +503,25 @@ def _test_step(generator_step: Any) -> Hint | None:
     call(generator_step, G, D, optimizer, L, truth, weight)
     after = G.weight.detach().clone()
     if not torch.equal(D.weight, weight_of_D):
-        return Hint(
+        return Flaw(
             "The discriminator has moved too.",
             "Only the generator takes a step here: optimizer.step() of G's optimizer.",
         )
     if torch.equal(G.weight, start):
-        return Hint("The generator has not moved.", "zero_grad, backward, step.")
+        return Flaw("The generator has not moved.", "zero_grad, backward, step.")
     if not all(parameter.requires_grad for parameter in D.parameters()):
-        return Hint(
+        return Flaw(
             "D is left unable to learn: its parameters want no gradient any more.",
             "D stays as it is, in this respect too.",
         )
     if not (D.training and G.training):
-        return Hint(
+        return Flaw(
             "A network is left in eval mode.", "Leave their modes to whoever calls the step."
         )
     mistakes = (
         (
             moved(lambda D, ours: l1(ours)),
-            Hint(
+            Flaw(
                 "The bug is still in: G moves only along L1, as if there were no D.",
                 "Which of the two terms sends a gradient through D back into G, and what cuts it "
                 "off?",
@@ -529,37 +529,37 @@ def _test_step(generator_step: Any) -> Hint | None:
         ),
         (
             moved(lambda D, ours: F.softplus(-look(D, ours)).mean()),
-            Hint(
+            Flaw(
                 "Now L1 moves nothing: it is gone, or detached.",
                 "It was right as it stood.",
             ),
         ),
         (
             moved(lambda D, ours: F.softplus(look(D, ours)).mean() + l1(ours)),
-            Hint("G now tries to be recognized.", "The label was right: ones."),
+            Flaw("G now tries to be recognized.", "The label was right: ones."),
         ),
         (
             moved(lambda D, ours: -F.softplus(look(D, ours)).mean() + l1(ours)),
-            Hint("That is the saturating loss.", "The loss was right: -log sigmoid(logits)."),
+            Flaw("That is the saturating loss.", "The loss was right: -log sigmoid(logits)."),
         ),
         (
             moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours) / weight),
-            Hint("The weight of L1 is gone.", "It was right as it stood."),
+            Flaw("The weight of L1 is gone.", "It was right as it stood."),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         "The generator moves, but not along the sum of both terms.",
         "Change one thing in the function with the bug, not more.",
     )
-    hint = match(after, right, mistakes, otherwise, 1e-6)
-    if hint is not None:
-        return hint
+    flaw = match(after, right, mistakes, otherwise, 1e-6)
+    if flaw is not None:
+        return flaw
     ours = G(L)
     (gradient,) = torch.autograd.grad(F.softplus(-look(D, ours)).mean() + l1(ours), [G.weight])
     second = (after - rate * gradient).detach()
     call(generator_step, G, D, optimizer, L, truth, weight)
     if not torch.allclose(G.weight, second, atol=1e-6):
-        return Hint(
+        return Flaw(
             "The first step is right; the second one goes along the first one's gradient too.",
             "optimizer.zero_grad() before backward, as it stood.",
         )

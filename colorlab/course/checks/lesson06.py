@@ -9,7 +9,7 @@ from typing import Any
 
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     describe,
@@ -48,18 +48,18 @@ def _called(function: Any, networks: SimpleNamespace, *arguments: Any, only_d: b
     try:
         return call(function, *arguments, pure=True)
     except RuntimeError as error:
-        hint = _refused(str(error), networks, only_d)
-        if hint is None:
+        flaw = _refused(str(error), networks, only_d)
+        if flaw is None:
             raise
-        raise NotYet(hint.mistake, hint.advice) from None
+        raise NotYet(flaw.mistake, flaw.advice) from None
 
 
-def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Hint | None:
+def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Flaw | None:
     """What an error of autograd means in this step."""
     stepped, log = steps_of(networks), networks.log
     if "only for scalar outputs" in words:
         over = "and of L1 over all its numbers" if "D" in stepped else "of each kind"
-        return Hint(
+        return Flaw(
             "A loss goes back that is no single number.",
             f"backward wants one number: .mean() over the patches, {over}.",
         )
@@ -67,7 +67,7 @@ def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Hint | None
     if again and stepped == ["D"]:
         moved = log.index("D steps")
         if not only_d and not any(line.startswith("D looks") for line in log[moved:]):
-            return Hint(
+            return Flaw(
                 "You use D's old logits for G.",
                 "Look again behind D's step, with ours not detached: D(torch.cat([L, ours], 1)).",
             )
@@ -76,34 +76,34 @@ def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Hint | None
     if (again or changed) and stepped == ["D", "G"]:
         return _TWO_LOSSES
     if changed and only_d and stepped == ["D"]:
-        return Hint(
+        return Flaw(
             "D steps before both halves of its loss have gone back.", "Add both, then one step."
         )
     if "does not require grad" in words and not stepped:
         if not any(parameter.requires_grad for parameter in networks.D.parameters()):
-            return Hint(
+            return Flaw(
                 "D is frozen, and a loss goes back that reaches no other weights.",
                 "D.requires_grad_(False) may stand only in G's part, with True again behind it.",
             )
-        return Hint(
+        return Flaw(
             "The loss that goes back is cut off from all weights.",
             "Only G's colors are detached, or made under torch.no_grad(); D's logits are not.",
         )
     if "modified by an inplace operation" in words and stepped == ["D"]:
-        return Hint(
+        return Flaw(
             "D has stepped, and G's loss still goes back through a look that D took before: torch "
             "refuses, since those weights are gone.",
             "Look again behind D's step: D(torch.cat([L, ours], 1)).",
         )
     if "modified by an inplace operation" in words and stepped:
-        return Hint(
+        return Flaw(
             "A backward goes through weights that a step() has changed in the meantime.",
             "First D's loss with G's colors detached, and D's step; then G's loss, and G's step.",
         )
     return None
 
 
-_TWO_LOSSES = Hint(
+_TWO_LOSSES = Flaw(
     "G's two losses go back one by one, and the second has no way back any more.",
     "Add both of G's losses: one backward, one step.",
 )
@@ -263,7 +263,7 @@ _OF_D_STEP = mistakes(
 
 
 @own_random
-def _test_discriminator(discriminator_step: Any) -> Hint | None:
+def _test_discriminator(discriminator_step: Any) -> Flaw | None:
     import torch
 
     networks, rounds = two_networks(), []
@@ -277,20 +277,20 @@ def _test_discriminator(discriminator_step: Any) -> Hint | None:
         loss = lone_number(returned, "the loss")
         rounds.append({"loss": loss, "D": weights_of(networks.D)})
         if not torch.equal(weights_of(networks.G), painter):
-            return Hint("The generator has moved too.", "Only D takes a step here.")
+            return Flaw("The generator has moved too.", "Only D takes a step here.")
 
-        def seen(key: str, before: Any = before) -> Hint | None:
+        def seen(key: str, before: Any = before) -> Flaw | None:
             return moved_oddly(key, before, networks) if key == "D" else None
 
-        hint = (
+        flaw = (
             left_behind(networks)
             or half_by_half(networks)
             or explain(("loss", "D"), rounds, _moves_of_d, (*_OF_D, *_OF_D_STEP), seen)
         )
-        if hint is not None:
-            return hint
+        if flaw is not None:
+            return flaw
         if any(p.grad is not None and bool(p.grad.any()) for p in networks.G.parameters()):
-            return Hint(
+            return Flaw(
                 "D's step is right, but G's weights have received gradients from it, and computing "
                 "them took as long as a backward of G's own.",
                 "Cut G off: G(L).detach(), or G(L) under torch.no_grad().",
@@ -460,34 +460,34 @@ def _about_step(
     rounds: Sequence[Round],
     replay: Replay,
     known: Mistakes,
-) -> Hint | None:
+) -> Flaw | None:
     """The finding about the last round of a whole step."""
     log = networks.log
     if log.count("G steps") > 1:
         first = log.index("G steps")
         if "G learns" in log[first : log.index("G steps", first + 1)]:
-            return Hint("G steps twice, once for each loss.", _TWO_LOSSES.advice)
+            return Flaw("G steps twice, once for each loss.", _TWO_LOSSES.advice)
     if steps_of(networks) == ["G", "D"]:
         if "G learns" not in log[: log.index("G steps")]:
-            return Hint(
+            return Flaw(
                 "The optimizers have changed places.",
                 "for_D goes down D's loss, and for_G down G's.",
             )
-        return Hint("G steps first.", "D's part comes first, and G's loss uses D after its step.")
+        return Flaw("G steps first.", "D's part comes first, and G's loss uses D after its step.")
 
-    def seen(key: str) -> Hint | None:
+    def seen(key: str) -> Flaw | None:
         return moved_oddly(key, before[key], networks) if key in before else None
 
     right = replay()[len(rounds) - 1]
     adversarial, l1 = right["generator"], right["color"]
     by_value = {
         "color": [
-            (_WEIGHT * l1, Hint('"color" is weight times L1.', "Report L1 without its weight."))
+            (_WEIGHT * l1, Flaw('"color" is weight times L1.', "Report L1 without its weight."))
         ],
         "discriminator": [
             (
                 adversarial,
-                Hint(
+                Flaw(
                     '"discriminator" holds G\'s adversarial loss.',
                     'D\'s own goes there, and this one under "generator".',
                 ),
@@ -496,14 +496,14 @@ def _about_step(
         "generator": [
             (
                 adversarial + _WEIGHT * l1,
-                Hint(
+                Flaw(
                     '"generator" is all that G goes down, L1 included.',
                     'L1 stands under "color" already: report only the adversarial loss.',
                 ),
             ),
             (
                 adversarial / 2,
-                Hint("G's adversarial loss is halved.", "Only D's is: it has two parts."),
+                Flaw("G's adversarial loss is halved.", "Only D's is: it has two parts."),
             ),
         ],
     }
@@ -535,7 +535,7 @@ def _losses(returned: Any) -> dict[str, float]:
     return {name: lone_number(returned[name], f'"{name}"') for name in _NAMES}
 
 
-_WASTED = Hint(
+_WASTED = Flaw(
     "All moves are right, but D's loss goes back through G as well, for nothing.",
     "Detach G's colors in D's part; then no graph need be retained.",
 )
@@ -555,7 +555,7 @@ def _gradient_of_d_in_g(networks: SimpleNamespace, L: Any, truth: Any) -> Any:
 
 
 @own_random
-def _test_whole_step(adversarial_step: Any) -> Hint | None:
+def _test_whole_step(adversarial_step: Any) -> Flaw | None:
     networks, rounds = two_networks(norm=True), []
     for L, truth in batches(3):
         before = {"D": weights_of(networks.D), "G": weights_of(networks.G)}
@@ -564,12 +564,12 @@ def _test_whole_step(adversarial_step: Any) -> Hint | None:
         losses = _losses(_called(adversarial_step, networks, *arguments))
         rounds.append(losses | {"D": weights_of(networks.D), "G": weights_of(networks.G)})
         order = ("color", "discriminator", "D", "generator", "G")
-        hint = _about_step(order, networks, before, rounds, _adversarial_steps, _ALL)
-        if hint is not None:
-            return hint
+        flaw = _about_step(order, networks, before, rounds, _adversarial_steps, _ALL)
+        if flaw is not None:
+            return flaw
         colored = networks.log.count("G colors")
         if colored > 1:
-            return Hint(
+            return Flaw(
                 f"G colors {colored} times in one call: costly, its batch norm counts the batch "
                 "again, and with dropout D would see other colors than G learns from.",
                 "ours = G(L) once; ours.detach() in D's part, ours itself in G's.",
@@ -591,7 +591,7 @@ _PLANTED = mistakes(
 
 
 @own_random
-def _test_planted_bug(repaired_step: Any) -> Hint | None:
+def _test_planted_bug(repaired_step: Any) -> Flaw | None:
     def replay(**how: Any) -> list[Round]:
         return _adversarial_steps(norm=False, **how)
 
@@ -602,9 +602,9 @@ def _test_planted_bug(repaired_step: Any) -> Hint | None:
         arguments = networks.G, networks.D, networks.for_G, networks.for_D, L, truth, _WEIGHT
         _called(repaired_step, networks, *arguments)
         rounds.append({"D": weights_of(networks.D), "G": weights_of(networks.G)})
-        hint = _about_step(("D", "G"), networks, before, rounds, replay, (*_PLANTED, *_ALL))
-        if hint is not None:
-            return hint
+        flaw = _about_step(("D", "G"), networks, before, rounds, replay, (*_PLANTED, *_ALL))
+        if flaw is not None:
+            return flaw
         if any(same(gradient, wasted) for gradient in networks.gradients):
             return _WASTED
     return None
@@ -740,7 +740,7 @@ def _three(returned: Any) -> list[Any]:
 
 
 @own_random
-def _test_adam(adam_step: Any) -> Hint | None:
+def _test_adam(adam_step: Any) -> Flaw | None:
     import torch
 
     load_optimizers()
@@ -782,9 +782,9 @@ def _test_adam(adam_step: Any) -> Hint | None:
 
         tensors = all(isinstance(x, torch.Tensor) and x.shape == (2, 4) for x in found)
         if step > 1 and tensors:  # the power of 1 is as good as times 1
-            for how, hint in _TIMES:
+            for how, flaw in _TIMES:
                 if all(same(*pair) for pair in zip(found, played(how), strict=True)):
-                    return hint
+                    return flaw
         for value, name in zip(found, ("the weight", "m", "v"), strict=True):
             want_tensor(value, shape=(2, 4), what=name)
         right = states[step]
@@ -793,19 +793,19 @@ def _test_adam(adam_step: Any) -> Hint | None:
         if spelled and all(
             same(one, other) for one, other in zip(found, _adam(*arguments[:6]), strict=True)
         ):
-            return Hint("0.5 and 0.999 stand there as fixed numbers.", "Use beta1 and beta2.")
-        for how, hint in (*_BRACKETS, *_ADAM):
+            return Flaw("0.5 and 0.999 stand there as fixed numbers.", "Use beta1 and beta2.")
+        for how, flaw in (*_BRACKETS, *_ADAM):
             if _equal(found, played(how)):
-                return hint
+                return flaw
         eps = _eps_of(found[0], weight, right, arguments, betas)
         if 1e-20 < eps < 1 and _equal(found, played({"eps": eps})):
-            return Hint(f"Your eps is {eps:.3g}.", "eps is 1e-8, in torch as in the paper.")
-        for how, hint in _ADAM:
+            return Flaw(f"Your eps is {eps:.3g}.", "eps is 1e-8, in torch as in the paper.")
+        for how, flaw in _ADAM:
             if all(same(*pair) for pair in zip(found, played(how), strict=True)):
-                return hint
-        hint = _about_adam(found, right, _adam(*arguments[:6], *betas, kept=True)[1:], arguments)
-        if hint is not None:
-            return hint
+                return flaw
+        flaw = _about_adam(found, right, _adam(*arguments[:6], *betas, kept=True)[1:], arguments)
+        if flaw is not None:
+            return flaw
     return None
 
 
@@ -831,30 +831,30 @@ def _eps_of(
 
 def _about_adam(
     found: Sequence[Any], right: Sequence[Any], corrected: Sequence[Any], arguments: Sequence[Any]
-) -> Hint:
+) -> Flaw:
     """What can be said of a single one of the three results."""
     weight, gradient, m, v, step, rate, *betas = arguments
     beta1, beta2 = betas or (0.5, 0.999)
     for place, turned in (((1, 2, 0), "m, v, weight"), ((0, 2, 1), "weight, v, m")):
         if all(same(found[i], right[j]) for i, j in enumerate(place)):
-            return Hint(f"You return {turned}.", "In this order: weight, m, v.")
+            return Flaw(f"You return {turned}.", "In this order: weight, m, v.")
     if same(found[1], corrected[0]) or same(found[2], corrected[1]):
-        return Hint(
+        return Flaw(
             "You return the corrected m or v: the next step would correct it again.",
             "Two names: m for what is kept, m_hat for what this step uses.",
         )
     if same(found[1], m) and same(found[2], v):
-        return Hint(
+        return Flaw(
             "m and v come back as they went in.", "Return the new ones: the next step needs them."
         )
     swapped = _adam(weight, gradient, m, v, step, rate, beta2, beta1)
     if same(found[1], swapped[1]) and same(found[2], swapped[2]):
-        return Hint("beta1 and beta2 have changed places.", "beta1 is for m, beta2 for v.")
+        return Flaw("beta1 and beta2 have changed places.", "beta1 is for m, beta2 for v.")
     if same(found[1], right[1]) and same(found[2], right[2]):
         if same(found[0], weight):
-            return Hint("The weight stays where it was.", "weight - rate * ..., and return that.")
+            return Flaw("The weight stays where it was.", "weight - rate * ..., and return that.")
         if same(found[0], _adam(weight, gradient, m, v, step, 1.0, beta1, beta2)[0]):
-            return Hint("The rate is not used.", "weight - rate * m_hat / ...")
+            return Flaw("The rate is not used.", "weight - rate * m_hat / ...")
         # The number that is farthest off: in the others the mistake may not show.
         off = int((found[0].detach() - right[0]).abs().argmax())
         row, column = divmod(off, right[0].shape[1])
@@ -862,14 +862,14 @@ def _about_adam(
         def at(values: Any) -> str:
             return f"{float(values[row, column]):.6g}"
 
-        return Hint(
+        return Flaw(
             f"m and v are right, the weight is not: its number [{row}, {column}] should be "
             f"{at(right[0])}, yours is {at(found[0])}.",
             "m_hat and v_hat, each on a line; then weight - rate * m_hat / (v_hat.sqrt() + 1e-8).",
         )
     at = 1 if not same(found[1], right[1]) else 2
     name, beta, what = (("m", beta1, "gradient"), ("v", beta2, "gradient ** 2"))[at - 1]
-    return Hint(
+    return Flaw(
         f"{name} is wrong: its first number should be {float(right[at][0, 0]):.4f}, yours is "
         f"{float(found[at][0, 0]):.4f}.",
         f"beta{at} * {name} + (1 - beta{at}) * {what}; beta{at} is {beta} here.",
@@ -880,7 +880,7 @@ def _about_adam(
 
 
 @own_random
-def _test_accuracies(accuracies: Any) -> Hint | None:
+def _test_accuracies(accuracies: Any) -> Flaw | None:
     import torch
 
     # No logit is exactly 0: on which side a tie falls is nobody's mistake.
@@ -892,11 +892,11 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
     except RuntimeError as error:
         if "mean()" not in str(error) or "Bool" not in str(error):
             raise
-        return Hint("True and False have no mean.", ".float() first: (real > 0).float().mean().")
+        return Flaw("True and False have no mean.", ".float() first: (real > 0).float().mean().")
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        return Hint(
+        return Flaw(
             f"Two numbers were expected; it is {describe(returned)}.",
             "return on_real, on_fake: one share for each kind.",
         )
@@ -970,7 +970,7 @@ def _test_accuracies(accuracies: Any) -> Hint | None:
             (counts[0] / len(real), counts[1] / len(fake)),
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The shares should be {right[0]:.3f} and {right[1]:.3f} in this check; yours are "
         f"{found[0]:.3f} and {found[1]:.3f}.",
         "(real > 0) gives True and False; .float().mean() makes a share of them.",
@@ -1010,7 +1010,7 @@ def _colorist() -> tuple[Any, list[bool]]:
 
 
 @own_random
-def _test_held_out(color_held_out: Any) -> Hint | None:
+def _test_held_out(color_held_out: Any) -> Flaw | None:
     import copy
 
     import torch
@@ -1035,7 +1035,7 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
 
         returned = call(color_held_out, G, L.clone(), pure=True)
         if not torch.is_grad_enabled():
-            return Hint(
+            return Flaw(
                 "Gradients are left switched off for everything that follows.",
                 "`with torch.no_grad():` switches them on again at its end.",
             )
@@ -1043,36 +1043,36 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
         found = want_tensor(returned, shape=(3, 2, 6, 6), what="the colors")
         unchanged = all(torch.equal(value, before[name]) for name, value in G.state_dict().items())
         if not same(found, colors()):
-            hint = _not_as_later(found, colors, seen, G, training)
-            if hint is not None:
-                return hint
+            flaw = _not_as_later(found, colors, seen, G, training)
+            if flaw is not None:
+                return flaw
         if not unchanged:
-            return Hint(
+            return Flaw(
                 "G's weights or running averages have moved.",
                 "Held-out photos must leave no trace in G: in train mode each forward moves its "
                 "batch norm's averages.",
             )
         if not same(found, colors()):
             right = colors()
-            return Hint(
+            return Flaw(
                 f"Those are not G's colors in eval mode: the first number should be "
                 f"{float(right[0, 0, 0, 0]):.4f}, and is {float(found[0, 0, 0, 0]):.4f}.",
                 "Return what G(L) gives there, as it is.",
             )
         if found.requires_grad:
-            return Hint(
+            return Flaw(
                 "The colors hold on to the graph, with all of G's maps in it.",
                 "Color under torch.no_grad().",
             )
         if G.training != training:
             if _returns_before_train(color_held_out):
-                return Hint(
+                return Flaw(
                     "The line that puts G's mode back is never reached.",
                     "What stands behind a return never runs: keep the colors under a name, and "
                     "return them last.",
                 )
             was, now = ("train", "eval") if training else ("eval", "train")
-            return Hint(
+            return Flaw(
                 f"G came in {was} mode and is left in {now} mode.",
                 "Without the .train() at the end its training goes on with frozen averages and no "
                 "dropout: note G.training first, and put it back."
@@ -1081,17 +1081,17 @@ def _test_held_out(color_held_out: Any) -> Hint | None:
                 "G.train(was).",
             )
         if any(layer.training != training for layer in G.modules()):
-            return Hint(
+            return Flaw(
                 "G's own flag is put back, and its layers are left in the other mode.",
                 "G.train(was) reaches the layers too; G.training = ... does not.",
             )
         if not all(parameter.requires_grad for parameter in G.parameters()):
-            return Hint(
+            return Flaw(
                 "G is left frozen: its weights want no gradient any more.",
                 "torch.no_grad() is enough, and ends by itself.",
             )
         if any(isinstance(layer, nn.Dropout) and layer.p != 0.5 for layer in G):
-            return Hint("A layer's dropout rate has changed.", "G.eval() is enough.")
+            return Flaw("A layer's dropout rate has changed.", "G.eval() is enough.")
     return None
 
 
@@ -1118,29 +1118,29 @@ def _returns_before_train(function: Any) -> bool:
 
 def _not_as_later(
     found: Any, colors: Callable[..., Any], seen: Sequence[bool], G: Any, training: bool
-) -> Hint | None:
+) -> Flaw | None:
     """The finding where the colors are those of layers that went on training."""
     from torch import nn
 
     if same(found, colors(nn.BatchNorm2d, nn.Dropout)):
         if seen and not seen[-1]:
-            return Hint(
+            return Flaw(
                 "G's flag says eval, and its layers still train.",
                 "G.training = False reaches the outermost module only; G.eval() all layers.",
             )
         if training and not G.training:
-            return Hint("G is switched to eval mode after it has colored.", "G.eval() comes first.")
-        return Hint(
+            return Flaw("G is switched to eval mode after it has colored.", "G.eval() comes first.")
+        return Flaw(
             "G colors in train mode: dropout is on, and batch norm looks at the batch.",
             "Later it colors in eval mode: G.eval() before, and the old mode again behind.",
         )
     if same(found, colors(nn.BatchNorm2d)):
-        return Hint(
+        return Flaw(
             "Dropout is off, but batch norm still looks at the batch.",
             "G.eval() switches both: a photo's colors must not depend on its neighbors.",
         )
     if same(found, colors(nn.Dropout)):
-        return Hint(
+        return Flaw(
             "Batch norm uses its averages, but dropout is still on.", "G.eval() switches both."
         )
     return None
@@ -1218,61 +1218,61 @@ def _alike(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _wrong_random(value: Any, right: Any) -> Hint | None:
+def _wrong_random(value: Any, right: Any) -> Flaw | None:
     import torch
 
     if isinstance(value, torch.Tensor) and _alike(value, right):
         return None
     if isinstance(value, torch.Generator):
-        return Hint(
+        return Flaw(
             'Under "random" stands the generator itself, which goes on drawing.',
             "torch.get_rng_state() is a copy of where it is now.",
         )
     numpys = isinstance(value, tuple) and value[:1] == ("MT19937",)
     if numpys or (isinstance(value, dict) and "bit_generator" in value):
-        return Hint(
+        return Flaw(
             'Under "random" stands NumPy\'s random state.',
             "Dropout draws from torch's own: torch.get_rng_state().",
         )
     if isinstance(value, tuple) and value[:1] == (3,):
-        return Hint(
+        return Flaw(
             'Under "random" stands the state of Python\'s module random.',
             "Dropout draws from torch's own: torch.get_rng_state().",
         )
     if isinstance(value, int) and value == torch.initial_seed():
-        return Hint(
+        return Flaw(
             'Under "random" stands the seed: where the random numbers began.',
             "Needed is how far they have come: torch.get_rng_state().",
         )
-    return Hint(
+    return Flaw(
         f'Under "random" torch\'s random state was expected; it is {describe(value)}.',
         "torch.get_rng_state(), without drawing anything before.",
     )
 
 
-def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) -> Hint | None:
+def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) -> Flaw | None:
     """The finding about one of the four state dicts."""
     import torch
     from torch import nn
 
     net = name in ("G", "D")
     if isinstance(value, nn.Module | torch.optim.Optimizer):
-        return Hint(
+        return Flaw(
             f'Under "{name}" stands the object itself.',
             "It goes on changing, and its file could be read only with its class at hand: "
             f"{name}.state_dict().",
         )
     if callable(value):
-        return Hint(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
+        return Flaw(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
     parameters = dict(getattr(run, name).named_parameters()) if net else {}
     listed = isinstance(value, list | tuple) and _alike(value, [*parameters.values()])
     if net and (listed or (isinstance(value, Mapping) and set(value) == set(parameters))):
-        return Hint(
+        return Flaw(
             f'Under "{name}" stand only parameters.',
             "Batch norm's running averages are no parameters: state_dict() holds both.",
         )
     if not isinstance(value, Mapping):
-        return Hint(
+        return Flaw(
             f'Under "{name}" a state dict was expected; it is {describe(value)}.',
             f"{name}.state_dict(), copied.",
         )
@@ -1280,22 +1280,22 @@ def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) ->
         return None
     for other in _KEPT[:4]:
         if other != name and _alike(value, state[other]):
-            return Hint(f'Under "{name}" stands what belongs to {other}.', "Read the names again.")
+            return Flaw(f'Under "{name}" stands what belongs to {other}.', "Read the names again.")
     part = value if not net else {}
     whole = "state" in part and "param_groups" in part
     if not net and not (whole and len(part["state"]) == len(state[name]["state"])):
-        return Hint(
+        return Flaw(
             f'Under "{name}" Adam\'s running means are missing, or what they belong to.',
             "All of state_dict(): its state holds m, v and the step of each weight.",
         )
-    return Hint(
+    return Flaw(
         f'Under "{name}" the numbers are not those of {name}.state_dict().',
         "Copy it as it is: no rounding, no other kind of float, nothing left out.",
     )
 
 
 @own_random
-def _test_everything(everything: Any) -> Hint | None:
+def _test_everything(everything: Any) -> Flaw | None:
     import io
 
     import torch
@@ -1305,42 +1305,42 @@ def _test_everything(everything: Any) -> Hint | None:
     state, random = _state(run), torch.get_rng_state()
     kept = call(everything, run.G, run.D, run.for_G, run.for_D, 3)
     if not torch.equal(torch.get_rng_state(), random):
-        return Hint(
+        return Flaw(
             "Your function moves torch's random numbers on, or seeds them anew.",
             "torch.get_rng_state() only looks.",
         )
     if not _alike(_state(run), state) or not (run.G.training and run.D.training):
-        return Hint(
+        return Flaw(
             "Your function changes the run: weights, or a network's mode.",
             "Only look, and copy what you see.",
         )
     if not isinstance(kept, Mapping):
-        return Hint(
+        return Flaw(
             f"A dict was expected; it is {describe(kept)}.",
             'return {"G": ..., "D": ..., "for_G": ..., "for_D": ..., "step": ..., "random": ...}',
         )
     missing = [name for name in _KEPT if name not in kept]
     if missing:
-        return Hint(
+        return Flaw(
             f"Not in your dict: {', '.join(missing)}.",
             "A run that goes on without it is another run.",
         )
     for name in _KEPT[:4]:
-        hint = _wrong_entry(name, kept[name], run, state)
-        if hint is not None:
-            return hint
+        flaw = _wrong_entry(name, kept[name], run, state)
+        if flaw is not None:
+            return flaw
     step = want_number(kept["step"], '"step"')
     if step != 3:
-        return Hint(f'Under "step" stands {step:g}; it should be 3.', "The argument, as it is.")
-    hint = _wrong_random(kept["random"], random)
-    if hint is not None:
-        return hint
+        return Flaw(f'Under "step" stands {step:g}; it should be 3.', "The argument, as it is.")
+    flaw = _wrong_random(kept["random"], random)
+    if flaw is not None:
+        return flaw
     file = io.BytesIO()
     try:
         torch.save(kept, file)
         loaded = torch.load(io.BytesIO(file.getvalue()), weights_only=True)
     except Exception as error:  # of pickle, of torch, or of an object's own making
-        return Hint(
+        return Flaw(
             f"torch.save and torch.load(..., weights_only=True) can't carry it "
             f"({type(error).__name__}).",
             "Dicts, lists, tensors, numbers and texts pass; objects of other kinds don't.",
@@ -1348,7 +1348,7 @@ def _test_everything(everything: Any) -> Hint | None:
     _train(run, examples[3:])
     changed = [name for name in _KEPT if not _alike(kept[name], loaded[name])]
     if changed:
-        return Hint(
+        return Flaw(
             f"Later steps have changed what you handed over: {', '.join(changed)}.",
             "A state dict shows the live tensors, also after dict(...) or .copy(): "
             "copy.deepcopy(...state_dict()).",
@@ -1359,7 +1359,7 @@ def _test_everything(everything: Any) -> Hint | None:
     torch.set_rng_state(loaded["random"])
     _train(other, examples[3:])
     if not _alike(_state(other), _state(run)):
-        return Hint(
+        return Flaw(
             "A run that goes on from your dict becomes another one.",
             "All of each state_dict(), and torch.get_rng_state().",
         )

@@ -18,7 +18,7 @@ import numpy as np
 from colorlab.course.checks.clocks import WALL_CLOCKS, Hands, virtual_clocks
 from colorlab.course.checks.exercise import (
     Exercise,
-    Hint,
+    Flaw,
     NotYet,
     call,
     describe,
@@ -29,12 +29,14 @@ from colorlab.course.checks.exercise import (
     want_number,
 )
 
-Mistakes = Sequence[tuple[Any, str, str]]  # what it gives, and the two sentences of its hint
+MistakeRows = Sequence[tuple[Any, str, str]]  # what it gives, and the two sentences of its flaw
 
 
-def _match(result: Any, right: Any, mistakes: Mistakes, otherwise: Hint, tolerance: float) -> Any:
-    """`match` with the hints written out."""
-    known = [(wrong, Hint(*sentences)) for wrong, *sentences in mistakes]
+def _match(
+    result: Any, right: Any, mistakes: MistakeRows, otherwise: Flaw, tolerance: float
+) -> Any:
+    """`match` with the flaws written out."""
+    known = [(wrong, Flaw(*sentences)) for wrong, *sentences in mistakes]
     return match(result, right, known, otherwise, tolerance)
 
 
@@ -43,17 +45,17 @@ def _compared(
     cases: Sequence[tuple],
     found: list[float],
     right: Callable[..., float],
-    mistakes: Callable[..., Mistakes],
+    mistakes: Callable[..., MistakeRows],
     advice: str,
-) -> Hint | None:
+) -> Flaw | None:
     """Check what a formula returns for all cases at once, so that a mistake shows in all of it.
 
     `right` and `mistakes` get the arguments of a case.
     """
     wanted = [right(*case) for case in cases]
-    off = next((i for i in range(len(cases)) if match(found[i], wanted[i], [], Hint("x"), 0)), 0)
+    off = next((i for i in range(len(cases)) if match(found[i], wanted[i], [], Flaw("x"), 0)), 0)
     arguments = ", ".join(f"{value:g}" for value in cases[off])
-    otherwise = Hint(
+    otherwise = Flaw(
         f"{name_of(function)}({arguments}) should give {wanted[off]:.6g}; yours gives "
         f"{found[off]:.6g}.",
         advice,
@@ -87,8 +89,8 @@ WARM = (3.0, 9.0, 20.0, 2.75, 8.5, 7.25, 14.0, 6.0, 10.0)
 RUNS = ((7, COLD), (4, COLD), (6, WARM))
 
 
-def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, Mistakes]:
-    """Number of calls of work() -> what mistakes with so many calls give, each with its hint.
+def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, MistakeRows]:
+    """Number of calls of work() -> what mistakes with so many calls give, each with its flaw.
 
     A mistake stands at the same place whatever `repeats` is.
     """
@@ -204,7 +206,7 @@ def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, Mist
     }
 
 
-def _test_stopwatch(stopwatch: Any) -> Hint | None:
+def _test_stopwatch(stopwatch: Any) -> Flaw | None:
     found, calls = [], []
     for repeats, script in RUNS:
         with virtual_clocks(stopwatch) as hands:
@@ -212,46 +214,46 @@ def _test_stopwatch(stopwatch: Any) -> Hint | None:
             arguments = (work,) if repeats == 7 else (work, repeats)
             returned = call(stopwatch, *arguments)
         if work.calls == 0:
-            return Hint("work has not been called.", "work() with parentheses runs it.")
+            return Flaw("work has not been called.", "work() with parentheses runs it.")
         found.append(want_number(returned, "the time"))
         calls.append(work.calls)
         if not hands.read:
-            return Hint(
+            return Flaw(
                 "No clock has been read that this check can turn.",
                 "time.perf_counter() before and after the call; their difference is its time.",
             )
         if not hands.read & set(WALL_CLOCKS):
-            return Hint(
+            return Flaw(
                 f"time.{min(hands.read)} counts only while the processor works in this program.",
                 "Who waits for a GPU, a disk or another process would take no time. The clock on "
                 "the wall is time.perf_counter.",
             )
         if abs(found[-1]) < 1e-6:
-            return Hint(
+            return Flaw(
                 "It gives 0, though time has gone by.",
                 "Does work() run between the two readings of the clock? before = perf_counter(), "
                 "then work(), then perf_counter() - before.",
             )
     if set(calls) == {8}:
-        return Hint(
+        return Flaw(
             "With repeats=4 it makes 8 calls too: 7 stands there as a fixed number.",
             "Use the argument: range(repeats).",
         )
     return _timed(found, calls)
 
 
-def _timed(found: list[float], calls: list[int]) -> Hint | None:
+def _timed(found: list[float], calls: list[int]) -> Flaw | None:
     """Check the seconds of all runs at once: a single run may give two mistakes one number."""
     wanted = [float(median(script[1 : repeats + 1])) for repeats, script in RUNS]
     right = calls == [repeats + 1 for repeats, _ in RUNS]
     if right:
         near = [
-            match(a, b, [], Hint("off"), 1e-6) is None for a, b in zip(found, wanted, strict=True)
+            match(a, b, [], Flaw("off"), 1e-6) is None for a, b in zip(found, wanted, strict=True)
         ]
         off = near.index(False) if False in near else 0
         repeats, script = RUNS[off]
         plain = ", ".join(f"{seconds:g}" for seconds in script[1 : repeats + 1])
-        otherwise = Hint(
+        otherwise = Flaw(
             f"After a first call of {script[0]:g} s the check's work took {plain} s. Their median "
             f"is {wanted[off]:g} s, yours {found[off]:g} s.",
             "Collect the times in a list, print it, and take its median.",
@@ -259,7 +261,7 @@ def _timed(found: list[float], calls: list[int]) -> Hint | None:
     else:
         off = next(i for i, (repeats, _) in enumerate(RUNS) if calls[i] != repeats + 1)
         repeats = RUNS[off][0]
-        otherwise = Hint(
+        otherwise = Flaw(
             f"With repeats={repeats} work() was called {calls[off]} times; it should be "
             f"{repeats + 1}.",
             f"Once to warm up, then {repeats} times with the clock.",
@@ -275,11 +277,11 @@ def _timed(found: list[float], calls: list[int]) -> Hint | None:
 # --- 7.2: what a convolution costs ---------------------------------------------------------------
 
 
-def _test_conv_cost(conv_cost: Any) -> Hint | None:
+def _test_conv_cost(conv_cost: Any) -> Flaw | None:
     def right(b: int, i: int, o: int, k: int, h: int, w: int) -> int:
         return 2 * b * o * h * w * i * k * k
 
-    def mistakes(b: int, i: int, o: int, k: int, h: int, w: int) -> Mistakes:
+    def mistakes(b: int, i: int, o: int, k: int, h: int, w: int) -> MistakeRows:
         outputs, cost = b * o * h * w, right(b, i, o, k, h, w)
         each = "Each output number is a sum of c_in * kernel * kernel products."
         return (
@@ -355,7 +357,7 @@ ROOFS = (
 
 
 def _roof(value: Any) -> tuple[float, str]:
-    """The seconds and the ceiling's name, or the hint that says how to return them."""
+    """The seconds and the ceiling's name, or the flaw that says how to return them."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise NotYet(
             f"Seconds and a name were expected; it is {describe(value)}.", "return seconds, name"
@@ -372,14 +374,14 @@ def _roof(value: Any) -> tuple[float, str]:
     return want_number(value[0], "the time"), value[1]
 
 
-def _test_attainable(attainable: Any) -> Hint | None:
+def _test_attainable(attainable: Any) -> Flaw | None:
     found = [_roof(call(attainable, *case)) for case in ROOFS]
     meet = "Where the ceilings meet depends on the machine: at peak / bandwidth operations a byte."
 
     def right(n: float, moved: float, peak: float, wire: float) -> float:
         return max(n / peak, moved / wire)
 
-    def mistakes(n: float, moved: float, peak: float, wire: float) -> Mistakes:
+    def mistakes(n: float, moved: float, peak: float, wire: float) -> MistakeRows:
         computing, moving = n / peak, moved / wire
         time, rate = max(computing, moving), "Amount by rate: operations / peak."
         return (
@@ -434,29 +436,29 @@ def _test_attainable(attainable: Any) -> Hint | None:
     names = ["compute", "memory", "memory", "compute"]
     seconds = [seconds for seconds, _ in found]
     advice = "Two lines: the time to compute, the time to move the bytes."
-    hint = _compared(attainable, ROOFS, seconds, right, mistakes, advice)
+    flaw = _compared(attainable, ROOFS, seconds, right, mistakes, advice)
     said = [name for _, name in found]
-    if hint is not None or said == names:
-        return hint
+    if flaw is not None or said == names:
+        return flaw
     if len(set(said)) == 1:
-        return Hint(
+        return Flaw(
             f'The time is right; the ceiling is "{said[0]}" whatever comes in.',
             "Which of the two times is the longer one?",
         )
     if all(a != b for a, b in zip(said, names, strict=True)):
-        return Hint(
+        return Flaw(
             "The time is right, and the two names have changed places.",
             'Where computing takes longer, "compute" binds.',
         )
     if said == ["compute", "memory", "compute", "memory"]:
-        return Hint(
+        return Flaw(
             "The time is right; the name says only whether there are more operations than bytes.",
             meet,
         )
     wrong = next(i for i in range(4) if said[i] != names[i])
     n, b, p, w = ROOFS[wrong]
     inverted = said in (["compute"] * 3 + ["memory"], ["memory"] * 3 + ["compute"])
-    return Hint(
+    return Flaw(
         f"The time is right; but with {n / p:g} s of computing and {b / w:g} s of moving, "
         f'"{said[wrong]}" does not bind.',
         "Does a fraction stand upside down? operations / bytes_moved goes with peak / bandwidth."
@@ -516,31 +518,31 @@ class _Bench:
             ) from None
 
 
-def _movement(bench: _Bench, gradients: Any, moved: Any) -> Hint | None:
+def _movement(bench: _Bench, gradients: Any, moved: Any) -> Flaw | None:
     """Whether the step went along the mean of the parts' gradients, (n, 1, 2)."""
     count, rows = len(gradients), bench.rows
     if "backward" not in bench.order:
-        return Hint("No gradient has been computed.", "loss.backward(), for each part.")
+        return Flaw("No gradient has been computed.", "loss.backward(), for each part.")
     if "step" not in bench.order:
-        return Hint("The network has not moved: no step.", "optimizer.step(), behind the loop.")
+        return Flaw("The network has not moved: no step.", "optimizer.step(), behind the loop.")
     if bench.order.count("step") > 1:
-        return Hint(
+        return Flaw(
             f"The optimizer took {bench.order.count('step')} steps.",
             "One step for all parts: step() behind the loop, not in it.",
         )
     backs = [i for i, what in enumerate(bench.order) if what == "backward"]
     if bench.order.index("step") < backs[-1]:
-        return Hint(
+        return Flaw(
             "The step comes before the last part's gradient is there.",
             "All backward first, then step.",
         )
     if "zero" in bench.order[backs[0] : backs[-1]]:
-        return Hint(
+        return Flaw(
             "zero_grad runs between the parts, and wipes out what they have gathered.",
             "Once, before the loop: backward adds to what is there.",
         )
     if "zero" in bench.order[backs[-1] : bench.order.index("step")]:
-        return Hint(
+        return Flaw(
             "zero_grad runs after the last backward and before the step: nothing is left to go "
             "along.",
             "zero_grad, backward for all parts, step.",
@@ -590,7 +592,7 @@ def _movement(bench: _Bench, gradients: Any, moved: Any) -> Hint | None:
             "for part in parts: all of them.",
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         "The step does not go along the whole batch's gradient.",
         "Print network.weight.grad before the step: yours, and that of the loss of "
         "torch.cat(parts).",
@@ -609,7 +611,7 @@ def _one_accumulation(bench: _Bench, accumulate: Any) -> tuple[Any, list[float],
     return returned, [loss for loss, _ in looks], torch.stack([s for _, s in looks]), moved
 
 
-def _loss_returned(bench: _Bench, returned: Any, losses: list[float]) -> Hint | None:
+def _loss_returned(bench: _Bench, returned: Any, losses: list[float]) -> Flaw | None:
     found, count = want_number(returned, "the loss"), len(losses)
     now = mean(bench.look(part)[0] for part in bench.parts)
     mistakes = (
@@ -636,7 +638,7 @@ def _loss_returned(bench: _Bench, returned: Any, losses: list[float]) -> Hint | 
             "The loss that the step was made from, as any training step returns.",
         ),
     )
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The step is right; the whole batch's loss is {mean(losses):.6g}, yours {found:.6g}.",
         "The parts are equally large, so it is the mean of their losses.",
     )
@@ -644,24 +646,24 @@ def _loss_returned(bench: _Bench, returned: Any, losses: list[float]) -> Hint | 
 
 
 @own_random
-def _test_accumulate(accumulate: Any) -> Hint | None:
+def _test_accumulate(accumulate: Any) -> Flaw | None:
     import torch
 
     for count in (4, 2):
         bench = _Bench(count)
         returned, losses, gradients, moved = _one_accumulation(bench, accumulate)
         if max(bench.sizes, default=0) > bench.rows:
-            return Hint(
+            return Flaw(
                 "The parts are joined into the large batch again.",
                 "That needs the memory which there is not: loss_of for each part, by itself.",
             )
         if "backward" in bench.order and not bench.sizes:
-            return Hint("loss_of has not been called.", "loss_of(network, part)")
-        hint = _movement(bench, gradients, moved) or _loss_returned(bench, returned, losses)
-        if hint is not None:
-            return hint
+            return Flaw("loss_of has not been called.", "loss_of(network, part)")
+        flaw = _movement(bench, gradients, moved) or _loss_returned(bench, returned, losses)
+        if flaw is not None:
+            return flaw
         if len(bench.sizes) != count:
-            return Hint(
+            return Flaw(
                 f"loss_of ran {len(bench.sizes)} times for {count} parts.",
                 "Each time is a pass through the network: once a part, and keep the number.",
             )
@@ -671,11 +673,11 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
                 if bench.order.count("backward") == 1
                 else "All losses are computed before the first one goes back"
             )
-            return Hint(
+            return Flaw(
                 f"{how}: all graphs are kept.", "backward for each part right away; that frees it."
             )
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
-            return Hint(
+            return Flaw(
                 "The loss still hangs on its graph.",
                 "A number was asked for: .item() lets go of all that the graph holds.",
             )
@@ -685,24 +687,24 @@ def _test_accumulate(accumulate: Any) -> Hint | None:
             "The first step is right; the second one goes along the first one's gradient too.",
             "optimizer.zero_grad() before the loop.",
         )
-        otherwise = Hint(
+        otherwise = Flaw(
             "The first step is right; a second one with the same parts is not.",
             "What does the function keep from one call to the next?",
         )
-        hint = _match(moved, again.mean(0), [too], otherwise, 1e-9)
-        if hint is not None:
-            return hint
+        flaw = _match(moved, again.mean(0), [too], otherwise, 1e-9)
+        if flaw is not None:
+            return flaw
     bench = _Bench(4)
     bench.network.weight.grad = torch.full_like(bench.network.weight, 0.7)
     _, _, gradients, moved = _one_accumulation(bench, accumulate)
     if not torch.allclose(moved, gradients.mean(0), rtol=1e-6, atol=1e-9):
-        return Hint(
+        return Flaw(
             "Where a gradient lies there before the call, the step is another one.",
             "In a GAN the other network's step leaves one. Zeroing after the step is too late: "
             "zero_grad comes first.",
         )
     if not bench.network.training:
-        return Hint("The network is left in eval mode.", "Leave its mode to the caller.")
+        return Flaw("The network is left in eval mode.", "Leave its mode to the caller.")
     return None
 
 
@@ -753,8 +755,8 @@ def _averaged(average_gradients: Any, networks: list[Any]) -> Any:
     return returned[0]
 
 
-def _mean_mistakes(gradients: Any) -> Mistakes:
-    """What mistakes make of the gradients (n, P), each with its hint."""
+def _mean_mistakes(gradients: Any) -> MistakeRows:
+    """What mistakes make of the gradients (n, P), each with its flaw."""
     import torch
 
     count, total = len(gradients), gradients.sum(0)
@@ -845,7 +847,7 @@ ONE_NUMBER = (
 )
 
 
-def _unchanged(gradients: Any, returned: Any, frozen: bool) -> Mistakes:
+def _unchanged(gradients: Any, returned: Any, frozen: bool) -> MistakeRows:
     """Why the gradients may be as they were, where more than that is known."""
     import torch
 
@@ -864,7 +866,7 @@ def _unchanged(gradients: Any, returned: Any, frozen: bool) -> Mistakes:
     ]
 
 
-def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
+def _check_average(average_gradients: Any, networks: list[Any]) -> Flaw | None:
     import torch
 
     names = [name for name, p in networks[0].named_parameters() if p.requires_grad]
@@ -873,16 +875,16 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
     scalars = [p.grad.numel() for p in networks[0].parameters() if p.requires_grad]
     returned = _averaged(average_gradients, networks)
     if not all(torch.equal(w, _flat(n, False)) for w, n in zip(weights, networks, strict=True)):
-        return Hint(
+        return Flaw(
             "The weights have changed.",
             "Only the gradients are exchanged. Each replica's optimizer then takes the same step.",
         )
     for network in networks:
         for name, parameter in network.named_parameters():
             if parameter.requires_grad and parameter.grad is None:
-                return Hint(f"{name} has lost its gradient.", "It should hold the mean.")
+                return Flaw(f"{name} has lost its gradient.", "It should hold the mean.")
             if not parameter.requires_grad and parameter.grad is not None:
-                return Hint(
+                return Flaw(
                     f"The frozen parameter {name} now has a gradient.",
                     "Parameters without one are left out: an optimizer would move what has one.",
                 )
@@ -909,7 +911,7 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
             *ONE_NUMBER,
         ),
     ]
-    otherwise = Hint(
+    otherwise = Flaw(
         f"The gradient of {(off or names)[0]} is not the mean of all, in "
         f"{'the first' if off else 'a later'} replica.",
         "Go through zip(*(replica.parameters() for replica in replicas)): one parameter of all "
@@ -919,49 +921,49 @@ def _check_average(average_gradients: Any, networks: list[Any]) -> Hint | None:
 
 
 @own_random
-def _test_average(average_gradients: Any) -> Hint | None:
+def _test_average(average_gradients: Any) -> Flaw | None:
     networks = _replicas(3, frozen=False)
     try:
-        hint = _check_average(average_gradients, networks)
+        flaw = _check_average(average_gradients, networks)
     except RuntimeError as error:
         if "Boolean value of Tensor" in str(error):
-            return Hint(
+            return Flaw(
                 "A gradient can't be asked for true or false: it is many numbers.",
                 "`is None` asks whether there is one.",
             )
         if "assign a gradient of size '[]'" in str(error):
-            return Hint(*ONE_NUMBER)
+            return Flaw(*ONE_NUMBER)
         raise
-    if hint is not None:
-        return hint
+    if flaw is not None:
+        return flaw
     weights = [network[0].weight for network in networks]
     if len({weight.grad.data_ptr() for weight in weights}) < len(weights):
-        return Hint(
+        return Flaw(
             "The means are right, but the replicas share one and the same tensor.",
             "What one of them does to it, the others feel: clipping would be done three times. "
             "Give each a copy: .clone(), or grad.copy_(mean).",
         )
     networks = _replicas(2, frozen=True)
     try:
-        hint = _check_average(average_gradients, networks)
+        flaw = _check_average(average_gradients, networks)
     except (AttributeError, TypeError) as error:
         if "None" not in str(error):
             raise
-        return Hint(
+        return Flaw(
             f"A frozen parameter stops it: {error}.",
             "Its .grad is None: leave such a parameter out.",
         )
-    return hint
+    return flaw
 
 
 # --- 7.6: what the wire costs --------------------------------------------------------------------
 
 
-def _test_ring(ring_seconds: Any) -> Hint | None:
+def _test_ring(ring_seconds: Any) -> Flaw | None:
     def right(n: float, p: int, wire: float, wait: float) -> float:
         return 2 * (p - 1) * (wait + n / (p * wire))
 
-    def mistakes(n: float, p: int, wire: float, wait: float) -> Mistakes:
+    def mistakes(n: float, p: int, wire: float, wait: float) -> MistakeRows:
         sending, many = n / (p * wire), 2 * (p - 1)  # the bytes of a message, and the messages
         message, brackets = wait + sending, "a / b * c is (a / b) * c: brackets."
         return (
@@ -1045,16 +1047,16 @@ def _test_ring(ring_seconds: Any) -> Hint | None:
     cases = [(240e6, 4, 1.5e9, 0.01), (90e6, 3, 2e9, 0.005), (800e6, 8, 10e9, 0.02)]
     advice = "One message takes latency + (bytes / p) / bandwidth. How many follow each other?"
     found = [want_number(call(ring_seconds, *case), "the time") for case in cases]
-    hint = _compared(ring_seconds, cases, found, right, mistakes, advice)
-    if hint is not None:
-        return hint
+    flaw = _compared(ring_seconds, cases, found, right, mistakes, advice)
+    if flaw is not None:
+        return flaw
     try:
         single = want_number(call(ring_seconds, 240e6, 1, 1.5e9, 0.01), "the time of one process")
     except ZeroDivisionError:
         single = None
     if single != 0:
         result = "divides by zero" if single is None else f"gives {single:g} s"
-        return Hint(f"For one process it {result}.", "It has nobody to send to: 0 seconds.")
+        return Flaw(f"For one process it {result}.", "It has nobody to send to: 0 seconds.")
     return None
 
 
@@ -1132,26 +1134,26 @@ def _slides(share: list[int], following: list[int]) -> bool:
     return any(share[i:] == following[:-i] for i in range(1, len(share)))
 
 
-def _check_deal(shares: list[list[int]], count: int, anew: bool) -> Hint | None:
+def _check_deal(shares: list[list[int]], count: int, anew: bool) -> Flaw | None:
     """Whether the photos, a multiple of the processes, are dealt out once each."""
     processes = len(shares)
     everything = sum(shares, [])
     if not everything:
-        return Hint("Nobody reads any photo.", "count // processes photos for each.")
+        return Flaw("Nobody reads any photo.", "count // processes photos for each.")
     for rank, share in enumerate(shares):
         if len(set(share)) < len(share):
-            return Hint(
+            return Flaw(
                 f"Process {rank} reads a photo twice in one epoch.",
                 "Shuffle a list of all numbers, and cut it: then none comes twice.",
             )
     if all(len(share) == count for share in shares):
-        return Hint(
+        return Flaw(
             "Each process reads all the photos.",
             f"A share of them: {count} photos and {processes} processes are "
             f"{count // processes} each.",
         )
     if all(set(share) == set(shares[0]) for share in shares):
-        return Hint(
+        return Flaw(
             "All processes read the same photos: `rank` makes no difference.",
             "order[rank::processes] gives each its own.",
         )
@@ -1160,30 +1162,30 @@ def _check_deal(shares: list[list[int]], count: int, anew: bool) -> Hint | None:
         found = f"Of {count} photos {twice} are read more than once, and {never} by nobody"
         neat = {len(share) for share in shares} == {count // processes}
         if neat and all(_slides(*pair) for pair in pairwise(shares)):
-            return Hint(
+            return Flaw(
                 f"{found}: the shares overlap.",
                 "order[rank::processes], or from rank * n on, n for each.",
             )
         if anew or not neat:
-            return Hint(
+            return Flaw(
                 f"{found}.",
                 "Each process must cut its share from the same order. Does yours depend on `rank`?"
                 if neat
                 else "Print the shares side by side: where does one end, where does the next "
                 "begin?",
             )
-        return Hint(
+        return Flaw(
             f"The planted bug is still in. {found}; and the next epoch brings the same order.",
             "A seed of its own for each process deals from different orders. What do all of them "
             "know that changes with the epoch?",
         )
     if len({len(share) for share in shares}) > 1:
-        return Hint(
+        return Flaw(
             f"The processes get {', '.join(str(len(share)) for share in shares)} photos.",
             "Equally many each: the others would wait for the one that has more, at its gradients.",
         )
     if never:
-        return Hint(
+        return Flaw(
             f"{never} of {count} photos are read by nobody, though they could be dealt evenly.",
             f"{count // processes} for each of {processes} processes.",
         )
@@ -1191,67 +1193,67 @@ def _check_deal(shares: list[list[int]], count: int, anew: bool) -> Hint | None:
 
 
 @own_random
-def _test_photos(my_photos: Any) -> Hint | None:
+def _test_photos(my_photos: Any) -> Flaw | None:
     with _private_random():
         count, processes = 24, 4
         epochs = [_dealt(my_photos, count, processes, epoch) for epoch in range(4)]
-        hint = _check_deal(epochs[0], count, epochs[0] != epochs[1])
-        if hint is not None:
-            return hint
+        flaw = _check_deal(epochs[0], count, epochs[0] != epochs[1])
+        if flaw is not None:
+            return flaw
         for epoch in range(1, 4):
-            hint = _check_deal(epochs[epoch], count, True)
-            if hint is not None:
-                return Hint(f"In epoch {epoch}: {hint.mistake}", hint.advice)
+            flaw = _check_deal(epochs[epoch], count, True)
+            if flaw is not None:
+                return Flaw(f"In epoch {epoch}: {flaw.mistake}", flaw.advice)
         if all(share == sorted(share) for share in epochs[0]):
-            return Hint(
+            return Flaw(
                 "Each process reads its photos in ascending order.",
                 "They come as the folder has them, neighbors together: shuffle first.",
             )
         steps = {(b - a) % count for share in epochs[0] for a, b in pairwise(share)}
         if len(steps) == 1:
-            return Hint(
+            return Flaw(
                 "The photos follow each other at a fixed distance.",
                 "Turning the list round is not shuffling it: random.Random(seed).shuffle(order).",
             )
         if any(epochs[a] == epochs[b] for a in range(4) for b in range(a)):
-            return Hint(
+            return Flaw(
                 "Photos and processes fit, but the order is the same again in another epoch.",
                 "The seed must be known to all processes, and new in each epoch.",
             )
         if all([*map(set, shares)] == [*map(set, epochs[0])] for shares in epochs):
-            return Hint(
+            return Flaw(
                 "Each process reads the same photos in each epoch, only in another order.",
                 "Shuffle all, then deal: so each process comes to see all the photos.",
             )
         for count, processes in ((26, 4), (11, 3), (9, 1)):
-            hint = _check_remainder(_dealt(my_photos, count, processes, 5), count)
-            if hint is not None:
-                return hint
+            flaw = _check_remainder(_dealt(my_photos, count, processes, 5), count)
+            if flaw is not None:
+                return flaw
     return None
 
 
-def _check_remainder(shares: list[list[int]], count: int) -> Hint | None:
+def _check_remainder(shares: list[list[int]], count: int) -> Flaw | None:
     """Whether up to processes - 1 photos are left out, and the others dealt out once each."""
     processes, everything = len(shares), sum(shares, [])
     said = f"{count} photos for {processes} process{'es' if processes > 1 else ''}"
     sizes = [len(share) for share in shares]
     if len(set(sizes)) > 1:
-        return Hint(
+        return Flaw(
             f"With {said} they get {', '.join(map(str, sizes))}: not equally many.",
             "The others would wait for who has more. Cut the order to count // processes * "
             "processes before you deal.",
         )
     twice = _repeated(everything)
     if twice and sizes[0] == -(-count // processes):
-        return Hint(
+        return Flaw(
             f"With {said} it comes out even because some photos are read twice ({twice}).",
             "Here the last ones are left out instead. (torch's DistributedSampler can do either: "
             "drop_last.)",
         )
     if twice:
-        return Hint(f"With {said} some are read twice ({twice}).", "Print the shares side by side.")
+        return Flaw(f"With {said} some are read twice ({twice}).", "Print the shares side by side.")
     if sizes[0] != count // processes:
-        return Hint(
+        return Flaw(
             f"With {said} each gets {sizes[0]}; {count // processes} are possible.",
             "At most processes - 1 are left out: count // processes for each.",
         )

@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-from colorlab.course.checks.exercise import Hint, NotYet, load_optimizers, match, want_number
+from colorlab.course.checks.exercise import Flaw, NotYet, load_optimizers, match, want_number
 
 Round = dict[str, Any]  # what one call gave: numbers by name, and the weights of "D" and "G"
 Replay = Callable[..., list[Round]]  # computes all rounds anew, with the mistakes in its arguments
-Mistakes = Sequence[tuple[dict[str, Any], Hint]]
+Mistakes = Sequence[tuple[dict[str, Any], Flaw]]
 
 
 def mistakes(*rows: tuple[Any, ...]) -> Mistakes:
     """From rows of a finding, an advice, and one or more ways to make that mistake."""
-    return tuple((how, Hint(*row[:2])) for row in rows for how in row[2:])
+    return tuple((how, Flaw(*row[:2])) for row in rows for how in row[2:])
 
 
 def two_networks(*, norm: bool = False) -> SimpleNamespace:
@@ -130,7 +130,7 @@ def discriminator_loss(
 
 def same(found: Any, other: Any) -> bool:
     """Whether two arrays, tensors or numbers are equal but for rounding."""
-    return match(found, other, [], Hint("Not the same."), 2e-6) is None
+    return match(found, other, [], Flaw("Not the same."), 2e-6) is None
 
 
 def explain(
@@ -138,29 +138,29 @@ def explain(
     rounds: Sequence[Round],
     replay: Replay,
     known: Mistakes,
-    seen: Callable[[str], Hint | None],
-    by_value: Mapping[str, Sequence[tuple[float, Hint]]] = MappingProxyType({}),
-) -> Hint | None:
+    seen: Callable[[str], Flaw | None],
+    by_value: Mapping[str, Sequence[tuple[float, Flaw]]] = MappingProxyType({}),
+) -> Flaw | None:
     """The finding about the last of `rounds`, all before it being right; None if it is right, too.
 
     Args:
         order: the keys of a round in the order in which they come about. What went wrong first is
             explained, as all behind it follows from it.
         replay: without arguments the right rounds.
-        known: what `replay` can make wrong, each with its hint.
+        known: what `replay` can make wrong, each with its flaw.
         seen: findings about a key that need no comparison with the right rounds.
         by_value: numbers that say by themselves what they are, by key.
     """
     last, right = len(rounds) - 1, replay()[: len(rounds)]
     for at, key in enumerate(order):
-        hint = seen(key)
-        if hint is not None:
-            return hint
+        flaw = seen(key)
+        if flaw is not None:
+            return flaw
         found, wanted = rounds[last][key], right[last][key]
         if same(found, wanted):
             continue
         until = order[: at + 1]
-        for how, hint in known:
+        for how, flaw in known:
             played = replay(**how)[: len(rounds)]
             pairs = zip(rounds, played, strict=True)
             if all(
@@ -168,14 +168,14 @@ def explain(
                 for number, (ours, theirs) in enumerate(pairs)
                 for k in (order if number < last else until)
             ):
-                return hint
+                return flaw
         if key in ("D", "G"):
             when = f" in call {last + 1}; before that it was right" if last else ""
-            return Hint(
+            return Flaw(
                 f"{key} moves, but not one step down {key}'s loss{when}.",
                 "For each network once: zero_grad, backward of its own loss, step.",
             )
-        otherwise = Hint(
+        otherwise = Flaw(
             f'"{key}" should be {wanted:.4f} in this check; yours is {found:.4f}.',
             "Print each of its terms on a line of its own.",
         )
@@ -183,29 +183,29 @@ def explain(
     return None
 
 
-def _unmoved(who: str, networks: SimpleNamespace) -> Hint:
+def _unmoved(who: str, networks: SimpleNamespace) -> Flaw:
     """Why a network's weights stay as they were, as far as the log says."""
     log = networks.log
     learned, stepped = f"{who} learns" in log, f"{who} steps" in log
     if not learned:
-        return Hint(
+        return Flaw(
             f"{who} has not moved: no gradient came to its weights.",
             f"{who}'s loss wants a backward() before the step, and nothing on the way may cut it "
             "off.",
         )
     if not stepped:
-        return Hint(
+        return Flaw(
             f"{who} has gradients, and its weights stay as they are.",
             f"backward only fills .grad: {who}'s optimizer must step() down {who}'s own loss.",
         )
     if f"{who} has none" not in log:
-        return Hint(f"{who}'s step moves nothing.", "Leave the optimizer's settings as they are.")
+        return Flaw(f"{who}'s step moves nothing.", "Leave the optimizer's settings as they are.")
     if log.index(f"{who} steps") < log.index(f"{who} learns"):
-        return Hint(
+        return Flaw(
             f"{who}'s step is taken before any gradient is there, and so moves nothing.",
             "backward, then step.",
         )
-    return Hint(
+    return Flaw(
         f"{who}'s gradient is thrown away between backward and step: nothing moves.",
         "zero_grad stands before backward.",
     )
@@ -216,7 +216,7 @@ def steps_of(networks: SimpleNamespace) -> list[str]:
     return [line[0] for line in networks.log if line.endswith(" steps")]
 
 
-def half_by_half(networks: SimpleNamespace) -> Hint | None:
+def half_by_half(networks: SimpleNamespace) -> Flaw | None:
     """The finding where D learns once more between two steps of its own."""
     log = networks.log
     if log.count("D steps") < 2:
@@ -225,10 +225,10 @@ def half_by_half(networks: SimpleNamespace) -> Hint | None:
     between = log[first : log.index("D steps", first + 1)]
     if "D learns" not in between or "G learns" in between:
         return None
-    return Hint("D steps twice, once for each half.", "Add both, then one step.")
+    return Flaw("D steps twice, once for each half.", "Add both, then one step.")
 
 
-def moved_oddly(who: str, before: Any, networks: SimpleNamespace) -> Hint | None:
+def moved_oddly(who: str, before: Any, networks: SimpleNamespace) -> Flaw | None:
     """What the log says about a network's step, without the right one."""
     import torch
 
@@ -236,29 +236,29 @@ def moved_oddly(who: str, before: Any, networks: SimpleNamespace) -> Hint | None
     if torch.equal(before, weights_of(getattr(networks, who))):
         return _unmoved(who, networks)
     if f"{who} steps" not in log:
-        return Hint(
+        return Flaw(
             f"{who}'s weights move, but not by the optimizer that came in.",
             "Adam keeps its means there: call step() of the argument, and make no new optimizer.",
         )
     if log.count(f"{who} steps") > 1:
-        return Hint(
+        return Flaw(
             f"{who}'s optimizer steps {log.count(f'{who} steps')} times in one call.",
             "One step() of each optimizer is due, no more.",
         )
     return None
 
 
-def left_behind(networks: SimpleNamespace) -> Hint | None:
+def left_behind(networks: SimpleNamespace) -> Flaw | None:
     """What a call must not leave changed: the mode, and whether the weights can learn."""
     for who, net in (("G", networks.G), ("D", networks.D)):
         if not all(parameter.requires_grad for parameter in net.parameters()):
-            return Hint(
+            return Flaw(
                 f"{who} is left frozen: its weights want no gradient any more.",
                 f"What {who}.requires_grad_(False) switches off, requires_grad_(True) must switch "
                 "on again at the end.",
             )
         if not net.training:
-            return Hint(
+            return Flaw(
                 f"{who} is left in eval mode.", "Leave the modes to whoever calls your function."
             )
     return None

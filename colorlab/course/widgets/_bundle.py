@@ -19,7 +19,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STILL_SIZE = 620  # pixels, the longer side: words in it stay readable
 
 
-def encode(pixels: np.ndarray, kind: str = "jpeg", quality: int = 90) -> bytes:
+def encode_image(pixels: np.ndarray, kind: str = "jpeg", quality: int = 90) -> bytes:
     """uint8 (H, W, 3) -> the bytes of a "jpeg" (small and fast, for moving) or a "png" (exact).
 
     Smaller PNGs: "lines" has 64 colors, enough for lines and words; "palette" has 256, dithered,
@@ -88,7 +88,7 @@ def widget_bundle(widget: Any, pixels: np.ndarray, text: str, kind: str = "png")
     The picture is reduced, since it is saved in the notebook beside the widget's own; `kind` "png"
     or "palette", which is smaller where photos are in it.
     """
-    still = encode(reduce(pixels, STILL_SIZE), kind)
+    still = encode_image(reduce(pixels, STILL_SIZE), kind)
     return {
         "text/plain": text,
         # As text: old kernels don't encode bytes that come in a bundle.

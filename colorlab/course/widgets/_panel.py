@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from colorlab.course.widgets._bundle import Playable, encode
+from colorlab.course.widgets._bundle import Playable, encode_image
 
 QUALITY = 85  # of JPEGs: the pictures are saved in the notebook
 
@@ -47,7 +47,7 @@ class Panel(Playable):
         pixels, words = self._drawn()
         width = f"{pixels.shape[1]}px"
         self.image = widgets.Image(
-            value=encode(pixels, kind, QUALITY),
+            value=encode_image(pixels, kind, QUALITY),
             format=kind,
             layout=widgets.Layout(width=width, max_width="100%", margin="0"),
         )
@@ -111,7 +111,7 @@ class Panel(Playable):
         if self._resetting:
             return
         pixels, words = self._drawn()
-        self.image.value = encode(pixels, self.kind, QUALITY)
+        self.image.value = encode_image(pixels, self.kind, QUALITY)
         self._say(words)
 
     def _say(self, words: str) -> None:

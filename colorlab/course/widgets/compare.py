@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from colorlab.course.widgets._bundle import Playable, draw_label, encode, reduce
+from colorlab.course.widgets._bundle import Playable, draw_label, encode_image, reduce
 from colorlab.show import to_uint8
 
 
@@ -68,7 +68,7 @@ class CompareSlider(Playable):
 
         width = f"{self.before.shape[1]}px"
         self.image = widgets.Image(
-            value=encode(compose(self.before, self.after, 0.5)),
+            value=encode_image(compose(self.before, self.after, 0.5)),
             format="jpeg",
             layout=widgets.Layout(width=width, max_width="100%", margin="0"),
         )
@@ -98,7 +98,7 @@ class CompareSlider(Playable):
         return f"CompareSlider({self.labels[0]} | {self.labels[1]}, {width} x {height})"
 
     def _move(self, change: Any) -> None:
-        self.image.value = encode(self.picture())
+        self.image.value = encode_image(self.picture())
 
 
 def _require_one_size(before: np.ndarray, after: np.ndarray) -> None:

@@ -25,8 +25,8 @@ from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
 from colorlab.course import checks
-from colorlab.course.checks import check, evaluate, exercises, memory, progress
-from colorlab.course.checks.exercise import Exercise, Hint, NotYet, call, describe, want_array
+from colorlab.course.checks import check, exercises, memory, progress, try_solution
+from colorlab.course.checks.exercise import Exercise, Flaw, NotYet, call, describe, want_array
 from colorlab.course.checks.limit import TookTooLong, time_limit, unlimited
 from colorlab.course.checks.stubs import open_parts
 
@@ -46,7 +46,7 @@ def exercise_of(test, **changes) -> Exercise:
 
 
 def expect_42(value):
-    return None if value == 42 else Hint("Not 42.", "Try 42.")
+    return None if value == 42 else Flaw("Not 42.", "Try 42.")
 
 
 # --- Exercise 0.1: stub, solution, wrong solutions -----------------------------------------------
@@ -228,7 +228,7 @@ class TestExercise01:
         "solution", [stub, stub_without_docstring, stub_with_a_gap, stub_that_raises, None, ...]
     )
     def test_untouched_stub_is_pointed_to_the_start(self, solution):
-        result = evaluate(self.exercise, solution)
+        result = try_solution(self.exercise, solution)
         assert result.status == "open"
         assert result.advice == self.exercise.start
 
@@ -237,11 +237,11 @@ class TestExercise01:
         [solution, solution_by_copy, solution_with_leftover, solution_middle_to_gray],
     )
     def test_solution_passes(self, solution):
-        assert evaluate(self.exercise, solution).status == "solved"
+        assert try_solution(self.exercise, solution).status == "solved"
 
     @pytest.mark.parametrize("solution", WRONG, ids=lambda solution: solution.__name__)
     def test_wrong_solution_gets_its_own_hint(self, solution):
-        result = evaluate(self.exercise, solution)
+        result = try_solution(self.exercise, solution)
         text = f"{result.finding} {result.advice}"
         assert result.status == "not yet"
         assert WRONG[solution] in text
@@ -249,13 +249,13 @@ class TestExercise01:
         assert not [words for words in others if words in text], "two hints can't be told apart"
 
     def test_the_line_at_fault_is_printed(self):
-        result = evaluate(self.exercise, float_slice)
+        result = try_solution(self.exercise, float_slice)
         assert "return np.concatenate([gray[:, :half], colored[:, half:]], axis=1)" in (
             result.finding
         )
 
     def test_the_result_itself_instead_of_the_function(self):
-        result = evaluate(self.exercise, np.zeros((4, 4, 3)))
+        result = try_solution(self.exercise, np.zeros((4, 4, 3)))
         assert "without parentheses" in result.advice
         assert "shape (4, 4, 3)" in result.finding
 
@@ -394,7 +394,7 @@ ALL = [exercise for lesson in checks._lessons() for exercise in exercises(lesson
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.name)
 def test_garbage_is_survived_by_every_tester(exercise):
     for garbage in GARBAGE_FOR_ANY:
-        result = evaluate(exercise, garbage)
+        result = try_solution(exercise, garbage)
         assert result.status != "solved"
         assert result.finding or result.advice
 
@@ -408,7 +408,7 @@ def test_unknown_name_lists_the_valid_ones(name, capsys):
 
 def test_the_stop_button_stops():
     with pytest.raises(KeyboardInterrupt):
-        evaluate(exercise_of(raising(KeyboardInterrupt())), 1)
+        try_solution(exercise_of(raising(KeyboardInterrupt())), 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm signal")
@@ -419,7 +419,7 @@ class TestTimeLimit:
                 with contextlib.suppress(Exception):
                     sum(range(100))
 
-        result = evaluate(exercise_of(lambda f: f(), seconds=0.1), endless)
+        result = try_solution(exercise_of(lambda f: f(), seconds=0.1), endless)
         assert result.status == "not yet"
         assert "0.1 seconds" in result.finding
 
@@ -435,13 +435,15 @@ class TestTimeLimit:
         import signal
 
         before = signal.getsignal(signal.SIGALRM)
-        evaluate(exercise_of(expect_42, seconds=5), 42)
+        try_solution(exercise_of(expect_42, seconds=5), 42)
         assert signal.getsignal(signal.SIGALRM) is before
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
     def test_in_a_thread_it_runs_without_a_limit(self):
         found = []
-        thread = threading.Thread(target=lambda: found.append(evaluate(exercise_of(expect_42), 42)))
+        thread = threading.Thread(
+            target=lambda: found.append(try_solution(exercise_of(expect_42), 42))
+        )
         thread.start()
         thread.join()
         assert found[0].status == "solved"
@@ -630,7 +632,7 @@ class Stubborn:
 
 def test_open_parts_of_a_class():
     assert open_parts(Stubborn) == ["Stubborn.__init__", "Stubborn.backward"]
-    result = evaluate(exercise_of(lambda _: Hint("x")), Stubborn)
+    result = try_solution(exercise_of(lambda _: Flaw("x")), Stubborn)
     assert "in Stubborn.__init__ and Stubborn.backward" in result.finding
 
 
@@ -641,7 +643,7 @@ def test_no_open_parts(thing):
 
 
 def test_not_implemented_deeper_down_is_no_stub():
-    result = evaluate(exercises("00")[0], lambda gray, colored: stub_that_raises(gray, colored))
+    result = try_solution(exercises("00")[0], lambda gray, colored: stub_that_raises(gray, colored))
     assert result.status == "not yet"
 
 
@@ -673,14 +675,14 @@ def test_want_array():
     ]:
         with pytest.raises(NotYet) as caught:
             want_array(value, shape=(2, 3), dtype=float, what="x")
-        assert words in caught.value.hint.mistake
+        assert words in caught.value.flaw.mistake
 
 
 def test_want_array_names_the_way_from_torch():
     torch = pytest.importorskip("torch")
     with pytest.raises(NotYet) as caught:
         want_array(torch.ones(2))
-    assert ".numpy()" in caught.value.hint.advice
+    assert ".numpy()" in caught.value.flaw.advice
 
 
 def test_call_hands_over_and_returns():

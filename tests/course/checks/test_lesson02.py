@@ -14,7 +14,7 @@ from PIL import Image
 from solutions import cases, check_enough, check_refused, exercise
 
 from colorlab.color import normalize_lab, rgb_to_lab
-from colorlab.course.checks import evaluate
+from colorlab.course.checks import try_solution
 
 # --- 2.1 -----------------------------------------------------------------------------------------
 
@@ -1107,7 +1107,7 @@ def with_diff(image):
     ],
 )
 def test_other_right_solutions_are_solved(name, solution):
-    result = evaluate(exercise(name), solution)
+    result = try_solution(exercise(name), solution)
     assert result.status == "solved", result
 
 
@@ -1115,7 +1115,7 @@ def test_the_tester_of_squares_leaves_the_global_generators_as_they_were():
     torch.manual_seed(1), np.random.seed(1), random.seed(1)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     for solution in (with_torch, seeds_torch, seeds_numpy, seeds_python):
-        evaluate(exercise("2.2"), solution)
+        try_solution(exercise("2.2"), solution)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
     assert random.getstate() == before[2]

@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DistributedSampler
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlab.course.checks import evaluate, exercises, lesson07
+from colorlab.course.checks import exercises, lesson07, try_solution
 
 # --- 7.1 -----------------------------------------------------------------------------------------
 
@@ -1362,7 +1362,7 @@ def test_there_are_enough():
     ],
 )
 def test_another_way_passes(name, solution):
-    result = evaluate(exercise(name), solution)
+    result = try_solution(exercise(name), solution)
     assert result.status == "solved", result
 
 
@@ -1406,7 +1406,7 @@ def test_random_states_and_clocks_are_left_as_they_were(one):
     for solution in [*WRONG[one.name]][:5] + (
         [with_planted_bug, rolls] if one.name == "7.7" else []
     ):
-        evaluate(one, solution)
+        try_solution(one, solution)
         assert random_states() == before
     assert clocks == [getattr(time, name) for name in ("time", "perf_counter", "monotonic_ns")]
     assert perf_counter is time.perf_counter is timeit.default_timer
@@ -1420,9 +1420,9 @@ def rolls(count, rank, processes, epoch):
 @pytest.mark.parametrize("one", exercises("07"), ids=lambda one: one.name)
 def test_the_same_solution_gets_the_same_result(one):
     for solution in [*WRONG[one.name]][:6]:
-        assert evaluate(one, solution) == evaluate(one, solution)
+        assert try_solution(one, solution) == try_solution(one, solution)
 
 
 def test_the_function_itself_is_asked_for():
-    result = evaluate(exercise("7.5"), 3)
+    result = try_solution(exercise("7.5"), 3)
     assert "needs the function itself" in result.finding

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from colorlab.course.widgets import _bundle
-from colorlab.course.widgets._bundle import VIEW, draw_label, encode, reduce, text_picture
+from colorlab.course.widgets._bundle import VIEW, draw_label, encode_image, reduce, text_picture
 from colorlab.course.widgets.compare import CompareSlider, compose
 from colorlab.course.widgets.upload import (
     PhotoUpload,
@@ -82,12 +82,12 @@ def test_tiny_pictures(width):
 
 def test_encode():
     pixels = noise()
-    np.testing.assert_array_equal(opened(encode(pixels, "png")), pixels)
+    np.testing.assert_array_equal(opened(encode_image(pixels, "png")), pixels)
     smooth = np.linspace(0, 255, 64).astype(np.uint8)[None, :, None].repeat(48, 0).repeat(3, 2)
-    assert encode(smooth)[:2] == b"\xff\xd8"
-    assert np.abs(opened(encode(smooth)).astype(int) - smooth).max() <= 6
+    assert encode_image(smooth)[:2] == b"\xff\xd8"
+    assert np.abs(opened(encode_image(smooth)).astype(int) - smooth).max() <= 6
     with pytest.raises(ValueError, match="gif"):
-        encode(pixels, "gif")
+        encode_image(pixels, "gif")
 
 
 def test_reduce():

@@ -27,7 +27,7 @@ MARKS = 40
 
 
 @dataclass(frozen=True)
-class Box:
+class CurveBox:
     """``lines``: name in the legend, column of the history, color, style."""
 
     title: str
@@ -38,12 +38,12 @@ class Box:
 
 
 HELD_OUT = ("held out", "held_out", ORANGE, "--")
-PALETTE = Box("Palette loss", (("training", "palette", BLUE, "-"),))
-LOSSES = Box(
+PALETTE = CurveBox("Palette loss", (("training", "palette", BLUE, "-"),))
+LOSSES = CurveBox(
     "Losses",
     (("generator", "generator", BLUE, "-"), ("discriminator", "discriminator", ORANGE, "--")),
 )
-ACCURACIES = Box(
+ACCURACIES = CurveBox(
     "D is right on",
     (("real", "accuracy_real", BLUE, "-"), ("fake", "accuracy_fake", ORANGE, "--")),
     unit="%",
@@ -52,7 +52,7 @@ ACCURACIES = Box(
 )
 
 
-def boxes(recipe: Recipe, held_out: bool) -> list[Box]:
+def boxes(recipe: Recipe, held_out: bool) -> list[CurveBox]:
     """What a run of the recipe has to show.
 
     The training loss and the held-out error share a box where they measure the same: the mean
@@ -60,11 +60,11 @@ def boxes(recipe: Recipe, held_out: bool) -> list[Box]:
     """
     objective = recipe.objective
     training = ("training", "color", BLUE, "-")
-    error = Box("Held-out error", (HELD_OUT,))
+    error = CurveBox("Held-out error", (HELD_OUT,))
     if objective.color == "l1" and not objective.chroma_weight:
-        found = [Box("Color loss", (training, HELD_OUT) if held_out else (training,))]
+        found = [CurveBox("Color loss", (training, HELD_OUT) if held_out else (training,))]
     else:
-        found = [Box("Color loss", (training,)), *([error] if held_out else [])]
+        found = [CurveBox("Color loss", (training,)), *([error] if held_out else [])]
     if objective.palette_weight:
         found.append(PALETTE)
     if any(stage.kind == "adversarial" for stage in recipe.stages):
@@ -105,7 +105,7 @@ class Series:
 
 
 def draw_box(
-    box: Box,
+    box: CurveBox,
     series: Series,
     total: int,
     size: tuple[int, int],

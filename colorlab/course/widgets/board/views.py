@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageDraw
 
-from colorlab.course.widgets._bundle import encode
+from colorlab.course.widgets._bundle import encode_image
 from colorlab.course.widgets.board.boxes import Series, boxes, draw_box
 from colorlab.course.widgets.board.samples import Samples, draw_grid
 from colorlab.course.widgets.board.threads import Quiet
@@ -77,7 +77,7 @@ class Views:
         if self._drawn_curves != (drawn := (self.series.read, marks, cursor)):
             for box, image in zip(self.boxes, self.curves, strict=True):
                 pixels = draw_box(box, self.series, self._total, self.size, marks, cursor)
-                image.value = encode(pixels, "lines")
+                image.value = encode_image(pixels, "lines")
             width = self.series.width
             means = f", means of {width:,} steps (held out: as measured)" if width > 1 else ""
             self.caption.value = _small(
@@ -111,7 +111,7 @@ class Views:
             what = " (the newest)" if step == steps[-1] and step else what
             self.label.value = f"after step {step:,}{what}"
         if self._drawn_grid is None or self._drawn_grid != step:
-            self.grid.value = encode(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
+            self.grid.value = encode_image(self.draw_grid(run, WIDTH), "jpeg", QUALITY)
             self._drawn_grid = step
 
     def _nearest(self, steps: list[int]) -> int | None:

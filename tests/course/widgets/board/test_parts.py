@@ -16,7 +16,7 @@ import torch
 from made import RECIPE, with_
 from PIL import Image
 
-from colorlab.course.widgets._bundle import encode
+from colorlab.course.widgets._bundle import encode_image
 from colorlab.course.widgets.board.boxes import Series, boxes, draw_box
 from colorlab.course.widgets.board.controls import ADJUSTABLE, CLICKABLE, Knobs
 from colorlab.course.widgets.board.meter import (
@@ -161,18 +161,18 @@ def test_small_pngs_keep_their_colors():
     series, (box, *_) = Series(), boxes(RECIPE, True)
     series.read_on(history(300))
     pixels = draw_box(box, series, 300, (280, 170))
-    few = np.asarray(Image.open(_buffer(encode(pixels, "lines"))).convert("RGB"))
+    few = np.asarray(Image.open(_buffer(encode_image(pixels, "lines"))).convert("RGB"))
     assert abs(few.astype(int) - pixels).mean() < 2
-    assert len(encode(pixels, "lines")) < 0.7 * len(encode(pixels, "png"))
+    assert len(encode_image(pixels, "lines")) < 0.7 * len(encode_image(pixels, "png"))
     rng = np.random.default_rng(0)
     photo = np.asarray(
         Image.fromarray(rng.integers(0, 255, (6, 6, 3), np.uint8)).resize((120, 120))
     )
-    dithered = np.asarray(Image.open(_buffer(encode(photo, "palette"))).convert("RGB"))
+    dithered = np.asarray(Image.open(_buffer(encode_image(photo, "palette"))).convert("RGB"))
     assert abs(dithered.astype(int) - photo).mean() < 10
-    assert len(encode(photo, "palette")) < 0.6 * len(encode(photo, "png"))
+    assert len(encode_image(photo, "palette")) < 0.6 * len(encode_image(photo, "png"))
     with pytest.raises(ValueError, match='"palette"'):
-        encode(photo, "gif")
+        encode_image(photo, "gif")
 
 
 def _buffer(content: bytes):  # noqa: ANN202

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import is_out_of_memory
+from colorlab.recipes.fit import refuse_misfits
 from colorlab.recipes.recipe import Recipe, Stage
 from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
@@ -82,7 +83,9 @@ class Run(Background):
     Raises:
         FileExistsError: ``output`` holds a run that ``resume`` does not allow to go on.
         OSError: ``output`` can't be written.
-        ValueError: the checkpoint is of another recipe; the message lists the differences.
+        ValueError: a stage of the recipe can't be trained (see
+            :func:`colorlab.recipes.fit.refuse_misfits`); the checkpoint is of another recipe, and
+            the message lists the differences.
         colorlab.training.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
 
@@ -109,6 +112,7 @@ class Run(Background):
         ask: Callable[[EpochQuestion], Answer] | None = None,
     ):
         super().__init__()
+        refuse_misfits(recipe, device)
         self.recipe = recipe
         self.photos = data_set(photos)
         self.output = None if output is None else Path(output)

@@ -85,11 +85,10 @@ class PatchGAN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of ``(B, in_channels, H, W)``: positive for what looks real."""
-        self.check(x)
+        self._check(x)
         return self.layers(x)
 
-    def check(self, x: Tensor) -> None:
-        """Refuse a batch that the network can't take, as ``forward`` does."""
+    def _check(self, x: Tensor) -> None:
         if x.dim() != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"this discriminator was built for (B, {self.in_channels}, H, W), got "

@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
             output=output,
             resume=options.resume,
             start=options.start,
-            device=device(options.device),
+            device=options.device,
             compile=options.compile,
             threads=options.threads,
             sample_every=options.sample_every,

@@ -140,8 +140,8 @@ def _object(kind: Any, value: Any, where: str) -> Any:
     for key in value:
         if key not in types:
             near = difflib.get_close_matches(key, types, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ";"
-            raise ValueError(f"{what} has no {_shown(key)}{meant} Valid keys: {', '.join(types)}")
+            meant = f"did you mean {near[0]!r}? V" if near else "v"
+            raise ValueError(f"{what} has no {_shown(key)}; {meant}alid keys: {', '.join(types)}")
     return kind(**{key: read(types[key], entry, prefix + key) for key, entry in value.items()})
 
 

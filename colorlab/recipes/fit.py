@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from colorlab.devices import best_device, memory_of
+from colorlab.devices import best_device, choose_precision, memory_of
 from colorlab.layers import check_input
 from colorlab.recipes.build import build_discriminator, build_generator
 from colorlab.recipes.recipe import Recipe, Stage
@@ -24,14 +24,18 @@ def refuse_misfits(recipe: Recipe, device: torch.device | str | None = None) -> 
         device: where it is to be trained; the fastest there is when it is left out.
 
     Raises:
-        ValueError: a stage's crops are too small for a network, or no multiple of what it needs; a
-            batch can't be dealt to the processes evenly; or the least that weights and photos take
-            is more than all the memory there is. The message names the stage and the field.
+        ValueError: a stage has no loss to learn from; its crops are too small for a network, or no
+            multiple of what it needs; its batch can't be dealt to the processes evenly; the least
+            that weights and photos take is more than all the memory there is; or the device can't
+            do what is asked of it. The message names the stage and the field.
     """
+    device = torch.device(device or best_device())
+    _refuse_device(recipe, device)
     processes = int(os.environ.get("WORLD_SIZE", 1))  # as whoever starts several processes sets it
     with torch.device("meta"):
         generator, judge = build_generator(recipe, pretrained=False), build_discriminator(recipe)
     for number, stage in enumerate(recipe.stages):
+        _refuse_no_loss(recipe, number, stage)
         if stage.batch_size % processes:
             raise ValueError(
                 f"stages[{number}].batch_size: a batch of {stage.batch_size} can't be dealt to "
@@ -41,7 +45,6 @@ def refuse_misfits(recipe: Recipe, device: torch.device | str | None = None) -> 
             _refuse_sizes(recipe, stage, stage.batch_size // processes, generator, judge)
         except ValueError as error:
             raise ValueError(f"stages[{number}].image_size {stage.image_size}: {error}") from error
-    device = torch.device(device or best_device())
     for what, bytes_, where in _needs(recipe, device, processes, generator, judge):
         if bytes_ > (there := memory_of(where)):
             raise ValueError(
@@ -50,12 +53,37 @@ def refuse_misfits(recipe: Recipe, device: torch.device | str | None = None) -> 
             )
 
 
+def _refuse_device(recipe: Recipe, device: torch.device) -> None:
+    choices = recipe.optimization
+    try:
+        choose_precision(device, choices.precision)
+    except ValueError as error:
+        raise ValueError(f"optimization.precision: {error}") from error
+    if choices.sync_batch_norm and device.type != "cuda":
+        raise ValueError(
+            "optimization.sync_batch_norm needs GPUs: torch has it for them alone. Leave it out, "
+            "or take generator.norm and discriminator.norm 'instance', which need none"
+        )
+
+
+def _refuse_no_loss(recipe: Recipe, number: int, stage: Stage) -> None:
+    names = ["color_weight", "perceptual_weight", "diversity_weight", "palette_weight"]
+    names += ["adversarial_weight"] if stage.kind == "adversarial" else []
+    if not any(getattr(recipe.objective, name) for name in names):
+        raise ValueError(
+            f"stages[{number}] has no loss to learn from: objective.{', '.join(names)} are all 0; "
+            f"give one a weight, such as color_weight 100"
+        )
+
+
 def _refuse_sizes(
     recipe: Recipe, stage: Stage, batch: int, generator: nn.Module, judge: nn.Module
 ) -> None:
     size = stage.image_size
     picture = torch.empty(1, 1, size, size, device="meta")
-    check_input(picture, 1, generator.stride, f"generator.kind {recipe.generator.kind!r}")
+    kind, levels = recipe.generator.kind, recipe.generator.levels
+    who = f"generator.kind {kind!r}" + (f" of generator.levels {levels}" if kind == "unet" else "")
+    check_input(picture, 1, generator.stride, who)
     if recipe.generator.kind != "unet" and batch == 1 and size == generator.stride:
         _refuse_lone_values("the encoder", "batch_size")
     if recipe.objective.perceptual_weight:
@@ -64,7 +92,12 @@ def _refuse_sizes(
         return
     config = recipe.discriminator
     side = size // config.reduce
-    judge.check(torch.empty(1, judge.in_channels, side, side, device="meta"))
+    if side < judge.smallest:
+        raise ValueError(
+            f"the discriminator needs at least {judge.smallest} pixels a side, and with "
+            f"discriminator.reduce {config.reduce} it gets {side}; take larger crops, a smaller "
+            f"reduce, or fewer discriminator.layers"
+        )
     lone = (side >> config.layers) == 2 and config.head == "image"  # its last norm sees one place
     if lone and (config.norm == "instance" or (config.norm == "batch" and batch == 1)):
         _refuse_lone_values("the discriminator", f"discriminator.norm {config.norm!r}")
@@ -99,7 +132,7 @@ def _needs(
         yield f"the photos of {what}", 3 * size**2 * batch, cpu
         # A photo's number and the seed of its crop, 8 bytes each, drawn when the stage begins.
         drawn = 16 * stage.steps * batch
-        yield f"the order of photos of stages[{number}].steps × batch_size", drawn, cpu
+        yield f"stages[{number}].steps × batch_size photos, in an order drawn before,", drawn, cpu
 
 
 def _weights(network: nn.Module) -> int:

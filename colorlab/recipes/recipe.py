@@ -203,16 +203,6 @@ class Recipe(Checked):
                     f"with no distribution and take no hints"
                 )
 
-        compared = ("color_weight", "perceptual_weight", "diversity_weight", "palette_weight")
-        for i, stage in enumerate(self.stages):
-            judged = ("adversarial_weight",) if stage.kind == "adversarial" else ()
-            weights = (*judged, *compared)
-            if not any(getattr(self.objective, name) for name in weights):
-                raise ValueError(
-                    f"stages[{i}] has no loss to learn from: objective.{', '.join(weights)} are "
-                    f"all 0; give one a weight, such as color_weight 100"
-                )
-
     @property
     def steps(self) -> int:
         """Steps of all stages together."""

@@ -258,11 +258,12 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         photo(f"photos/{number}.png", seed=number)
     photo("held/a.png", seed=7)
     command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "photos", "--threads", "1"]
-    command += ["--validation", "held", "--device", "cpu", "-o", "run"]
+    command += ["--validation", "held", "--device", "cpu", "--seed", "5", "-o", "run"]
     assert main(command) == 0
     assert "weights, checkpoints, samples and history are in run" in capsys.readouterr().out
     generator, recipe, notes = load_weights("run/weights.safetensors")
     assert (recipe.name, recipe.steps, notes["steps_trained"]) == ("tiny", 2, "2")
+    assert recipe.seed == 5
     assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 2
     assert files("run/samples") == ["step-000002.png"]
 

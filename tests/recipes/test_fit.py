@@ -33,7 +33,7 @@ def test_every_preset_fits(name: str, monkeypatch) -> None:
     [
         (
             at(RECIPE, 20),
-            "generator.kind 'unet' of generator.levels 3 halves .* got 20. Nearest: 16 or 24",
+            "'unet' of generator.levels 3 halves .* got 20. Nearest: 16 or 24",
         ),
         (at(RECIPE, 4), "multiple of 8; got 4. Nearest: 8"),
         (at(HINTED, 48), "generator.kind 'hint-unet' .* multiple of 32"),

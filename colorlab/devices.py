@@ -94,6 +94,18 @@ def is_compiled(network: torch.nn.Module) -> bool:
     return getattr(network, "_compiled_call_impl", None) is not None
 
 
+def memory_of(device: torch.device | str) -> int:
+    """All the memory that ``device`` has, in bytes, whoever uses it."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    import psutil
+
+    return psutil.virtual_memory().total
+
+
 def fused_adam(device: torch.device | str) -> bool:
     """Whether torch has Adam as one kernel for ``device``: one pass over memory instead of ten.
 

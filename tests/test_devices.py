@@ -16,6 +16,7 @@ from colorlab.devices import (
     hardware_name,
     is_compiled,
     is_out_of_memory,
+    memory_of,
     quick_float32,
 )
 
@@ -169,6 +170,16 @@ def test_the_hardware_has_a_name(monkeypatch) -> None:
         assert hardware_name("cpu").split(", ")[0] in info.read_text(encoding="utf-8")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"made of {device}")
     assert hardware_name("cuda") == "made of cuda"
+
+
+def test_the_memory_of_a_device(monkeypatch) -> None:
+    info = Path("/proc/meminfo")  # in units of 1024 bytes
+    if info.is_file():
+        assert memory_of("cpu") == 1024 * int(info.read_text(encoding="utf-8").split()[1])
+    one = SimpleNamespace(total_memory=7)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: one)
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 5)
+    assert (memory_of("cuda"), memory_of("mps")) == (7, 5)
 
 
 def test_a_compiled_network_is_distinguished_from_others() -> None:

@@ -124,15 +124,20 @@ def get(name: str) -> Recipe:
     """The preset of that name, or the recipe in a JSON file of that path.
 
     Raises:
-        ValueError: no such preset (the valid ones are listed) and no such file.
+        ValueError: no such preset (the valid ones are listed) and no such file; or what is in the
+            file is no recipe. The message names the file and the field.
     """
     if name in RECIPES:
         return RECIPES[name]
-    if name.endswith(".json"):
-        path = Path(name)
-        if not path.is_file():
-            raise ValueError(f"there is no recipe file {path}")
-        return Recipe.from_json(path.read_text(encoding="utf-8"))
-    raise ValueError(
-        f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
-    )
+    if not name.lower().endswith(".json"):
+        raise ValueError(
+            f"unknown recipe {name!r}; choose from {', '.join(RECIPES)}, or give a .json file"
+        )
+    try:
+        return Recipe.from_json(Path(name).read_bytes())
+    except FileNotFoundError as error:
+        raise ValueError(f"there is no recipe file {name}") from error
+    except OSError as error:
+        raise ValueError(f"the recipe file {name} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import is_out_of_memory
+from colorlab.recipes.fit import refuse_misfits
 from colorlab.recipes.recipe import Recipe, Stage, differences
 from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
@@ -92,7 +93,9 @@ class Run(Background):
         colorlab.training.lock.FolderInUse: a live run of another process, or of another recipe,
             writes into ``output`` or the mirror.
         OSError: ``output`` can't be written.
-        ValueError: the checkpoint is of another recipe; the message lists the differences.
+        ValueError: a stage of the recipe can't be trained (see
+            ``colorlab.recipes.fit.refuse_misfits``); the checkpoint is of another recipe, and
+            the message lists the differences.
         colorlab.training.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
 
@@ -126,6 +129,7 @@ class Run(Background):
             self._attach(recipe)
             return
         super().__init__()
+        refuse_misfits(recipe, device)
         self.recipe = recipe
         self.photos = data_set(photos)
         self.output = None if output is None else Path(output)

@@ -65,7 +65,7 @@ class Run(Background):
         resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
             begins where there is none; a path goes on from that checkpoint; ``False`` begins.
         start: a weights file to start the generator from; else the recipe's own start.
-        device, compile: see ``colorlab.training.Trainer``.
+        device, compile, deterministic: see ``colorlab.training.Trainer``.
         threads: threads that read photos beside the training.
         keep_photos: keep decoded photos in memory, as many as fit.
         sample_every: steps between sample grids.
@@ -114,6 +114,7 @@ class Run(Background):
         start: str | os.PathLike[str] | None = None,
         device: torch.device | str | None = None,
         compile: str = "auto",  # noqa: A002 - torch's own word
+        deterministic: bool = False,
         threads: int = 2,
         keep_photos: bool = True,
         sample_every: int = 500,
@@ -148,7 +149,12 @@ class Run(Background):
         self.listeners = Listeners([*listeners, *([ProgressBar()] if progress else [])])
 
         self.trainer = Trainer(
-            recipe, holds=self.photos.holds, device=device, start=start, compile=compile
+            recipe,
+            holds=self.photos.holds,
+            device=device,
+            start=start,
+            compile=compile,
+            deterministic=deterministic,
         )
         if recipe.objective.palette_weight and recipe.objective.rebalance:
             self.trainer.count_colors(self.feed.glimpse())

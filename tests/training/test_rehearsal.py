@@ -198,7 +198,8 @@ def halved(monkeypatch) -> Callable[..., None]:
                 one.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
             return one
 
-        monkeypatch.setattr(trainers, "choose_precision", lambda _, wanted: wanted)
+        for module in ("colorlab.training.trainer", "colorlab.recipes.fit"):
+            monkeypatch.setattr(f"{module}.choose_precision", lambda _, wanted: wanted)
         monkeypatch.setattr(trainers, "_accelerator", accelerator)
 
     make = trainers._accelerator

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -94,6 +97,18 @@ def is_compiled(network: torch.nn.Module) -> bool:
     return getattr(network, "_compiled_call_impl", None) is not None
 
 
+def memory_of(device: torch.device | str) -> int:
+    """All the memory that ``device`` has, in bytes, whoever uses it."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    import psutil
+
+    return psutil.virtual_memory().total
+
+
 def fused_adam(device: torch.device | str) -> bool:
     """Whether torch has Adam as one kernel for ``device``: one pass over memory instead of ten.
 
@@ -116,6 +131,77 @@ def quick_float32(device: torch.device | str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def check_deterministic(device: torch.device | str, compile: str = "auto") -> None:  # noqa: A002
+    """Refuse what ``deterministic_algorithms`` can't hold its promise for.
+
+    Raises:
+        ValueError: compiled networks are wanted; the device is neither a CPU nor an NVIDIA GPU; or
+            cuBLAS has no fixed workspace. The message names the next step.
+    """
+    kind = torch.device(device).type
+    if compile == "on":
+        raise ValueError(
+            "deterministic=True and compile='on' exclude each other: torch's compiler may choose "
+            "its kernels by timing them. Leave one of the two out"
+        )
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(
+            f"deterministic=True is for CPUs and NVIDIA GPUs, not {kind}: torch promises nothing "
+            f"there. Leave it out, or take device='cpu'"
+        )
+    found = os.environ.get(CUBLAS_WORKSPACE)
+    if kind == "cuda" and found not in (":4096:8", ":16:8"):
+        raise ValueError(
+            f"deterministic=True needs {CUBLAS_WORKSPACE}=:4096:8 in the environment before CUDA "
+            f"starts; it is {found or 'not set'}. In a notebook, restart the kernel and begin "
+            f'with: import os; os.environ["{CUBLAS_WORKSPACE}"] = ":4096:8". In a shell, write '
+            f"{CUBLAS_WORKSPACE}=:4096:8 before the command"
+        )
+
+
+@contextmanager
+def deterministic_algorithms() -> Iterator[None]:
+    """Inside, torch gives the same bits for the same work, or refuses the work.
+
+    Set: ``torch.use_deterministic_algorithms(True)``, under which an operation that has no such
+    algorithm raises RuntimeError and names itself; and no ``cudnn.benchmark``, which chooses among
+    convolutions by their time. TF32 stays as it is: it rounds more, and always alike. These are
+    switches of the whole process, so other threads have them too for as long. Whoever leaves last
+    puts them back.
+    """
+    _Switches.enter()
+    try:
+        yield
+    finally:
+        _Switches.leave()
+
+
+class _Switches:
+    """Two runs may be inside at once, each in a thread of its own."""
+
+    lock = threading.Lock()
+    inside = 0
+    before: tuple[int, bool] = (0, False)
+
+    @classmethod
+    def enter(cls) -> None:
+        with cls.lock:
+            if cls.inside == 0:
+                # The same switch by its other name, which brings no compiler along (2 seconds).
+                cls.before = torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
+                torch.set_deterministic_debug_mode("error")
+                torch.backends.cudnn.benchmark = False
+            cls.inside += 1
+
+    @classmethod
+    def leave(cls) -> None:
+        with cls.lock:
+            cls.inside -= 1
+            if cls.inside == 0:
+                mode, torch.backends.cudnn.benchmark = cls.before
+                torch.set_deterministic_debug_mode(mode)
 
 
 def hardware_name(device: torch.device | str) -> str:

@@ -47,6 +47,7 @@ SLOW = (
     "test_main.py",
     "training/test_checkpoints.py",
     "training/test_processes.py",
+    "training/test_rehearsal.py",
     "training/test_run.py",
     "training/test_several_processes.py",
 )

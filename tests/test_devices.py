@@ -11,11 +11,14 @@ import torch
 from colorlab.devices import (
     best_device,
     bf16_is_fast,
+    check_deterministic,
     choose_compile,
     choose_precision,
+    deterministic_algorithms,
     hardware_name,
     is_compiled,
     is_out_of_memory,
+    memory_of,
     quick_float32,
 )
 
@@ -145,6 +148,51 @@ def test_tf32_only_inside_and_only_on_gpus(device: str, inside: str) -> None:
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+def test_the_switches_hold_until_the_last_one_leaves(monkeypatch) -> None:
+    """Two runs side by side, each in its thread, and a notebook that has chosen for itself."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        first, second = deterministic_algorithms(), deterministic_algorithms()
+
+        def switches() -> tuple[bool, bool, bool]:
+            return (
+                torch.are_deterministic_algorithms_enabled(),
+                torch.is_deterministic_algorithms_warn_only_enabled(),
+                torch.backends.cudnn.benchmark,
+            )
+
+        for act in (first.__enter__, second.__enter__):
+            act()
+            assert switches() == (True, False, False)
+        first.__exit__(None, None, None)
+        assert switches() == (True, False, False)
+        second.__exit__(None, None, None)
+        assert switches() == (True, True, True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    with pytest.raises(KeyError), deterministic_algorithms():
+        raise KeyError
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_can_not_be_the_same_each_time_is_refused(monkeypatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    check_deterministic("cpu")
+    with pytest.raises(ValueError, match="_CONFIG=:4096:8 .*not set.*restart the kernel and begin"):
+        check_deterministic("cuda:0")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":0:0")
+    with pytest.raises(ValueError, match="it is :0:0"):
+        check_deterministic("cuda")
+    for good in (":4096:8", ":16:8"):
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", good)
+        check_deterministic("cuda")
+    with pytest.raises(ValueError, match="not mps.*take device='cpu'"):
+        check_deterministic("mps")
+    with pytest.raises(ValueError, match="compile='on' exclude"):
+        check_deterministic("cpu", "on")
+
+
 def test_out_of_memory_is_distinguished_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as error:
         torch.empty(2**50)  # a petabyte and more
@@ -169,6 +217,16 @@ def test_the_hardware_has_a_name(monkeypatch) -> None:
         assert hardware_name("cpu").split(", ")[0] in info.read_text(encoding="utf-8")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"made of {device}")
     assert hardware_name("cuda") == "made of cuda"
+
+
+def test_the_memory_of_a_device(monkeypatch) -> None:
+    info = Path("/proc/meminfo")  # in units of 1024 bytes
+    if info.is_file():
+        assert memory_of("cpu") == 1024 * int(info.read_text(encoding="utf-8").split()[1])
+    one = SimpleNamespace(total_memory=7)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: one)
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 5)
+    assert (memory_of("cuda"), memory_of("mps")) == (7, 5)
 
 
 def test_a_compiled_network_is_distinguished_from_others() -> None:

@@ -258,11 +258,12 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         photo(f"photos/{number}.png", seed=number)
     photo("held/a.png", seed=7)
     command = ["train", "--recipe", "tiny", "--steps", "2", "--data", "photos", "--threads", "1"]
-    command += ["--validation", "held", "--device", "cpu", "-o", "run"]
+    command += ["--validation", "held", "--device", "cpu", "--seed", "5", "-o", "run"]
     assert main(command) == 0
     assert "weights, checkpoints, samples and history are in run" in capsys.readouterr().out
     generator, recipe, notes = load_weights("run/weights.safetensors")
     assert (recipe.name, recipe.steps, notes["steps_trained"]) == ("tiny", 2, "2")
+    assert recipe.seed == 5
     assert len(Path("run/history.csv").read_text().splitlines()) == 1 + 2
     assert files("run/samples") == ["step-000002.png"]
 
@@ -294,8 +295,7 @@ def test_train_writes_weights_that_color_a_photo(here, colorize, capsys):
         ({"--recipe": "absent.json"}, ["no recipe file absent.json"]),
         ({"--recipe": "odd.json"}, ["recipe has no 'colour'", "generator", "stages"]),
         ({"--recipe": "broken.json"}, ["not valid JSON"]),
-        ({"--steps": "0"}, ["recipe 'tiny' has 2 stages", "got 0"]),
-        ({"--steps": "-5"}, ["got -5"]),
+        ({"--steps": "1"}, ["--recipe tiny --steps 1: ", "recipe 'tiny' has 2 stages", "got 1"]),
         ({"--data": "absent"}, ["no folder absent"]),
         ({"--data": "held/a.png"}, ["is a file"]),
         ({"--validation": "void"}, ["No photo in void"]),
@@ -626,6 +626,11 @@ def test_folders_of_another_kind_are_reported_by_name(here, capsys):
         (["colorize", "a.jpg", "-o", "b", "--saturation", "much"], "invalid float value: 'much'"),
         (["train"], "--recipe"),
         (["train", "--recipe", "tiny", "--sample-every", "0"], "must be at least 1"),
+        (["train", "--recipe", "tiny", "--steps", "0"], "--steps: must be a whole number from 1 "),
+        (["train", "--recipe", "tiny", "--image-size", "1000000"], "--image-size: must be a whole"),
+        (["train", "--recipe", "tiny", "--batch-size", "-4"], "--batch-size: must be a whole"),
+        (["train", "--recipe", "tiny", "--seed", "1e30"], "--seed: must be a whole number from 0"),
+        (["train", "--recipe", "tiny", "--threads", "1000"], "--threads: must be a whole"),
     ],
 )
 def test_usage(capsys, arguments, words):

@@ -285,8 +285,8 @@ def test_safetensors_of_somebody_else_are_refused(
     [
         ("{", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
-        ('{"generator": {"depth": 3}}', "recipe.generator has no 'depth'; valid keys: kind,"),
-        ('{"generator": {"levels": "3"}}', "levels should be int"),
+        ('{"generator": {"depth": 3}}', "generator has no 'depth'; valid keys: kind,"),
+        ('{"generator": {"levels": "3"}}', "generator.levels must be a whole number"),
         ('{"generator": {"levels": 3, "base": -4}}', "does not fit"),
         ('{"generator": {"levels": 3, "base": 8}}', "size mismatch"),
         ('{"generator": {"levels": 4, "base": 4}}', "Missing key"),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import reprlib
+from collections.abc import Callable
+
+from colorlab.recipes.fields import Range
 
 
 def positive(text: str) -> int:
@@ -15,6 +19,22 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
+
+
+def within(limit: Range) -> Callable[[str], int]:
+    """Reads a whole number in a range."""
+
+    def read(text: str) -> int:
+        try:
+            if (number := int(text)) in limit:
+                return number
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number {limit}, got {reprlib.repr(text)}"
+        )
+
+    return read
 
 
 def device(name: str | None) -> str | None:

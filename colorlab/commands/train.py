@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from colorlab.commands.options import device, positive
+from colorlab.commands.options import device, positive, within
 from colorlab.photos.exclusions import FILE_NAME
 from colorlab.photos.files import PhotoError, is_passing, read_photo
+from colorlab.recipes.fields import Range, range_of
+from colorlab.recipes.recipe import Recipe, Stage
 
 if TYPE_CHECKING:
     from colorlab.photos.arrays import LabArrays
@@ -55,13 +57,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--from", dest="start", metavar="FILE", help="weights to start the generator from"
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, help="so many steps in all, not the recipe's")
+    steps = within(range_of(Stage, "steps"))
+    length.add_argument("--steps", type=steps, help="so many steps in all, not the recipe's")
     length.add_argument("--epochs", type=positive, help="so many times all photos")
-    parser.add_argument("--image-size", type=positive, metavar="N", help="pixels, not the recipe's")
-    parser.add_argument(
-        "--batch-size", type=positive, metavar="N", help="of all processes together"
-    )
-    parser.add_argument("--threads", type=positive, default=2, help="that read photos")
+    for option, owner, field, about in (
+        ("--image-size", Stage, "image_size", "pixels, not the recipe's"),
+        ("--batch-size", Stage, "batch_size", "of all processes together"),
+        ("--seed", Recipe, "seed", "of all random numbers, not the recipe's"),
+    ):
+        limit = range_of(owner, field)
+        parser.add_argument(option, type=within(limit), metavar="N", help=f"{about}; {limit}")
+    threads = within(Range(1, 256))
+    parser.add_argument("--threads", type=threads, default=2, help="that read photos")
     parser.add_argument("--sample-every", type=positive, default=250, metavar="STEPS")
     parser.add_argument(
         "--checkpoint-every", type=positive, metavar="STEPS", help="default: every 5 minutes"
@@ -79,23 +86,18 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         OSError: the run is at its end, and its weights could not be written.
     """
-    from colorlab import recipes
     from colorlab.training import processes
     from colorlab.training.listeners import TensorBoard
     from colorlab.training.questions import ask_in_terminal
     from colorlab.training.run import Run
 
-    recipe = recipes.get(options.recipe)
+    recipe = chosen_recipe(options)
     photos, validation = _photos(options)
-    if options.image_size:
-        recipe = recipe.with_size(options.image_size)
-    if options.batch_size:
-        recipe = recipe.with_batch(options.batch_size)
     if options.epochs:
         batch = max(stage.batch_size for stage in recipe.stages)
-        recipe = recipe.with_steps(max(options.epochs * len(photos) // batch, len(recipe.stages)))
-    elif options.steps is not None:
-        recipe = recipe.with_steps(options.steps)
+        steps = max(options.epochs * len(photos) // batch, len(recipe.stages))
+        with refusals_begin_with(f"--epochs {options.epochs}"):
+            recipe = recipe.with_steps(steps)
     output = options.output or Path("runs") / recipe.name
     check_output(output, folders := folders_of(photos, validation))
     with audit_named(folders):
@@ -106,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
             output=output,
             resume=options.resume,
             start=options.start,
-            device=device(options.device),
+            device=options.device,
             compile=options.compile,
             threads=options.threads,
             sample_every=options.sample_every,
@@ -128,6 +130,47 @@ def run(options: argparse.Namespace) -> int:
     elif run.is_main:
         print(f"weights, checkpoints, samples and history are in {run.output}")
     return 0 if run.signal is None else 128 + run.signal
+
+
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe as the options change it.
+
+    Raises:
+        ValueError: it can't be trained; the message names the options and the field.
+    """
+    from colorlab.recipes.fit import refuse_misfits
+    from colorlab.recipes.presets import get
+
+    recipe = get(options.recipe)
+    changes = {
+        "--image-size": (options.image_size, Recipe.with_size),
+        "--batch-size": (options.batch_size, Recipe.with_batch),
+        "--steps": (options.steps, Recipe.with_steps),
+        "--seed": (options.seed, Recipe.with_seed),
+    }
+    words = f"--recipe {quote(options.recipe)}"
+    for option, (value, change) in changes.items():
+        if value is not None:
+            words += f" {option} {value}"
+            with refusals_begin_with(words):
+                recipe = change(recipe, value)
+    where = device(options.device)
+    with refusals_begin_with(words):
+        refuse_misfits(recipe, where)
+    return recipe
+
+
+@contextmanager
+def refusals_begin_with(words: str) -> Iterator[None]:
+    """Let a refusal begin with the options that led to it.
+
+    Raises:
+        ValueError: the refusal, in longer words.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{words}: {error}") from error
 
 
 def _photos(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -2,7 +2,8 @@
 
 A recipe names the networks, the objective, how photos are cut, and the stages of the run. Presets
 stand in ``colorlab.recipes.presets``; ``get("starter")`` finds one by its name, and
-``dataclasses.replace`` makes another from it.
+``dataclasses.replace`` makes another from it. Each field's type says what it can be;
+``colorlab.recipes.fields`` checks it when a recipe is made.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from colorlab.recipes.fields import Checked, FolderName, Range, parse, read
 
 COLOR_CHANNELS = {"ab": 2, "rgb": 3}
 
-
-def _one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise ValueError(f"{name} is {value!r}; choose from {', '.join(valid)}")
+Share = Annotated[float, Range(0, 1)]
+BelowOne = Annotated[float, Range(0, 1, below=True)]  # at 1 nothing would be left of it
+Weight = Annotated[float, Range(0, 1_000_000)]  # of a loss
+Rate = Annotated[float, Range(0, 1)]  # a learning rate; 0 leaves a network as it is
+Channels = Annotated[int, Range(1, 4096)]
+Scale = Annotated[float, Range(1, 4)]
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Checked, name="data"):
     """How photos are cut.
 
     Attributes:
@@ -32,16 +36,19 @@ class DataConfig:
             takes some.
     """
 
-    scale: tuple[float, float] = (1.0, 1.25)
-    hinted: float = 0.0
+    scale: tuple[Scale, Scale] = (1.0, 1.25)
+    hinted: Share = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.hinted <= 1:
-            raise ValueError(f"data.hinted is a share of the photos, 0 to 1, got {self.hinted}")
+        super().__post_init__()
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(
+                f"data.scale must be two numbers, the lower one first, got {self.scale}"
+            )
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
+class GeneratorConfig(Checked, name="generator"):
     """The generator: its kind, what it predicts, and its size.
 
     ``kind`` is ``"unet"`` (``colorlab.unet.UNet``, which the fields up to ``upsampling`` describe),
@@ -52,28 +59,26 @@ class GeneratorConfig:
     ``colorlab.training.inputs``.
     """
 
-    kind: str = "unet"
-    predicts: str = "ab"
-    levels: int = 8
-    base: int = 64
-    cap: int = 512
-    norm: str = "batch"
-    dropout: float = 0.5
-    noise_channels: int = 0
-    upsampling: str = "transposed"
-    widths: tuple[int, ...] = (256, 160, 96, 48)
-    head: str = "ab"
+    kind: Literal["unet", "encoder-unet", "hint-unet"] = "unet"
+    predicts: Literal["ab", "rgb"] = "ab"
+    levels: Annotated[int, Range(2, 11)] = 8
+    base: Channels = 64
+    cap: Channels = 512
+    norm: Literal["batch", "instance"] = "batch"
+    dropout: BelowOne = 0.5
+    noise_channels: Annotated[int, Range(0, 1024)] = 0
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    widths: tuple[Channels, Channels, Channels, Channels] = (256, 160, 96, 48)
+    head: Literal["ab", "bins"] = "ab"
 
     def __post_init__(self) -> None:
-        _one_of("generator.kind", self.kind, ("unet", "encoder-unet", "hint-unet"))
-        _one_of("generator.predicts", self.predicts, tuple(COLOR_CHANNELS))
-        _one_of("generator.head", self.head, ("ab", "bins"))
+        super().__post_init__()
         if self.kind != "unet" and self.predicts != "ab":
             raise ValueError(f"generator.kind {self.kind!r} predicts only 'ab'")
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(Checked, name="discriminator"):
     """The discriminator, a ``colorlab.patchgan.PatchGAN``.
 
     It sees [L, ab] (or [gray, RGB]) if ``conditional``, only the colors if not.
@@ -83,16 +88,16 @@ class DiscriminatorConfig:
     """
 
     conditional: bool = True
-    base: int = 64
-    layers: int = 3
-    norm: str = "batch"
+    base: Channels = 64
+    layers: Annotated[int, Range(1, 8)] = 3
+    norm: Literal["batch", "instance", "none"] = "batch"
     spectral: bool = False
-    head: str = "patch"
-    reduce: int = 1
+    head: Literal["patch", "image"] = "patch"
+    reduce: Annotated[int, Range(1, 64)] = 1
 
 
 @dataclass(frozen=True)
-class ObjectiveConfig:
+class ObjectiveConfig(Checked, name="objective"):
     """The losses and their weights.
 
     Generator: adversarial_weight · adversarial + color_weight · color + perceptual_weight ·
@@ -102,20 +107,20 @@ class ObjectiveConfig:
     ``rebalance`` weighs rare colors more in it.
     """
 
-    adversarial: str = "bce"
+    adversarial: Literal["bce", "lsgan", "hinge"] = "bce"
     halved: bool = True
-    adversarial_weight: float = 1.0
-    color: str = "l1"
-    color_weight: float = 100.0
-    chroma_weight: float = 0.0
-    perceptual_weight: float = 0.0
-    diversity_weight: float = 0.0
-    palette_weight: float = 0.0
+    adversarial_weight: Weight = 1.0
+    color: Literal["l1", "l2", "huber"] = "l1"
+    color_weight: Weight = 100.0
+    chroma_weight: Weight = 0.0
+    perceptual_weight: Weight = 0.0
+    diversity_weight: Weight = 0.0
+    palette_weight: Weight = 0.0
     rebalance: bool = True
 
 
 @dataclass(frozen=True)
-class OptimizationConfig:
+class OptimizationConfig(Checked, name="optimization"):
     """AdamW (Adam where ``weight_decay`` is 0).
 
     Attributes:
@@ -129,20 +134,17 @@ class OptimizationConfig:
         ask_each_epoch: after each epoch ask whether to save and whether to change the rates.
     """
 
-    betas: tuple[float, float] = (0.5, 0.999)
-    weight_decay: float = 0.0
-    encoder_rate: float = 1.0
-    average: float = 0.0
-    precision: str = "auto"
+    betas: tuple[BelowOne, BelowOne] = (0.5, 0.999)
+    weight_decay: Share = 0.0
+    encoder_rate: Share = 1.0
+    average: BelowOne = 0.0
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     sync_batch_norm: bool = False
     ask_each_epoch: bool = False
 
-    def __post_init__(self) -> None:
-        _one_of("optimization.precision", self.precision, ("auto", "fp32", "bf16", "fp16"))
-
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Checked, name="stage"):
     """A stretch of training with one objective and one picture size.
 
     Attributes:
@@ -154,22 +156,15 @@ class Stage:
         schedule: ``"constant"`` or ``"cosine"`` (down to zero), after ``warmup`` linear steps.
     """
 
-    kind: str = "adversarial"
-    steps: int = 1000
-    image_size: int = 256
-    batch_size: int = 16
-    generator_rate: float = 2e-4
-    discriminator_rate: float = 2e-4
-    schedule: str = "constant"
-    warmup: int = 0
-    balance: float = 1.0
-
-    def __post_init__(self) -> None:
-        _one_of("stage.kind", self.kind, ("pretrain", "adversarial"))
-        _one_of("stage.schedule", self.schedule, ("constant", "cosine"))
-        for name in ("steps", "image_size", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"stage.{name} must be at least 1, got {getattr(self, name)}")
+    kind: Literal["pretrain", "adversarial"] = "adversarial"
+    steps: Annotated[int, Range(1, 10_000_000)] = 1000
+    image_size: Annotated[int, Range(4, 2048)] = 256
+    batch_size: Annotated[int, Range(1, 65_536)] = 16
+    generator_rate: Rate = 2e-4
+    discriminator_rate: Rate = 2e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Annotated[int, Range(0, 10_000_000)] = 0
+    balance: Share = 1.0
 
     def schedule_at(self, index: int) -> float:
         """The share of the learning rates at the stage's step ``index`` (0 is the first)."""
@@ -182,22 +177,21 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Checked):
     """Everything that decides how a run goes, but for the photos and the machine."""
 
-    name: str = "custom"
+    name: Annotated[str, FolderName()] = "custom"
     about: str = ""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
     data: DataConfig = field(default_factory=DataConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optimization: OptimizationConfig = field(default_factory=OptimizationConfig)
-    stages: tuple[Stage, ...] = (Stage(),)
+    stages: Annotated[tuple[Stage, ...], Range(1, 100)] = (Stage(),)
 
     def __post_init__(self) -> None:
-        if not self.stages:
-            raise ValueError("a recipe needs at least one stage")
+        super().__post_init__()
         if self.objective.diversity_weight and not self.generator.noise_channels:
             raise ValueError(
                 "objective.diversity_weight rewards colorings that differ with the noise, and "
@@ -257,53 +251,23 @@ class Recipe:
         stages = tuple(dataclasses.replace(s, batch_size=batch_size) for s in self.stages)
         return dataclasses.replace(self, stages=stages)
 
+    def with_seed(self, seed: int) -> Recipe:
+        """The same recipe with other random numbers."""
+        return dataclasses.replace(self, seed=seed)
+
     def to_json(self) -> str:
         """Every field as indented JSON; defaults too, so that later ones change nothing."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> Recipe:
+    def from_json(cls, text: str | bytes) -> Recipe:
         """The recipe that ``to_json`` wrote.
 
         Raises:
-            ValueError: not JSON, an unknown key (the valid ones are listed), a wrong type or
-                value.
+            ValueError: not JSON, a key twice, an unknown key (the valid ones are listed), a wrong
+                type or value.
         """
-        try:
-            values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:  # the second: nested too deep
-            raise ValueError(f"this recipe is not valid JSON: {error}") from error
-        return _build(cls, values, "recipe")
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """``value``, as JSON gives it, as the type ``kind``."""
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} should be an object with keys, got {value!r}")
-        hints = typing.get_type_hints(kind)
-        unknown = sorted(set(value) - set(hints))
-        if unknown:
-            raise ValueError(
-                f"{where} has no {', '.join(map(repr, unknown))}; valid keys: {', '.join(hints)}"
-            )
-        return kind(**{k: _build(hints[k], v, f"{where}.{k}") for k, v in value.items()})
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ValueError(f"{where} should be a list, got {value!r}")
-        inner = typing.get_args(kind)
-        if inner[-1] is Ellipsis:
-            inner = inner[:1] * len(value)
-        if len(inner) != len(value):
-            raise ValueError(f"{where} should hold {len(inner)} values, got {value!r}")
-        return tuple(
-            _build(one, v, f"{where}[{i}]")
-            for i, (one, v) in enumerate(zip(inner, value, strict=True))
-        )
-    fits = (int, float) if kind is float else kind
-    if not isinstance(value, fits) or (kind is not bool and isinstance(value, bool)):
-        raise ValueError(f"{where} should be {kind.__name__}, got {value!r}")
-    return kind(value)
+        return read(cls, parse(text), "")
 
 
 def differences(one: Recipe, other: Recipe) -> list[str]:

@@ -75,17 +75,9 @@ class Feed:
 
         Together they are one draw of steps × batch_size photos, in an order and with crops that
         the recipe's seed and the stage's number decide.
-
-        Raises:
-            ValueError: a batch can't be dealt to the processes evenly.
         """
         from accelerate.data_loader import prepare_data_loader, skip_first_batches
 
-        if stage.batch_size % accelerator.num_processes:
-            raise ValueError(
-                f"a batch of {stage.batch_size} can't be dealt to {accelerator.num_processes} "
-                f"processes evenly; change stage.batch_size or the number of processes"
-            )
         photos = self.photos.at(
             stage.image_size,
             augment=True,

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorlab.devices import is_out_of_memory
+from colorlab.recipes.fit import refuse_misfits
 from colorlab.recipes.recipe import Recipe, Stage, differences
 from colorlab.training.background import Background
 from colorlab.training.changes import Change, ChangeLog, checked
@@ -64,7 +65,7 @@ class Run(Background):
         resume: ``True`` goes on from the newest good checkpoint in ``output`` (or the mirror), and
             begins where there is none; a path goes on from that checkpoint; ``False`` begins.
         start: a weights file to start the generator from; else the recipe's own start.
-        device, compile: see ``colorlab.training.Trainer``.
+        device, compile, deterministic: see ``colorlab.training.Trainer``.
         threads: threads that read photos beside the training.
         keep_photos: keep decoded photos in memory, as many as fit.
         sample_every: steps between sample grids.
@@ -92,7 +93,9 @@ class Run(Background):
         colorlab.training.lock.FolderInUse: a live run of another process, or of another recipe,
             writes into ``output`` or the mirror.
         OSError: ``output`` can't be written.
-        ValueError: the checkpoint is of another recipe; the message lists the differences.
+        ValueError: a stage of the recipe can't be trained (see
+            ``colorlab.recipes.fit.refuse_misfits``); the checkpoint is of another recipe, and
+            the message lists the differences.
         colorlab.training.checkpoints.CheckpointError: there are checkpoints, and none is whole.
     """
 
@@ -111,6 +114,7 @@ class Run(Background):
         start: str | os.PathLike[str] | None = None,
         device: torch.device | str | None = None,
         compile: str = "auto",  # noqa: A002 - torch's own word
+        deterministic: bool = False,
         threads: int = 2,
         keep_photos: bool = True,
         sample_every: int = 500,
@@ -126,6 +130,7 @@ class Run(Background):
             self._attach(recipe)
             return
         super().__init__()
+        refuse_misfits(recipe, device)
         self.recipe = recipe
         self.photos = data_set(photos)
         self.output = None if output is None else Path(output)
@@ -144,7 +149,12 @@ class Run(Background):
         self.listeners = Listeners([*listeners, *([ProgressBar()] if progress else [])])
 
         self.trainer = Trainer(
-            recipe, holds=self.photos.holds, device=device, start=start, compile=compile
+            recipe,
+            holds=self.photos.holds,
+            device=device,
+            start=start,
+            compile=compile,
+            deterministic=deterministic,
         )
         if recipe.objective.palette_weight and recipe.objective.rebalance:
             self.trainer.count_colors(self.feed.glimpse())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from colorlab.photos.files import PhotoError
 from colorlab.photos.folder import PhotoFolder
 from colorlab.photos.packed import PackedPhotos, pack
 from colorlab.photos.pairs import PairedFolder
+from colorlab.recipes.presets import RECIPES, get
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -103,3 +106,33 @@ def test_splits_given_as_one_folder_are_reported(tmp_path, capsys) -> None:
     assert err.count("\n") == 1 and "holds train beside val and test" in err
     there = f"{tmp_path}/my splits"
     assert f"--data '{there}/train' --validation '{there}/val'" in err
+
+
+def options(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    train.add_options(parser)
+    return parser.parse_args(["--device", "cpu", *words])
+
+
+def test_the_options_change_the_recipe() -> None:
+    words = ["--image-size", "32", "--batch-size", "4", "--steps", "10", "--seed", "9"]
+    recipe = train.chosen_recipe(options("--recipe", "tiny", *words))
+    assert [(s.image_size, s.batch_size, s.steps) for s in recipe.stages] == [(32, 4, 5)] * 2
+    assert recipe == dataclasses.replace(
+        get("tiny").with_size(32).with_batch(4).with_steps(10), seed=9
+    )
+
+
+def test_a_later_stage_that_can_not_be_trained_is_told_with_the_options() -> None:
+    with pytest.raises(ValueError) as error:
+        train.chosen_recipe(options("--recipe", "starter-adversarial", "--image-size", "32"))
+    assert str(error.value).startswith(
+        "--recipe starter-adversarial --image-size 32: stages[4].image_size 32: the discriminator "
+        "needs at least 24 pixels a side"
+    )
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "starter-adversarial"])
+def test_other_presets_take_crops_of_64_pixels(recipe: str) -> None:
+    assert train.chosen_recipe(options("--recipe", recipe, "--image-size", "64")).steps

@@ -80,12 +80,6 @@ def test_a_stage_that_is_over_gives_its_memory_back(folder: Path) -> None:
     assert [reference() for reference in made] == [None, None]
 
 
-def test_a_batch_that_can_not_be_dealt_evenly_is_refused(folder: Path) -> None:
-    three = SimpleNamespace(num_processes=3)
-    with pytest.raises(ValueError, match="a batch of 4 can't be dealt to 3 processes evenly"):
-        Feed(RECIPE, PhotoFolder(folder)).batches(0, STAGE, 0, three)
-
-
 def test_memory_is_shared_by_the_processes_of_one_machine(folder: Path, monkeypatch) -> None:
     import psutil
 

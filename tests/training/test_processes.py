@@ -49,7 +49,7 @@ def test_what_fails_there_is_reported_here(photos: Path, tmp_path: Path) -> None
     odd = dataclasses.replace(RECIPE, stages=(Stage("adversarial", 3, 16, 3),))
     with pytest.raises(ProcessFailed, match="a batch of 3 can't be dealt to 2 processes") as error:
         launched(photos, tmp_path / "run", odd)
-    assert "In process" in str(error.value) and "feed.py" in str(error.value)
+    assert "In process" in str(error.value) and "fit.py" in str(error.value)
 
 
 def test_an_interrupted_run_says_how_it_goes_on(photos, tmp_path, monkeypatch, capsys) -> None:

@@ -55,7 +55,7 @@ def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Flaw | None:
         if np.array_equal(result, _split(colored, gray, cut)):
             return Flaw(
                 "The halves are the wrong way round: the left one is in color.",
-                "Columns count from the left: `picture[:, : W // 2]` is the left half.",
+                "Columns count from the left: `picture[:, :k]` are the first k of them.",
             )
     for cut in {height // 2, height - height // 2}:
         for top, bottom in ((gray, colored), (colored, gray)):
@@ -81,7 +81,7 @@ def _check(result: Any, gray: np.ndarray, colored: np.ndarray) -> Flaw | None:
         if np.array_equal(result[:, half : 2 * half], colored[:, :half]):
             return Flaw(
                 "The right side shows the left half of the color photo once more.",
-                "Take its columns from `W // 2` to the end: `colored[:, W // 2 :]`.",
+                "Its columns should begin at the middle and run to the end.",
             )
         return Flaw("The left half is right; the right half isn't yet.", "It comes from colored.")
     if np.array_equal(result[:, width - half :], colored[:, width - half :]):
@@ -109,7 +109,7 @@ def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> F
     if result.shape == (height, 2 * width, 3):
         return Flaw(
             "Both photos stand whole beside each other, so the picture is twice as wide.",
-            "Cut each one first: `photo[:, : W // 2]` is a left half.",
+            "Cut each one first: `photo[:, :k]` are its first k columns.",
         )
     if result.shape == (2 * height, width, 3):
         return Flaw(
@@ -129,7 +129,7 @@ def _wrong_shape(result: np.ndarray, gray: np.ndarray, colored: np.ndarray) -> F
     if width % 2 and result.shape == (height, width - 1, 3):
         return Flaw(
             f"A photo {width} pixels wide came back {width - 1} wide: the middle column is lost.",
-            "Let the right half run to the end: `colored[:, W // 2 :]`.",
+            "Begin the right half where the left one ends, and let it run to the end: `x[:, k:]`.",
         )
     if result.shape == (height, width):
         return Flaw(
@@ -150,9 +150,9 @@ EXERCISES = (
         difficulty=1,
         minutes=3,
         start=(
-            "A photo is an array of (rows, columns, 3 channels). Return a picture of the same "
-            "size: its left half from gray, its right half from colored. A first step: "
-            "`W = gray.shape[1]`, then `gray[:, : W // 2]` is the left half of the gray photo."
+            "Return a picture of the same size: its left half from gray, its right half from "
+            "colored. Look first at `gray.shape`, which holds rows, columns and channels: which "
+            "of the three is cut in half?"
         ),
         test=_before_after,
         solved="That is all that the slider above does, at every place of its handle.",

@@ -74,23 +74,21 @@ def _test_decode(decode: Any) -> Flaw | None:
             srgb**2.2,
             Flaw(
                 "That is a plain power of 2.2.",
-                "It comes close, but sRGB is ((v + 0.055) / 1.055) ** 2.4 above 0.04045 and a "
-                "straight line below.",
+                "It comes close, but the curve of sRGB has two pieces: follow the formula above.",
             ),
         ),
         (
             power,
             Flaw(
                 "The upper part is right; the dark end is not.",
-                "Up to 0.04045 the curve is a straight line, v / 12.92: choose between the two "
-                "with np.where.",
+                "Up to 0.04045 the curve is a straight line: choose between the two with np.where.",
             ),
         ),
         (
             np.where(srgb <= 0.04045, power, srgb / 12.92),
             Flaw(
                 "The two pieces of the curve have changed places.",
-                "np.where(condition, where true, where false): the line is for the dark end.",
+                "np.where(condition, where true, where false): which one is for the dark end?",
             ),
         ),
         (
@@ -104,14 +102,14 @@ def _test_decode(decode: Any) -> Flaw | None:
             np.where(srgb <= 0.04045, srgb / 12.92, (srgb + 0.055) ** 2.4 / 1.055),
             Flaw(
                 "The division by 1.055 comes too late.",
-                "It belongs inside the power: ((v + 0.055) / 1.055) ** 2.4.",
+                "It belongs inside the power.",
             ),
         ),
         (
             np.where(srgb <= 0.04045, srgb * 12.92, power),
             Flaw(
                 "At the dark end light comes out of nowhere: 0.03 becomes 0.39.",
-                "There the value is divided by 12.92, not multiplied.",
+                "Decoding makes dark values darker: look at the factor of the straight piece.",
             ),
         ),
     )
@@ -145,21 +143,26 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Flaw | None:
     t = xyz / WHITE
     brackets = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / 3 * (6 / 29) ** 2 + 4 / 29)
     roots = np.moveaxis(np.cbrt(xyz / WHITE), -1, 0)
+    precedence = np.where(t > (6 / 29) ** 3, t / 3, t / (3 * (6 / 29) ** 2) + 4 / 29)
+    third = Flaw(
+        "Your cube root divides by 3: t ** 1/3 means (t ** 1) / 3.",
+        "** comes before /: put brackets around the exponent, or take np.cbrt.",
+    )
     mistakes = (
         (
             _lab(*np.moveaxis(_f(xyz), -1, 0)),
             Flaw(
                 "White was forgotten: a gray pixel gets a color.",
-                "Divide XYZ by WHITE first, so that white is (1, 1, 1).",
+                "f works on shares of WHITE, so that white itself is (1, 1, 1).",
             ),
         ),
         (
             right * (1, 1, -1),
-            Flaw("b has the wrong sign.", "b is 200 * (fy - fz), so that yellow is positive."),
+            Flaw("b has the wrong sign.", "Yellow is positive: is fy or fz larger for yellow?"),
         ),
         (
             right * (1, -1, 1),
-            Flaw("a has the wrong sign.", "a is 500 * (fx - fy), so that red is positive."),
+            Flaw("a has the wrong sign.", "Red is positive: is fx or fy larger for red?"),
         ),
         (
             right[..., [0, 2, 1]],
@@ -169,21 +172,29 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Flaw | None:
             right + (16, 0, 0),
             Flaw(
                 "L is too large by 16 everywhere: black gets 16.",
-                "L is 116 * fy - 16.",
+                "Which part of L's formula brings black to 0?",
             ),
+        ),
+        (
+            _lab(*np.moveaxis(precedence, -1, 0)),
+            third,
+        ),
+        (
+            _lab(*np.moveaxis(t / 3, -1, 0)),
+            third,
         ),
         (
             _lab(*roots),
             Flaw(
                 "The bright colors are right; the darkest one is not.",
-                "Below (6/29)**3 f is a straight line, t / (3 * (6/29)**2) + 4/29.",
+                "Below (6/29)**3 f is a straight line: np.where chooses between the two.",
             ),
         ),
         (
             _lab(*np.moveaxis(brackets, -1, 0)),
             Flaw(
                 "The straight piece is divided by 3 and multiplied by (6/29)**2.",
-                "Both stand below the line: t / (3 * (6/29)**2), with brackets.",
+                "Both stand below the line: a pair of brackets is missing.",
             ),
         ),
         (
@@ -244,14 +255,14 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Flaw | None:
             linear.clip(0, 1),
             Flaw(
                 "That is linear light, too dark to look at.",
-                "One step is missing at the end: encode(linear).",
+                "One step is missing at the end: from light to the values of a file.",
             ),
         ),
         (
             _encode(back(RGB_TO_XYZ)).clip(0, 1),
             Flaw(
                 "The matrix leads the wrong way.",
-                "From XYZ back to RGB goes its inverse: np.linalg.inv(RGB_TO_XYZ).",
+                "From XYZ back to RGB goes its inverse: np.linalg has it.",
             ),
         ),
         (
@@ -272,30 +283,30 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Flaw | None:
             _encode(back(inverse, inverse=lambda f: f**3)).clip(0, 1),
             Flaw(
                 "Bright colors are right; the dark ones are not.",
-                "The inverse of f has two pieces too: f**3 above 6/29, and below it "
-                "3 * (6/29)**2 * (f - 4/29).",
+                "The inverse of f has two pieces too: f**3 above 6/29, and below it the straight "
+                "line solved for t.",
             ),
         ),
     )
     mistakes += (
         (
             _encode(back(inverse, signs=(1, -1))).clip(0, 1),
-            Flaw("Blue and yellow have changed places.", "fz is fy - b / 200: b counts down."),
+            Flaw("Blue and yellow have changed places.", "b is 200 * (fy - fz): solve it for fz."),
         ),
         (
             _encode(back(inverse, signs=(-1, 1))).clip(0, 1),
-            Flaw("Red and green have changed places.", "fx is fy + a / 500."),
+            Flaw("Red and green have changed places.", "a is 500 * (fx - fy): solve it for fx."),
         ),
         (
             _encode(back(inverse, inverse=brackets)).clip(0, 1),
             Flaw(
                 "The straight piece's factor is upside down: dark colors are wrong.",
-                "From f = t / (3 * (6/29)**2) + 4/29 follows t = 3 * (6/29)**2 * (f - 4/29).",
+                "Solve f = t / (3 * (6/29)**2) + 4/29 for t, on paper.",
             ),
         ),
         (
             _decode(linear.clip(0, 1)),
-            Flaw("The gamma is taken out once more.", "encode, not decode: back to file values."),
+            Flaw("The gamma is taken out once more.", "The way back ends at values of a file."),
         ),
         (
             255 * right,
@@ -324,7 +335,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
 
     random = np.random.default_rng(0)
     pixels = random.random((2, 4, 5, 3))
-    pixels[0, 0, 0] = 0  # black: there the slope of a cube root is infinite
+    pixels[0, 0, 0] = 0  # black: there the derivative of a cube root is infinite
     pixels[1, 0, 0] = 0.01
     batch = torch.from_numpy(pixels).movedim(-1, 1).contiguous().requires_grad_()
     result = call(rgb_to_lab_batch, batch)
@@ -342,8 +353,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
             np.moveaxis(transposed, -1, 1),
             Flaw(
                 "The matrix is transposed.",
-                "Each XYZ is a row of M times the three channels: "
-                'torch.einsum("ij,bjhw->bihw", M, linear).',
+                "Each XYZ is a row of M times the three channels: which index of M is summed over?",
             ),
         ),
         (
@@ -359,7 +369,15 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
         ),
     )
     t = _decode(pixels) @ RGB_TO_XYZ.T
+    third = np.where(t / WHITE > (6 / 29) ** 3, t / WHITE / 3, _f(t / WHITE))
     mistakes += (
+        (
+            np.moveaxis(_lab(*np.moveaxis(third, -1, 0)), -1, 1),
+            Flaw(
+                "Your cube root divides by 3: t ** 1/3 means (t ** 1) / 3.",
+                "** comes before /: put brackets around the exponent.",
+            ),
+        ),
         (
             np.moveaxis(_xyz_to_lab(np.maximum(t / WHITE, (6 / 29) ** 3) * WHITE), -1, 1),
             Flaw(
@@ -369,7 +387,7 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
         ),
         (
             np.moveaxis(_lab(*np.moveaxis(_f(t), -1, 0)), -1, 1),
-            Flaw("White was forgotten.", "Divide by `white` behind the matrix."),
+            Flaw("White was forgotten.", "Divide by `white` after the matrix."),
         ),
     )
     away = np.moveaxis(np.abs(result.detach().numpy() - right), 1, -1).max(axis=-1)
@@ -394,9 +412,9 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
         count = 0 if batch.grad is None else int((~torch.isfinite(batch.grad)).sum())
         return Flaw(
             f"The values are right, but {count} gradients are NaN: those of black pixels.",
-            "A cube root's slope at 0 is infinite, and torch.where multiplies it by 0 where the "
-            "other branch was chosen; that is NaN. Make the root's input safe first: "
-            "t.clamp(min=KNEE) inside the power.",
+            "The derivative of a cube root at 0 is infinite, and torch.where multiplies it by 0 "
+            "where the other branch was chosen: 0 · ∞ is NaN. What input would be safe for the "
+            "root, and change no value that is chosen?",
         )
     wanted = _gradient(pixels)
     away = (batch.grad - wanted).abs().amax(dim=1)
@@ -409,8 +427,9 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
     call(rgb_to_lab_batch, small).sum().backward()
     if not bool(torch.isfinite(small.grad).all()):
         return Flaw(
-            "In float32 the gradient of black is nan after all.",
-            "A tiny number added to t vanishes beside it: t.clamp(min=KNEE) inside the power.",
+            "The values are right, but in float32 the gradient of black is NaN after all.",
+            "A tiny number added to t vanishes in float32. Below KNEE the root is not chosen: how "
+            "small does its input have to be?",
         )
     return None
 
@@ -452,7 +471,7 @@ def _test_prepare(prepare: Any) -> Flaw | None:
             luma * 2 - 1,
             Flaw(
                 "The bug is still in: that is the gray of a file, scaled.",
-                "L comes from light: by_hand, not a weighted sum of coded values.",
+                "L comes from light, not from a weighted sum of coded values: what gives you L?",
             ),
         ),
         (
@@ -477,7 +496,7 @@ def _test_prepare(prepare: Any) -> Flaw | None:
         ),
         (
             lab[..., 0] / 50,
-            Flaw("Your L goes from 0 to 2.", "The -1 is missing: L / 50 - 1."),
+            Flaw("Your L goes from 0 to 2.", "The network's numbers lie around 0."),
         ),
         (
             (_decode(photo / 255) @ RGB_TO_XYZ.T)[..., 1] * 2 - 1,
@@ -504,7 +523,7 @@ def _test_prepare(prepare: Any) -> Flaw | None:
     otherwise = Flaw(
         f"A pixel with L {lab[0, 0, 0]:.1f} should give {right[0, 0]:.3f}; yours is "
         f"{result[0, 0]:.3f}.",
-        "Two lines are enough: Lab of the photo as floats in 0..1, then L / 50 - 1.",
+        "Two steps are enough: Lab of the photo as floats in 0..1, then the network's scale.",
     )
     return match(result, right, mistakes, otherwise, 1e-4)
 
@@ -534,7 +553,7 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
     mistakes = (
         (
             float(near.sum()),
-            Flaw("You have counted the pixels.", "A share is a mean: (chroma < limit).mean()."),
+            Flaw("You have counted the pixels.", "A share is the mean of True and False."),
         ),
         (
             100 * near.mean(),
@@ -548,7 +567,7 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
             (np.abs(a) + np.abs(b) < limit).mean(),
             Flaw(
                 "|a| + |b| is not the distance from gray.",
-                "Chroma is the length of the arrow (a, b): the root of a² + b².",
+                "Chroma is the length of the arrow (a, b).",
             ),
         ),
         (
@@ -560,13 +579,27 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
         ),
         (
             (np.linalg.norm(lab, axis=1) < limit).mean(),
-            Flaw("L is in it too.", "Chroma is made only of a and b: lab[:, 1] and lab[:, 2]."),
+            Flaw("L is in it too.", "Chroma is made only of a and b."),
         ),
         (
             (np.hypot(lab[:, 0], a) < limit).mean(),
             Flaw(
                 "Those are L and a.",
-                "The channels stand at axis 1, in the order L, a, b: a is lab[:, 1].",
+                "The channels stand at axis 1, in the order L, a, b; counting starts at 0.",
+            ),
+        ),
+        (
+            (np.hypot(lab[1], lab[2]) < limit).mean(),
+            Flaw(
+                "You have taken photos 1 and 2 of the batch for a and b.",
+                "Axis 0 counts the photos; the channels are the axis after it.",
+            ),
+        ),
+        (
+            (np.hypot(lab[..., 1], lab[..., 2]) < limit).mean(),
+            Flaw(
+                "You have taken columns 1 and 2 of the photos for a and b.",
+                "The shape is (N, 3, H, W): which axis has three entries?",
             ),
         ),
         (
@@ -597,9 +630,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Return the linear light of an array of sRGB values in 0..1. A first step: "
-            "`high = ((srgb + 0.055) / 1.055) ** 2.4` is right above 0.04045; np.where brings in "
-            "the straight line below."
+            "Return the linear light of an array of sRGB values in 0..1. Look first at the formula "
+            "above: it has two pieces. How does np.where choose between two arrays?"
         ),
         test=_test_decode,
         solved="This one curve is why 128 is a fifth of the light of 255, and not half.",
@@ -610,8 +642,8 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Divide XYZ by WHITE, apply f to all three, then take the differences. A first step: "
-            "`t = xyz / WHITE`, and f of it with np.where, as in 1.1."
+            "Apply f to all three shares of white, then take the differences. Look first at f: "
+            "which of your functions has two pieces like it?"
         ),
         test=_test_xyz_to_lab,
         solved="Differences of cube roots: that is all of Lab.",
@@ -622,8 +654,8 @@ EXERCISES = (
         difficulty=3,
         minutes=15,
         start=(
-            "Undo the steps one after the other, the last one first. A first step: "
-            "`fy = (L + 16) / 116`, then fx from a, and fz from b."
+            "Undo the steps one after the other, the last one first. Write the steps of `by_hand` "
+            "down in a list and read it backwards: which formula gives fx, once fy is known?"
         ),
         test=_test_lab_to_rgb,
         solved="A network's ab becomes a picture through exactly these lines.",
@@ -634,8 +666,8 @@ EXERCISES = (
         difficulty=3,
         minutes=15,
         start=(
-            "The same steps for a tensor (B, 3, H, W). A first step: write decode with "
-            'torch.where, and the matrix as torch.einsum("ij,bjhw->bihw", M, linear).'
+            "The same steps for a tensor (B, 3, H, W). Look first at which axis holds the "
+            "channels: what must the matrix be multiplied with?"
         ),
         test=_test_batched,
         solved="Gradients flow through it, at black pixels too.",
@@ -645,9 +677,9 @@ EXERCISES = (
         title="The planted bug",
         difficulty=2,
         minutes=5,
-        start="Copy the function with the bug, and repair it. The network wants L / 50 - 1.",
+        start="Ask of each line of the function with the bug what its numbers are. Which is L?",
         test=_test_prepare,
-        solved="This bug raises no error; it only makes every color a little wrong.",
+        solved="This bug raises no error. It is found by asking of each number what it is.",
     ),
     Exercise(
         name="1.6",
@@ -655,8 +687,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Return the share of all pixels whose chroma is below the limit. A first step: "
-            "`a, b = lab[:, 1], lab[:, 2]`."
+            "Return the share of all pixels whose chroma is below the limit. Look first at the "
+            "shape: which axis holds the channels, and at which places stand a and b?"
         ),
         test=_test_share,
         solved="Remember this number when lesson 03's network turns brown.",

@@ -4,69 +4,86 @@ from colorlab.course.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "A fine pattern of black and white pixels, 0 and 255, is replaced by one flat gray. Which "
-        "value must the gray have in the file to give as much light?",
+        "A program blurs a night photo of small white lamps by averaging the values of the file. A "
+        "lens that is out of focus blurs the light itself. How do the two differ?",
         (
-            Option("128", "That is the mean of the values. It gives only a fifth of the light."),
             Option(
-                "188", "Half the light, encoded again: 1.055 · 0.5^(1/2.4) − 0.055 = 0.735.", True
+                "The program's spots are too light.",
+                "The curve sags below the diagonal, so an average of values is darker.",
             ),
-            Option("255", "That is as bright as the white pixel alone, twice too much."),
-        ),
-    ),
-    Question(
-        "A pixel has a = b = 0. What do you know of it?",
-        (
-            Option("It is black.", "How dark it is stands in L, which may be anything."),
             Option(
-                "It is gray: its R, G and B are equal.",
-                "Both differences vanish when X, Y and Z have white's proportions.",
+                "The program's spots are too dark.",
+                "An average of coded values stands for less light than the average of the light: "
+                "128 is a fifth of 255.",
                 True,
             ),
-            Option("sRGB can't show it.", "All grays from black to white are in the gamut."),
+            Option(
+                "Not at all: an average is an average.",
+                "It is, but of different things. Light adds up; the values of a file don't.",
+            ),
         ),
     ),
     Question(
-        "Why does a colorizer predict ab rather than RGB?",
+        "A codec stores L at full size, and a and b at half the width and half the height. How "
+        "many of the numbers are left, and what is seen of it?",
         (
             Option(
-                "Because Lab has fewer numbers than RGB.",
-                "Both have three. But one of Lab's is the input itself.",
+                "Half of them, and the photo is blurred.",
+                "The number is right. Blur is seen where L is coarse; it isn't here.",
             ),
             Option(
-                "Because networks can't output values above 1.",
-                "ab is scaled to −1..1 as RGB would be; the range is not the point.",
+                "A quarter of them, and hardly anything is seen.",
+                "L keeps all of its numbers, and it is a third of them alone.",
             ),
             Option(
-                "Because L is known: only two numbers are left to predict, and the detail can't be "
-                "spoiled.",
-                "The picture is put together from the known L and the predicted ab.",
+                "Half of them, and hardly anything is seen.",
+                "1 + 1/4 + 1/4 of 3 channels. The detail is in L, and L is whole.",
                 True,
             ),
         ),
     ),
     Question(
-        "Your Lab conversion returns right values, and the network's weights become nan in the "
-        "first step. The most likely place?",
+        "A network asks for Lab (85, 60, −60). The file that you save has an L of 80.8. What "
+        "happened?",
         (
             Option(
-                "The cube root at black pixels: torch.where passes 0 · ∞ on.",
-                "The branch that was not chosen still takes part in the gradient. Clamp its input.",
+                "The network changed L, although it was given.",
+                "It answers with a and b alone. L was changed on the way to the file.",
+            ),
+            Option(
+                "sRGB has no such color, and each channel was clipped.",
+                "Clipping moves lightness and hue too. fit_gamut keeps L and lowers the chroma.",
                 True,
             ),
             Option(
-                "The matrix product in half precision.",
-                "It would make colors coarse, but not nan.",
-            ),
-            Option(
-                "Colors outside of the gamut.",
-                "Clipping has the gradient 0 there, which is harmless.",
+                "Rounding to 8 bits.",
+                "That moves L by a few tenths at most, not by four.",
             ),
         ),
     ),
     Question(
-        "A network was trained on L / 50 − 1. You feed it photo.convert('L') / 127.5 − 1. What "
-        "happens?",
+        "A loss takes torch.sqrt(da² + db²) of each pixel, where da and db are the errors of a and "
+        "b. Its values are right. One day a pixel is predicted exactly, and all weights become "
+        "nan. Why?",
+        (
+            Option(
+                "The derivative of the root at 0 is infinite, and it is multiplied by 0.",
+                "2 · da is 0 there, and 0 · ∞ is not a number. Keep the root's input away from 0.",
+                True,
+            ),
+            Option(
+                "The root of 0 is not a number.",
+                "It is 0, and the values of the loss are right. Only the gradient is not.",
+            ),
+            Option(
+                "The pixel lies outside of the gamut.",
+                "Clipping has the gradient 0 there, which is finite.",
+            ),
+        ),
+    ),
+    Question(
+        "A network was trained on L / 50 − 1. You feed it photo.convert('L') / 127.5 − 1, and put "
+        "its ab on that gray. What happens?",
         (
             Option("An error: the ranges differ.", "Both lie in −1..1, so nothing complains."),
             Option(
@@ -75,8 +92,9 @@ QUIZ = (
                 "11 against 32 for pure blue.",
             ),
             Option(
-                "It runs, and the colors are a little wrong.",
-                "It sees a photo with other contrasts than those it learned from.",
+                "It runs, and strong colors come out too dark.",
+                "Even the true ab on luma are too dark. What the network makes of the other "
+                "contrasts is hardly seen in a mean.",
                 True,
             ),
         ),

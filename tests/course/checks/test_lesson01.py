@@ -136,6 +136,15 @@ def one_factor(xyz):
     return _xyz_to_lab(xyz) * (1, 1, 500 / 200)
 
 
+def precedence(xyz):
+    t = xyz / WHITE
+    return lab_of(np.where(t > (6 / 29) ** 3, t**1 / 3, t / (3 * (6 / 29) ** 2) + 4 / 29))
+
+
+def precedence_without_line(xyz):
+    return lab_of((xyz / WHITE) ** 1 / 3)
+
+
 def square_root(xyz):
     return lab_of(np.sqrt(xyz / WHITE))
 
@@ -280,6 +289,15 @@ def white_missing(rgb):
     return torch.from_numpy(lab).movedim(-1, 1)
 
 
+def third_of_t(rgb):
+    M, white = torch.tensor(RGB_TO_XYZ), torch.tensor(WHITE)[:, None, None]
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    t = torch.einsum("ij,bjhw->bihw", M, linear) / white
+    f = torch.where(t > KNEE, t**1 / 3, t / (3 * (6 / 29) ** 2) + 4 / 29)
+    fx, fy, fz = f.unbind(1)
+    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
+
+
 def knee_guessed(rgb):
     M, white = torch.tensor(RGB_TO_XYZ), torch.tensor(WHITE)[:, None, None]
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -387,8 +405,16 @@ def one_a_photo(lab, limit):
     return (np.hypot(lab[:, 1], lab[:, 2]) < limit).mean(axis=(1, 2))
 
 
-def wrong_axis(lab, limit):
+def last_axis(lab, limit):
     return (np.hypot(lab[..., 1], lab[..., 2]) < limit).mean()
+
+
+def forgotten_axis(lab, limit):
+    return (np.hypot(lab[1], lab[2]) < limit).mean()
+
+
+def half_the_limit(lab, limit):
+    return (np.hypot(lab[:, 1], lab[:, 2]) < limit / 2).mean()
 
 
 WRONG = {
@@ -416,6 +442,8 @@ WRONG = {
         channels_first: "become the first axis",
         brackets_forgotten: "Both stand below the line",
         one_factor: "b has a's factor",
+        precedence: "means (t ** 1) / 3",
+        precedence_without_line: "means (t ** 1) / 3",
         square_root: "Print f of the three numbers",
     },
     "1.3": {
@@ -445,6 +473,7 @@ WRONG = {
         tiny_number_added: "A tiny number added to t",
         clamped_for_good: "t is clamped for good",
         white_missing: "White was forgotten",
+        third_of_t: "means (t ** 1) / 3",
         knee_guessed: "print each step of both",
         first_photo_only: "shape (2, 3, 4, 5); it has (3, 4, 5)",
     },
@@ -458,7 +487,7 @@ WRONG = {
         all_channels: "All three channels",
         luminance: "That is luminance, Y",
         luma_of_light: "those are luma's weights",
-        wrong_middle: "Two lines are enough",
+        wrong_middle: "Two steps are enough",
     },
     "1.6": {
         counted: "counted the pixels",
@@ -472,7 +501,9 @@ WRONG = {
         fixed_limit: "10 stands there as a fixed number",
         a_photo: "pixels a photo",
         one_a_photo: "one number a photo",
-        wrong_axis: "then the mean",
+        last_axis: "columns 1 and 2",
+        forgotten_axis: "photos 1 and 2",
+        half_the_limit: "then the mean",
     },
 }
 

@@ -491,8 +491,8 @@ def said(monkeypatch, capsys):
 
     def tester(value):
         if value < 0:
-            return Hint(f"{value} is below 0.", "Square it.")
-        return None if value == 42 else Hint(f"{value} is not 42.", "Try 42.")
+            return Flaw(f"{value} is below 0.", "Square it.")
+        return None if value == 42 else Flaw(f"{value} is not 42.", "Try 42.")
 
     monkeypatch.setattr(checks, "_find", lambda name: exercise_of(tester, name=name))
 

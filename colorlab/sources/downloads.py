@@ -18,7 +18,7 @@ import platformdirs
 from colorlab.photos.files import list_photos
 from colorlab.progress import progress_bar
 from colorlab.sources import layouts
-from colorlab.sources.archives import Archive, ArchiveError
+from colorlab.sources.archives import Archive, ArchiveError, ZipArchive
 from colorlab.sources.catalog import Source, size_in_words
 from colorlab.sources.kaggle import download
 from colorlab.sources.resumable import DownloadError
@@ -184,7 +184,7 @@ def _from_kaggle(
     if not path.exists():
         download(source.slug or "", path, room=room, **settings)
     try:
-        with Archive(path) as archive:
+        with ZipArchive(path) as archive:
             found = layouts.items(source.layout, archive.files)
             _check_contents(source, found, archive)
             files = {

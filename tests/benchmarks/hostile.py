@@ -21,10 +21,10 @@ from pathlib import Path
 
 CHILD = """
 import json, sys, time
-from colorlab.sources.archives import Archive, ArchiveError
+from colorlab.sources.archives import ArchiveError, ZipArchive
 before, began, end = peak(), time.perf_counter(), "unpacked"
 try:
-    with Archive(sys.argv[1]) as archive:
+    with ZipArchive(sys.argv[1]) as archive:
         archive.unpack(archive.files, sys.argv[2])
 except ArchiveError as error:
     end = str(error)

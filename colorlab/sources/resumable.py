@@ -49,6 +49,7 @@ def download(
     target: Path,
     *,
     room: Callable[[int, int], object] = lambda left, size: None,
+    refused: Callable[[int], object] = lambda status: None,
     stall: float = STALL,
     tries: int = TRIES,
     pause: float = 1.0,
@@ -59,6 +60,7 @@ def download(
     address: gives the address to fetch it from, anew for each try, as signed ones run out; it may
         raise `Broken`.
     room: told the bytes still to come and those of the whole, before they come; it may raise.
+    refused: told the status of each answer; it may raise where no other try could help.
     stall: seconds without a byte after which the connection counts as broken.
     tries: so many in a row without one more byte, and it is given up.
     pause: seconds before the second try; twice that before the third, and so on.
@@ -71,7 +73,7 @@ def download(
     while not _is_whole(name, partial, note):
         before = _size(partial)
         try:
-            _fetch(address(), name, partial, note, room, stall, progress)
+            _fetch(address(), name, partial, note, room, refused, stall, progress)
         except Broken as broken:
             failed = 0 if _size(partial) > before else failed + 1
             if failed >= tries:
@@ -128,6 +130,7 @@ def _fetch(
     partial: Path,
     note: Path,
     room: Callable[[int, int], object],
+    refused: Callable[[int], object],
     stall: float,
     progress: bool,
 ) -> None:
@@ -143,6 +146,7 @@ def _fetch(
         with requests.get(url, headers=headers, stream=True, timeout=stall) as answer:
             if have and answer.status_code in (206, 416) and not _goes_on(answer, part, have):
                 note.unlink(missing_ok=True)  # what is there belongs to another version
+            refused(answer.status_code)
             part, begin = _answered(answer, name, part, have)
             room(part.bytes - begin, part.bytes)
             if not begin:
@@ -183,7 +187,9 @@ def _answered(answer: Any, name: str, part: _Part | None, have: int) -> tuple[_P
 def _goes_on(answer: Any, part: _Part, have: int) -> bool:
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     sent = tuple(map(int, span.groups())) if span else None
-    return answer.status_code == 206 and sent == (have, part.bytes)
+    tag = answer.headers.get("ETag", "")  # not every server heeds If-Range
+    changed = tag != part.version and tag[:1] == part.version[:1] == '"'
+    return answer.status_code == 206 and sent == (have, part.bytes) and not changed
 
 
 def in_words(error: Exception, stall: float) -> str:

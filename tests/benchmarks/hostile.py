@@ -1,6 +1,6 @@
 """Hostile archives at full size, and what refusing them costs; a large set that is found in place.
 
-    python tests/benchmarks/hostile.py [--folder DIR]
+    python tests/benchmarks/hostile.py [--folder DIR] [--tar]
 
 Each archive is opened and unpacked in a process of its own. Printed: how it ended, the seconds, the
 process's peak memory, and how much of it was there before the archive was touched. Needs 3 GB on
@@ -10,21 +10,28 @@ the disk of DIR (default: the system's folder for temporary files), and Linux.
 from __future__ import annotations
 
 import argparse
+import gzip
+import itertools
 import json
+import random
+import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 CHILD = """
 import json, sys, time
 from colorlab.sources.archives import ArchiveError, ZipArchive
+from colorlab.sources.tars import TarArchive
 before, began, end = peak(), time.perf_counter(), "unpacked"
 try:
-    with ZipArchive(sys.argv[1]) as archive:
+    with (ZipArchive if sys.argv[1].endswith("zip") else TarArchive)(sys.argv[1]) as archive:
         archive.unpack(archive.files, sys.argv[2])
 except ArchiveError as error:
     end = str(error)
@@ -72,12 +79,75 @@ def bomb(path: Path, size: int) -> None:
 
 
 def honest(path: Path, size: int) -> None:
-    import random
-
     block = random.Random(0).randbytes(2**20)
     with zipfile.ZipFile(path, "w") as archive, archive.open("big.npy", "w") as entry:
         for _ in range(size // 2**20):
             entry.write(block)
+
+
+ZEROS = bytes(2**20)
+
+
+def header(name: str, size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def packed(path: Path, parts: Iterable[bytes], level: int = 1) -> None:
+    with gzip.open(path, "wb", compresslevel=level) as file:
+        for part in parts:
+            file.write(part)
+        file.write(bytes(1024))
+
+
+def tars() -> dict[str, Iterable[bytes]]:
+    """Hostile archives, piece by piece."""
+    block = random.Random(0).randbytes(2**20)
+    slow = b"9" * 15_360  # Python 3.11.7's TarFile takes 0.7 s for each (CVE-2024-6232)
+    pax = header("x", len(slow), tarfile.XHDTYPE) + slow
+    return {
+        "2 million entries": (header(f"{number}.jpg") for number in range(2_000_000)),
+        "2 million folders of one name": (
+            header("./", 0, tarfile.DIRTYPE) for _ in range(2_000_000)
+        ),
+        "10 GiB of zeros": itertools.chain(
+            [header("a.npy", 10 * 2**30)], itertools.repeat(ZEROS, 10 * 2**10)
+        ),
+        "2 GiB of zeros behind the end": itertools.chain(
+            [header("a.npy"), bytes(1024)], itertools.repeat(ZEROS, 2 * 2**10)
+        ),
+        "a header of 2 GiB": itertools.chain(
+            [header("x", 2 * 2**30, tarfile.XHDTYPE)], itertools.repeat(ZEROS, 2 * 2**10)
+        ),
+        "a name of 2 GiB": itertools.chain(
+            [header("x", 2 * 2**30, tarfile.GNUTYPE_LONGNAME)], itertools.repeat(ZEROS, 2 * 2**10)
+        ),
+        "100,000 headers that are slow to read": itertools.repeat(pax, 100_000),
+        "1 GiB of noise": itertools.chain(
+            [header("big.npy", 2**30)], itertools.repeat(block, 2**10)
+        ),
+        "Imagenette's size: 13,394 files of 25 kB": itertools.chain.from_iterable(
+            (header(f"train/n0/{number}.JPEG", 25_088), block[number : number + 25_088])
+            for number in range(13_394)
+        ),
+    }
+
+
+def changed_headers(folder: Path, count: int) -> None:
+    """So many archives with headers changed at random: none writes outside its folder."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from sources.test_tars import changed, content, survives
+
+    rng, taken, began = random.Random(1), 0, time.perf_counter()
+    _, plain = content()
+    for number in range(count):
+        inside = folder / "changed" / str(number)
+        taken += survives(inside, gzip.compress(changed(plain, rng), 1), {})
+        shutil.rmtree(inside)
+    assert not list((folder / "changed").iterdir())
+    seconds = time.perf_counter() - began
+    print(f"{count:,} tars with changed headers: {taken:,} taken, none harmful, {seconds:.0f} s")
 
 
 def report(what: str, path: Path, folder: Path) -> None:
@@ -104,21 +174,33 @@ def in_place(folder: Path, count: int) -> None:
     print(f"a set of {count:,} photos is found in place in {time.perf_counter() - began:.2f} s")
 
 
+def zips(folder: Path) -> None:
+    many(folder / "many.zip", 2_000_000)
+    report("2 million entries", folder / "many.zip", folder)
+    run = [sys.executable, "-c", PEAK + LISTS, str(folder / "many.zip")]
+    plain = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    print(f"  zipfile alone, only to list them: peak {float(plain):,.0f} MB")
+    bomb(folder / "bomb.zip", 10 * 2**30)
+    report("10 GiB of zeros", folder / "bomb.zip", folder)
+    honest(folder / "honest.zip", 2**30)
+    report("1 GiB of noise", folder / "honest.zip", folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--tar", action="store_true", help="only what is tar")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        many(folder / "many.zip", 2_000_000)
-        report("2 million entries", folder / "many.zip", folder)
-        run = [sys.executable, "-c", PEAK + LISTS, str(folder / "many.zip")]
-        plain = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-        print(f"  zipfile alone, only to list them: peak {float(plain):,.0f} MB")
-        bomb(folder / "bomb.zip", 10 * 2**30)
-        report("10 GiB of zeros", folder / "bomb.zip", folder)
-        honest(folder / "honest.zip", 2**30)
-        report("1 GiB of noise", folder / "honest.zip", folder)
+        if not options.tar:
+            zips(folder)
+        for what, parts in tars().items():
+            path = folder / "a.tgz"
+            packed(path, parts)
+            report(what, path, folder)
+            shutil.rmtree(folder / "out", ignore_errors=True)
+        changed_headers(folder, 20_000)
         in_place(folder, 20_000)
 
 

@@ -197,6 +197,9 @@ def test_sparse_files_as_pax_has_them(tmp_path):
 def test_two_entries_for_one_place(tmp_path):
     tgz(tmp_path / "a.tgz", entry("a.jpg", b"1"), entry("./a.jpg", b"2"))
     refused(tmp_path / "a.tgz", "holds 'a.jpg' twice")
+    tgz(tmp_path / "b.tgz", entry("a/", b"", tarfile.DIRTYPE, size=9), entry("a", b"a file"))
+    assert unpacked(tmp_path / "b.tgz") == {"a": b"a file"}
+    shutil.rmtree(tmp_path / "out")
     tgz(tmp_path / "b.tgz", entry("a", b"a file"), entry("a/b.jpg", b"in it"))
     with TarArchive(tmp_path / "b.tgz") as archive, pytest.raises(ArchiveError, match="where anot"):
         archive.unpack(archive.files, tmp_path / "out")

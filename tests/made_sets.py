@@ -1,8 +1,10 @@
-"""The five sets of Kaggle, made small, in the exact folders and names of the originals."""
+"""The named sets, made small, in the exact folders and names of the originals."""
 
 from __future__ import annotations
 
 import io
+import random
+import tarfile
 import zipfile
 from functools import cache
 
@@ -85,4 +87,32 @@ def archive(name: str, count: int = 12) -> bytes:
             made.writestr(entry, content)
         made.writestr("__MACOSX/._x.jpg", b"not a photo")
         made.writestr("labels.csv", b"a,b\n")
+    return file.getvalue()
+
+
+def imagenette(count: int = 12) -> dict[str, bytes]:
+    """So many photos to train on, one of them gray, and half as many to judge by."""
+    entries = {}
+    for part, number in ("train", count), ("val", count // 2):
+        for i in range(number):
+            kind = ("n02979186", "n03394916")[i % 2]
+            name = f"ILSVRC2012_val_{i:08d}" if i % 3 else f"{kind}_{i}"
+            photo = _photo(i, 48, "JPEG", "L" if i == 4 else "RGB")
+            entries[f"imagenette2-160/{part}/{kind}/{name}.JPEG"] = photo
+    return entries
+
+
+@cache
+def imagenette_archive(count: int = 12) -> bytes:
+    """The .tgz archive of Imagenette, 1.5 MB, with what lies beside the photos."""
+    others = {
+        "imagenette2-160/.DS_Store": b"not a photo",
+        "imagenette2-160/noisy_imagenette.csv": random.Random(0).randbytes(1_500_000),
+    }
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as made:
+        for name, content in {**others, **imagenette(count)}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            made.addfile(entry, io.BytesIO(content))
     return file.getvalue()

@@ -195,24 +195,28 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Named sets, a tenth of their photos held out."""
+    """Named sets. One that has a part of its own to judge by is held out so, of others a tenth."""
     from colorlab import sources
     from colorlab.photos.folder import PhotoFolder
     from colorlab.sources.catalog import find
 
     if options.validation:
-        raise ValueError("--source holds out a tenth of its own photos; leave out --validation")
+        raise ValueError("--source holds out some of its own photos; leave out --validation")
     names = list(dict.fromkeys(options.source))
-    others = [name for name in names if find(name).layout != "photos"]
+    layouts = {name: find(name).layout for name in names}
+    if list(layouts.values()) == ["split"]:
+        return sources.get(names[0]), sources.get(names[0], part="val")
+    others = [name for name in names if layouts[name] not in ("photos", "split")]
     if others and len(names) > 1:
         raise ValueError(
-            f"{others[0]} holds {find(others[0]).layout} and can't be mixed with other sets; "
+            f"{others[0]} holds {layouts[others[0]]} and can't be mixed with other sets; "
             "name only that one with --source"
         )
     if others:
         photos = sources.get(names[0])
     else:
-        photos = PhotoFolder([sources.fetch(name) for name in names])
+        sets = [sources.get(name) for name in names]
+        photos = PhotoFolder([folder for photos in sets for folder in photos.folders])
     parts = photos.split({"train": 0.9, "val": 0.1})
     return parts["train"], parts["val"]
 

@@ -1,14 +1,18 @@
-"""Zip archives from elsewhere, unpacked so that none of them can do harm.
+"""Archives from elsewhere, unpacked so that none of them can do harm: the rules, and zip.
 
 An archive names the files that it wants written, says how large they will be, and may lie about
 both. So it is refused as a whole before the first byte is written, if a name leads out of the
 folder, an entry is a link, or there is more in it than any set of photos holds. What it says of its
 sizes and checksums is held against what comes out. Nothing is ever held in memory but the list of
-names, and that only once its length is known.
+names, and that only up to a fixed length.
+
+``Archive`` holds the rules, which are the same for every format. ``ZipArchive`` and
+``colorlab.sources.tars.TarArchive`` only read what an archive says of its entries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -19,7 +23,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 MOST_FILES = 200_000
 MOST_BYTES = 64 * 2**30
@@ -40,17 +44,33 @@ class ArchiveError(ValueError):
     """An archive that is damaged or that would do harm; the message says which, and where."""
 
 
+class Entry(NamedTuple):
+    """What an archive says of one of its entries.
+
+    Attributes:
+        name: as it is written there, a folder's without the slash at its end.
+        bytes: unpacked.
+        kind: "file", "folder", "link", or anything else.
+        problem: what forbids to read it, in words that follow the name; None: nothing.
+    """
+
+    name: str
+    bytes: int
+    kind: str
+    problem: str | None = None
+
+
 class Archive:
-    """A zip archive whose list of entries has been found harmless.
+    """An archive whose list of entries has been found harmless.
 
     ``.files``: name -> unpacked bytes, of every file in it; folders are left out.
 
     Raises:
-        ArchiveError: with nothing written; a file that is no whole zip archive, more than
-            ``most_files`` entries, more than ``most_bytes`` unpacked or ``most_growth`` times
-            the archive's own size (``SMALL`` is always allowed), or an entry that leads out of
-            the folder, is a link or a device, is encrypted, or is compressed in a way that Kaggle
-            doesn't use.
+        ArchiveError: with nothing written; a file that is no whole archive, more than
+            ``most_files`` entries, more than ``most_bytes`` unpacked or ``most_growth`` times the
+            archive's own size (``SMALL`` is always allowed), names that take more than 64 MiB
+            together, or an entry that leads out of the folder, is a link or a device, stands there
+            twice, or is stored in a way that is not read here.
     """
 
     def __init__(
@@ -62,35 +82,32 @@ class Archive:
         most_growth: float = MOST_GROWTH,
     ) -> None:
         self.path = Path(path)
-        self._file = self.path.open("rb")
+        self._open = contextlib.ExitStack()
         try:
-            count = _count(self._file, most_files)
-            try:
-                self._zip = zipfile.ZipFile(self._file)
-            except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-                raise ArchiveError(f"it is not a whole zip archive ({error})") from error
-            entries = self._zip.infolist()
-            if len(entries) != count:
-                raise ArchiveError(f"its list of entries is ambiguous: {count} or {len(entries)}")
-            self._entries: dict[str, zipfile.ZipInfo] = {}
-            for entry in entries:
-                if problem := _problem(entry):
-                    raise ArchiveError(f"its entry {entry.orig_filename[:200]!r} {problem}")
-                if not entry.is_dir() and self._entries.setdefault(entry.filename, entry) != entry:
-                    raise ArchiveError(f"it holds {entry.filename[:200]!r} twice")
-            self.files = {name: entry.file_size for name, entry in self._entries.items()}
-            most = min(most_bytes, max(SMALL, most_growth * self.path.stat().st_size))
-            if (total := sum(self.files.values())) > most:
-                raise ArchiveError(
-                    f"its {self.path.stat().st_size:,} bytes would unpack to {total:,}, and "
-                    f"no more than {int(most):,} are expected: a bomb, made to fill the disk"
-                )
+            self._file = self._open.enter_context(self.path.open("rb"))
+            size = os.fstat(self._file.fileno()).st_size
+            most = int(min(most_bytes, max(SMALL, most_growth * size)))
+            self.files = _checked(self._entries(most_files), size, most_files, most)
         except ArchiveError as error:
-            self._file.close()
+            self.close()
             raise ArchiveError(f"{self.path} is refused: {error}.") from error.__cause__
         except BaseException:
-            self._file.close()
+            self.close()
             raise
+
+    def _entries(self, most_files: int) -> Iterator[Entry]:
+        """What the archive says of each of its entries, read one at a time.
+
+        Raises ``ArchiveError`` where it is damaged, in words that follow "is refused:".
+        """
+        raise NotImplementedError
+
+    def _contents(self, names: Iterable[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Each of these files with its bytes, which must be read before the next file is.
+
+        Raises ``ArchiveError`` where a checksum or a length is wrong, or a file ends too early.
+        """
+        raise NotImplementedError
 
     def unpack(
         self,
@@ -108,12 +125,12 @@ class Archive:
                 What was written until then stays.
             OSError: as the disk raised it.
         """
-        for name in names:
+        for name, chunks in self._contents(names):
             target = Path(folder, name)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as file:
-                    for chunk in self._chunks(name):
+                    for chunk in chunks:
                         file.write(chunk)
                         progress(len(chunk))
             except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -122,11 +139,94 @@ class Archive:
                     "of its files is."
                 ) from error
 
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _checked(
+    entries: Iterator[Entry], size: int, most_files: int, most_bytes: int
+) -> dict[str, int]:
+    """The files among the entries of an archive of ``size`` bytes, if all of them are harmless."""
+    files: dict[str, int] = {}
+    total = listed = 0
+    for count, entry in enumerate(entries, start=1):
+        name = f"{entry.name[:200]!r}"
+        if count > most_files:
+            raise ArchiveError(f"it lists more than {most_files:,} entries")
+        if problem := _problem(entry):
+            raise ArchiveError(f"its entry {name} {problem}")
+        listed += len(entry.name)
+        if listed > _MOST_LIST:
+            raise ArchiveError(f"the names of its entries alone take {listed:,} bytes")
+        if entry.kind == "folder":
+            continue
+        if entry.name in files:
+            raise ArchiveError(f"it holds {name} twice")
+        files[entry.name] = entry.bytes
+        total += entry.bytes
+        if total > most_bytes:
+            raise ArchiveError(
+                f"its {size:,} bytes would unpack to at least {total:,}, and no more than "
+                f"{most_bytes:,} are expected: a bomb, made to fill the disk"
+            )
+    return files
+
+
+def _problem(entry: Entry) -> str | None:
+    """Why an entry must not be written, or None."""
+    name = entry.name
+    if entry.kind == "folder" and name == ".":  # the folder itself
+        return None
+    if not name or "\\" in name or "\0" in name or _DRIVE.match(name) or name.startswith("/"):
+        return "has a name that is no plain relative path"
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        return "leads out of the folder, or around in it"
+    if entry.kind not in ("file", "folder"):
+        return "is a link" if entry.kind == "link" else "is neither a file nor a folder"
+    return entry.problem
+
+
+# --- zip -----------------------------------------------------------------------------------------
+
+
+class ZipArchive(Archive):
+    """A zip archive.
+
+    Encrypted entries are refused, and those compressed in a way that Kaggle
+    doesn't use.
+    """
+
+    def _entries(self, most_files: int) -> Iterator[Entry]:
+        count = _count(self._file, most_files)
+        try:
+            self._zip = self._open.enter_context(zipfile.ZipFile(self._file))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            raise ArchiveError(f"it is not a whole zip archive ({error})") from error
+        found = self._zip.infolist()
+        if len(found) != count:
+            raise ArchiveError(f"its list of entries is ambiguous: {count} or {len(found)}")
+        return map(_zip_entry, found)
+
+    def _contents(self, names: Iterable[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        return ((name, self._chunks(name)) for name in names)
+
     def _chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an entry; at its end its checksum and length have been found right."""
         size = 0
         try:
-            with self._zip.open(self._entries[name]) as source:
+            with self._zip.open(name) as source:
                 while chunk := source.read(_CHUNK):
                     size += len(chunk)
                     yield chunk
@@ -143,39 +243,19 @@ class Archive:
                 f"{self.files[name]:,} were promised."
             )
 
-    def close(self) -> None:
-        """Close the file."""
-        self._zip.close()
-        self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def _problem(entry: zipfile.ZipInfo) -> str | None:
-    """Why an entry must not be written, or None."""
+def _zip_entry(entry: zipfile.ZipInfo) -> Entry:
     name = entry.orig_filename  # zipfile's own `filename` ends at a NUL and may be turned around
-    parts = name.rstrip("/").split("/")
-    if not name or "\\" in name or "\0" in name or _DRIVE.match(name) or name.startswith("/"):
-        return "has a name that is no plain relative path"
-    if any(part in ("", ".", "..") for part in parts):
-        return "leads out of the folder, or around in it"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link" if kind == stat.S_IFLNK else "is neither a file nor a folder"
+    kinds = {0: "file", stat.S_IFREG: "file", stat.S_IFDIR: "file", stat.S_IFLNK: "link"}
+    kind = kinds.get(stat.S_IFMT(entry.external_attr >> 16), "other")
+    if kind == "file" and name.endswith("/"):
+        kind = "folder"
+    problem = None
     if entry.flag_bits & 1:
-        return "is encrypted"
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"is compressed with method {entry.compress_type}, which is not read here"
-    return None
+        problem = "is encrypted"
+    elif entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        problem = f"is compressed with method {entry.compress_type}, which is not read here"
+    return Entry(name.rstrip("/") or name, entry.file_size, kind, problem)
 
 
 def _count(file: BinaryIO, most: int) -> int:

@@ -13,20 +13,38 @@ UNKNOWN = "unknown, see the page"
 
 
 @dataclass(frozen=True)
+class PublicFile:
+    """An archive that anybody may fetch, and what it is known by.
+
+    Attributes:
+        url: its address.
+        page: the page of the set.
+        bytes: its exact size.
+        md5: the MD5 of its first 2**20 bytes only, in hexadecimal.
+    """
+
+    url: str
+    page: str
+    bytes: int
+    md5: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A set of photos that can be had by name.
 
     Attributes:
-        slug: "owner/name" on Kaggle; None where nothing has to be downloaded.
+        slug: "owner/name" on Kaggle; None for what doesn't come from there.
         images: photos (pairs count once); see ``counted``.
         bytes: about what has to be downloaded; None where it isn't known beforehand.
         license: as the set's page states it; None where that could not be established.
-        layout: "photos", "pairs" or "arrays", see ``colorlab.sources.layouts``.
+        layout: "photos", "split", "pairs" or "arrays", see ``colorlab.sources.layouts``.
         limit: how many photos, drawn at random, are kept unless another number is asked for; None:
             all.
         shows: what it shows, and what a model that saw nothing else has never seen.
         counted: whether ``images`` is an exact number, which the archive is held against.
         unpacked: bytes on the disk, where they differ much from ``bytes``.
+        file: what is downloaded, where that needs no account; see ``PublicFile``.
     """
 
     name: str
@@ -40,11 +58,35 @@ class Source:
     shows: str
     counted: bool = True
     unpacked: int | None = None
+    file: PublicFile | None = None
 
     @property
     def page(self) -> str | None:
-        """The set's page, which states its terms."""
+        """The set's page, which states its terms; None for what comes with the course."""
+        if self.file is not None:
+            return self.file.page
         return None if self.slug is None else f"https://www.kaggle.com/datasets/{self.slug}"
+
+
+def _imagenette(side: int, size: int, md5: str) -> Source:
+    """Size and MD5 as fastai's own list has them (fastai/data/checks.txt)."""
+    return Source(
+        name=f"imagenette-{side}",
+        title=f"Imagenette (ten classes of ImageNet), at {side} pixels",
+        slug=None,
+        images=13_394,
+        bytes=size,
+        license="each photo its owner's; ImageNet's terms: non-commercial research and education",
+        layout="split",
+        limit=None,
+        shows="fish, dogs, churches, trucks, horns, parachutes: ten things and what is around them",
+        file=PublicFile(
+            url=f"https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-{side}.tgz",
+            page="https://github.com/fastai/imagenette",
+            bytes=size,
+            md5=md5,
+        ),
+    )
 
 
 _ALL = (
@@ -117,6 +159,8 @@ _ALL = (
         shows="what Flickr's users like, as squares of 224 pixels; no detail beyond that size",
         unpacked=25_000 * 224 * 224 * 3,
     ),
+    _imagenette(160, 99_003_388, "c475f8f7617a200ba35b9facc48443c3"),
+    _imagenette(320, 341_663_724, "1f1f74f133caff120e575856659b87a2"),
 )
 SOURCES: MappingProxyType[str, Source] = MappingProxyType({source.name: source for source in _ALL})
 
@@ -154,9 +198,11 @@ def table() -> str:
             size = f"about {size}"
         if source.unpacked:
             size += f" (unpacked {size_in_words(source.unpacked)})"
+        layout = "photos in train and val" if source.layout == "split" else source.layout
         rows = {
-            "photos": f"{about}{source.images:,}{kept} ({source.layout})",
+            "photos": f"{about}{source.images:,}{kept} ({layout})",
             "download": size,
+            "account": "at Kaggle, free" if source.slug else "none needed",
             "license": source.license or UNKNOWN,
             "page": source.page or "comes with the course",
             "shows": source.shows,

@@ -1,7 +1,7 @@
 """Named sets of photos on this machine: fetched once, checked, repaired, and found again at once.
 
 Each set gets a folder of its own (``colorlab.sources.set_folders``). One that is not whole is
-filled up: from a larger set that is here already, or from Kaggle's archive.
+filled up: from a larger set that is here already, or from its archive.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import platformdirs
 
 from colorlab.photos.files import list_photos
 from colorlab.progress import progress_bar
-from colorlab.sources import layouts
-from colorlab.sources.archives import Archive, ArchiveError
+from colorlab.sources import kaggle, layouts, public
+from colorlab.sources.archives import Archive, ArchiveError, ZipArchive
 from colorlab.sources.catalog import Source, size_in_words
-from colorlab.sources.kaggle import download_archive
 from colorlab.sources.resumable import DownloadError
 from colorlab.sources.set_folders import (
     Files,
@@ -31,6 +30,7 @@ from colorlab.sources.set_folders import (
     read_manifest,
     write_manifest,
 )
+from colorlab.sources.tars import TarArchive
 
 VARIABLE = "COLORLAB_DOWNLOADS"
 _SPARE = 200e6  # bytes that a disk is not filled beyond
@@ -61,7 +61,7 @@ def download_set(
     Args:
         limit, seed: see ``colorlab.sources.layouts.subset``.
         whole: a folder that holds the whole set, where nothing has to be downloaded.
-        settings: of ``colorlab.sources.kaggle.download_archive``.
+        settings: of ``colorlab.sources.resumable.download_file``.
 
     Several processes may ask for the same set: one fetches, the others wait for it.
 
@@ -138,7 +138,7 @@ def _make(
         if whole is not None:
             files = _copy(source, whole, aside, limit, seed, there)
         else:
-            files = _from_kaggle(source, folder.parent, aside, limit, seed, there, settings)
+            files = _from_archive(source, folder.parent, aside, limit, seed, there, settings)
         install(aside / "set", folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -148,7 +148,22 @@ def _make(
 
 
 def _archive(source: Source, home: Path) -> Path:
-    return home / f"{source.name}.zip"
+    return home / f"{source.name}.{'zip' if source.file is None else 'tgz'}"
+
+
+def _download(source: Source, path: Path, **settings: Any) -> None:
+    if source.file is None:
+        kaggle.download_archive(source.slug or "", path, **settings)
+    else:
+        public.download_archive(source.file, path, **settings)
+
+
+def _opened(source: Source, path: Path) -> Archive:
+    """The archive, found whole and harmless."""
+    if source.file is None:
+        return ZipArchive(path)
+    public.check(source.file, path)
+    return TarArchive(path)
 
 
 def _copy(
@@ -167,7 +182,7 @@ def _copy(
     return files
 
 
-def _from_kaggle(
+def _from_archive(
     source: Source,
     home: Path,
     aside: Path,
@@ -185,9 +200,9 @@ def _from_kaggle(
 
     path = _archive(source, home)
     if not path.exists():
-        download_archive(source.slug or "", path, room=room, **settings)
+        _download(source, path, room=room, **settings)
     try:
-        with Archive(path) as archive:
+        with _opened(source, path) as archive:
             found = layouts.items(source.layout, archive.files)
             _check_contents(source, found, archive)
             files = {
@@ -223,7 +238,7 @@ def _check_contents(source: Source, found: dict[str, list[str]], archive: Archiv
     if source.counted and source.layout != "arrays" and len(found) != source.images:
         warnings.warn(
             f"{source.name} has {len(found):,} photos, and {source.images:,} were expected: the "
-            f"set has changed on Kaggle ({source.page}). All that it has now is taken.",
+            f"set has changed ({source.page}). All that it has now is taken.",
             stacklevel=2,
         )
 

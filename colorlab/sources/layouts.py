@@ -1,4 +1,5 @@
-"""How a set of photos lies in its folder: plain photos, gray and color in two folders, or arrays.
+"""How a set of photos lies in its folder: plain photos, photos in two folders train and val, gray
+and color in two folders, or arrays.
 
 The same rules choose what to unpack of an archive and recognize what a learner's own folder is.
 """
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from colorlab.photos.packed import PackedPhotos
     from colorlab.photos.pairs import PairedFolder
 
-LAYOUTS = ("photos", "pairs", "arrays")
+LAYOUTS = ("photos", "split", "pairs", "arrays")
+PARTS = ("train", "val")
 _ARRAY = re.compile(r"gray_scale\.npy|ab\d+\.npy")
 _SIDE = re.compile(
     r"(?:(?P<part>train|test|val|valid|validation)[_-]?)?"
@@ -29,8 +31,13 @@ _SIDE = re.compile(
 )
 
 
-def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArrays:
+def open_set(
+    layout: str, folder: Path, part: str = "train"
+) -> PhotoFolder | PairedFolder | LabArrays:
     """The set in ``folder`` that lies there in this layout; of pairs, those to train on.
+
+    Args:
+        part: "val" for the photos to hold out, which only "split" has.
 
     Raises:
         ValueError, FileNotFoundError: it doesn't lie so.
@@ -48,7 +55,7 @@ def open_set(layout: str, folder: Path) -> PhotoFolder | PairedFolder | LabArray
         return PairedFolder(*found[_main_part(found)])
     from colorlab.photos.folder import PhotoFolder
 
-    return PhotoFolder(folder)
+    return PhotoFolder(_part_folder(folder, part) if layout == "split" else folder)
 
 
 def recognize(
@@ -105,6 +112,14 @@ def pair_folders(root: Path) -> dict[str, tuple[Path, Path]]:
     return {}
 
 
+def _part_folder(root: Path, part: str) -> Path:
+    """The folder ``part`` in ``root``, or in the only folder of ``root`` that has one."""
+    found = [path for path in (root / part, *sorted(root.glob(f"*/{part}"))) if path.is_dir()]
+    if len(found) != 1:
+        raise ValueError(f"{root} holds {len(found)} folders {part}, and one was expected.")
+    return found[0]
+
+
 def _main_part(parts: Iterable[str]) -> str:
     parts = list(parts)
     return next((part for part in ("train", "") if part in parts), parts[0])
@@ -128,8 +143,8 @@ def items(layout: str, names: Iterable[str]) -> dict[str, list[str]]:
             if _ARRAY.fullmatch(path.name):
                 found.setdefault("arrays", []).append(name)
         elif path.suffix.lower() in SUFFIXES:
-            key = canonical(name) if layout == "photos" else _pair_key(path)
-            if key is not None:
+            key = _pair_key(path) if layout == "pairs" else canonical(name)
+            if key is not None and (layout != "split" or _part_of(path)):
                 found.setdefault(key, []).append(name)
     if layout == "pairs":
         found = {key: files for key, files in found.items() if len(files) == 2}
@@ -145,8 +160,15 @@ def _pair_key(path: PurePosixPath) -> str | None:
     return None
 
 
+def _part_of(path: PurePosixPath) -> str | None:
+    """The part that a photo belongs to; None for one that lies in no part's folder."""
+    return next((folder for folder in path.parts[:2] if folder in PARTS), None)
+
+
 def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: int) -> list[str]:
-    """The files of ``limit`` photos drawn at random by ``seed``; of pairs, only those to train on.
+    """The files of ``limit`` photos drawn at random by ``seed``.
+
+    Of pairs and of what is split, they are of those to train on.
 
     Which photos, is decided by their names and the seed only: the same on any machine, and those
     of a smaller limit are among those of a larger one. Arrays can't be drawn from by file, see
@@ -158,6 +180,8 @@ def subset(layout: str, found: dict[str, list[str]], limit: int | None, seed: in
     if layout == "pairs":
         main = _main_part(dict.fromkeys(key.partition("/")[0] for key in keys))
         keys = [key for key in keys if key.partition("/")[0] == main]
+    if layout == "split":
+        keys = [key for key in keys if _part_of(PurePosixPath(key)) == "train"]
     return [name for key in sorted(keys, key=_rank(seed))[:limit] for name in found[key]]
 
 

@@ -23,16 +23,31 @@ def get(
     limit: int | None = None,
     into: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    part: str = "train",
 ) -> PhotoFolder | PairedFolder | LabArrays:
     """The photos of a named source, downloaded first if they are not here yet.
 
     Ready for a ``Run``, and for ``.at(size, ...)`` and ``.split()``. Of "bundled" the training
-    photos, of pairs those to train on: what a
-    network is judged by stays out. The other arguments and what is raised: see ``fetch``.
-    """
-    from colorlab.sources.layouts import open_set
+    photos, of pairs and of sets with a held-out part of their own those to train on. The other
+    arguments and what is raised: see ``fetch``.
 
-    return open_set(find(name).layout, fetch(name, limit=limit, into=into, seed=seed))
+    Args:
+        part: "val" for the photos to hold out, of a set that has such a part and without a limit.
+
+    Raises:
+        ValueError: another part; the set has none, or a limit comes with it.
+    """
+    from colorlab.sources.layouts import PARTS, open_set
+
+    layout = find(name).layout
+    if part not in PARTS:
+        raise ValueError(f"There is no part {part!r}. Choose from {', '.join(PARTS)}.")
+    if part != "train" and (layout != "split" or limit is not None):
+        lacks = (
+            "with a limit holds only photos to train on" if layout == "split" else "has no parts"
+        )
+        raise ValueError(f"{name} {lacks}. Hold some out yourself: sources.get(...).split().")
+    return open_set(layout, fetch(name, limit=limit, into=into, seed=seed), part)
 
 
 def fetch(
@@ -49,7 +64,8 @@ def fetch(
 
     Args:
         limit: so many photos (or all, if there are fewer), drawn at random by ``seed``: the same
-            ones on any machine. None: the source's own ``limit``, which is all of them for most.
+            ones on any machine. What is held out is not drawn from. None: the source's own
+            ``limit``, which is all of them for most.
         into: the folder in which the set gets its own; None: see
             ``colorlab.sources.downloads.downloads_dir``.
 
@@ -66,7 +82,7 @@ def fetch(
         raise TypeError(f"limit={limit!r}: expected a whole number of photos, such as 100, or None")
     source = find(name)
     home = downloads.downloads_dir() if into is None else Path(into)
-    whole = data_dir() / "photos" / "train" if source.slug is None else None
+    whole = data_dir() / "photos" / "train" if source.page is None else None
     limit = source.limit if limit is None else limit
     return downloads.download_set(source, home, limit, seed, whole=whole)
 

@@ -49,6 +49,7 @@ def download_file(
     target: Path,
     *,
     room: Callable[[int, int], object] = lambda left, size: None,
+    refused: Callable[[int], object] = lambda status: None,
     stall: float = STALL,
     tries: int = TRIES,
     pause: float = 1.0,
@@ -60,6 +61,7 @@ def download_file(
         address: returns the address to fetch it from, anew for each try, as signed ones run out; it
             may raise ``Broken``.
         room: gets the bytes still to come and those of the whole, before they come; it may raise.
+        refused: gets the status of each response; it may raise where no other try could help.
         stall: seconds without a byte after which the connection counts as broken.
         tries: so many in a row without one more byte, and it is given up.
         pause: seconds before the second try; twice that before the third, and so on.
@@ -73,7 +75,7 @@ def download_file(
     while not _is_whole(name, partial, note):
         before = _size(partial)
         try:
-            _fetch(address(), name, partial, note, room, stall, progress)
+            _fetch(address(), name, partial, note, room, refused, stall, progress)
         except Broken as broken:
             failed = 0 if _size(partial) > before else failed + 1
             if failed >= tries:
@@ -130,6 +132,7 @@ def _fetch(
     partial: Path,
     note: Path,
     room: Callable[[int, int], object],
+    refused: Callable[[int], object],
     stall: float,
     progress: bool,
 ) -> None:
@@ -145,6 +148,7 @@ def _fetch(
         with requests.get(url, headers=headers, stream=True, timeout=stall) as response:
             if have and response.status_code in (206, 416) and not _goes_on(response, part, have):
                 note.unlink(missing_ok=True)  # what is there belongs to another version
+            refused(response.status_code)
             part, begin = _sent_file(response, name, part, have)
             room(part.bytes - begin, part.bytes)
             if not begin:
@@ -185,7 +189,9 @@ def _sent_file(response: Any, name: str, part: _Part | None, have: int) -> tuple
 def _goes_on(response: Any, part: _Part, have: int) -> bool:
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     sent = tuple(map(int, span.groups())) if span else None
-    return response.status_code == 206 and sent == (have, part.bytes)
+    tag = response.headers.get("ETag", "")  # not every server heeds If-Range
+    changed = tag != part.version and tag[:1] == part.version[:1] == '"'
+    return response.status_code == 206 and sent == (have, part.bytes) and not changed
 
 
 def in_words(error: Exception, stall: float) -> str:

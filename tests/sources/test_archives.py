@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from colorlab.sources import archives
-from colorlab.sources.archives import Archive, ArchiveError
+from colorlab.sources.archives import ArchiveError, ZipArchive
 
 
 def zipped(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -30,10 +30,10 @@ def everything(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
-def refused(path: Path, words: str, **limits: float) -> None:
+def refused(path: Path, words: str, kind: type = ZipArchive, **limits: float) -> None:
     """The archive is refused with these words, and neither it nor anything else was written."""
     before = everything(path.parent)
-    with pytest.raises(ArchiveError, match=words) as caught, Archive(path, **limits) as archive:
+    with pytest.raises(ArchiveError, match=words) as caught, kind(path, **limits) as archive:
         archive.unpack(archive.files, path.parent / "out")
     assert str(path) in str(caught.value)
     assert everything(path.parent) == before
@@ -44,7 +44,7 @@ def test_files_come_out_as_they_went_in(tmp_path, method):
     rng = random.Random(0)
     entries = {"a.jpg": rng.randbytes(3_000_000), "x/y/ü (2).png": b"b" * 70_000, "x/empty": b""}
     written = []
-    with Archive(zipped(tmp_path / "a.zip", {**entries, "folder/": b""}, method)) as archive:
+    with ZipArchive(zipped(tmp_path / "a.zip", {**entries, "folder/": b""}, method)) as archive:
         assert archive.files == {name: len(content) for name, content in entries.items()}
         archive.unpack(entries, tmp_path / "out", written.append)
     assert {n: (tmp_path / "out" / n).read_bytes() for n in entries} == entries
@@ -54,7 +54,7 @@ def test_files_come_out_as_they_went_in(tmp_path, method):
 def test_only_what_is_asked_for_is_written_and_nothing_is_replaced(tmp_path):
     path = zipped(tmp_path / "a.zip", {"a.jpg": b"new", "b.jpg": b"b"})
     (tmp_path / "a.jpg").write_bytes(b"mine")
-    with Archive(path) as archive:
+    with ZipArchive(path) as archive:
         archive.unpack(["b.jpg"], tmp_path)
         assert everything(tmp_path) == {"a.zip", "a.jpg", "b.jpg"}
         with pytest.raises(ArchiveError, match="'a.jpg' where another"):
@@ -66,7 +66,7 @@ def test_a_zip64_archive(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for number in range(70_000):  # more than the 65,535 of the older form
             archive.writestr(zipfile.ZipInfo(f"{number}.jpg"), b"")
-    with Archive(tmp_path / "a.zip") as archive:
+    with ZipArchive(tmp_path / "a.zip") as archive:
         assert len(archive.files) == 70_000
     refused(tmp_path / "a.zip", "lists more than 69,999 entries", most_files=69_999)
     content = (tmp_path / "a.zip").read_bytes()
@@ -75,26 +75,26 @@ def test_a_zip64_archive(tmp_path):
     refused(tmp_path / "a.zip", "its two ends contradict each other")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../evil.jpg",
-        "photos/../../evil.jpg",
-        "/tmp/evil.jpg",
-        "//server/evil.jpg",
-        "C:/evil.jpg",
-        "c:evil.jpg",
-        "..\\evil.jpg",
-        "\\evil.jpg",
-        "a/./b.jpg",
-        "a//b.jpg",
-        "..",
-        "../",
-        "a/..",
-        "good.jpg\0/../../evil.jpg",
-        "good.jpg\0evil",
-    ],
-)
+ELSEWHERE = [
+    "../evil.jpg",
+    "photos/../../evil.jpg",
+    "/tmp/evil.jpg",
+    "//server/evil.jpg",
+    "C:/evil.jpg",
+    "c:evil.jpg",
+    "..\\evil.jpg",
+    "\\evil.jpg",
+    "a/./b.jpg",
+    "a//b.jpg",
+    "..",
+    "../",
+    "a/..",
+    "good.jpg\0/../../evil.jpg",
+    "good.jpg\0evil",
+]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
 def test_names_that_lead_elsewhere(tmp_path, name):
     folder = tmp_path / "deep" / "down"
     folder.mkdir(parents=True)
@@ -137,7 +137,10 @@ def test_two_entries_for_one_place(tmp_path):
         z.writestr("a.jpg", b"2")
     refused(tmp_path / "a.zip", "holds 'a.jpg' twice")
     zipped(tmp_path / "b.zip", {"a": b"a file", "a/b.jpg": b"in it"})
-    with Archive(tmp_path / "b.zip") as archive, pytest.raises(ArchiveError, match="where another"):
+    with (
+        ZipArchive(tmp_path / "b.zip") as archive,
+        pytest.raises(ArchiveError, match="where another"),
+    ):
         archive.unpack(archive.files, tmp_path / "out")
 
 
@@ -145,13 +148,13 @@ def test_a_bomb_is_recognized_by_its_growth_and_by_its_size(tmp_path):
     path = zipped(tmp_path / "a.zip", {"zeros.npy": bytes(70_000_000)})
     assert path.stat().st_size < 100_000
     refused(path, "70,000,000, and no more than 67,108,864 are expected: a bomb")
-    with Archive(zipped(tmp_path / "b.zip", {"zeros.npy": bytes(60_000_000)})) as archive:
+    with ZipArchive(zipped(tmp_path / "b.zip", {"zeros.npy": bytes(60_000_000)})) as archive:
         assert archive.files == {"zeros.npy": 60_000_000}  # what is small may grow as it likes
     refused(tmp_path / "b.zip", "no more than 50,000,000", most_bytes=50_000_000)
     honest = zipped(tmp_path / "c.zip", {"a": random.Random(0).randbytes(100)}, zipfile.ZIP_STORED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archives, "SMALL", 0)
-        with Archive(honest) as archive:
+        with ZipArchive(honest) as archive:
             assert archive.files == {"a": 100}
         refused(honest, "a bomb", most_growth=0.1)
 
@@ -161,12 +164,15 @@ def test_a_bomb_that_lies_about_its_size_writes_no_more_than_it_promised(tmp_pat
     lie = content.replace(struct.pack("<L", 5_000_000), struct.pack("<L", 1_000))
     assert lie != content
     (tmp_path / "a.zip").write_bytes(lie)
-    with Archive(tmp_path / "a.zip") as archive, pytest.raises(ArchiveError, match="is damaged"):
+    with ZipArchive(tmp_path / "a.zip") as archive, pytest.raises(ArchiveError, match="is damaged"):
         archive.unpack(archive.files, tmp_path / "out")
     assert (tmp_path / "out/zeros.npy").stat().st_size <= 1_000
     more = content.replace(struct.pack("<L", 5_000_000), struct.pack("<L", 6_000_000))
     (tmp_path / "a.zip").write_bytes(more)
-    with Archive(tmp_path / "a.zip") as archive, pytest.raises(ArchiveError, match="5,000,000 byt"):
+    with (
+        ZipArchive(tmp_path / "a.zip") as archive,
+        pytest.raises(ArchiveError, match="5,000,000 byt"),
+    ):
         archive.unpack(archive.files, tmp_path / "other")
 
 
@@ -181,7 +187,7 @@ def test_a_list_of_entries_that_lies_about_its_length(tmp_path):
 
 def test_a_list_of_entries_with_endless_names(tmp_path, monkeypatch):
     path = zipped(tmp_path / "a.zip", {f"{i}" * 500: b"" for i in range(10, 40)})
-    with Archive(path) as archive:
+    with ZipArchive(path) as archive:
         assert len(archive.files) == 30
     monkeypatch.setattr(archives, "_MOST_LIST", 10_000)
     refused(path, r"its list of entries by itself takes 31,\d\d\d bytes")
@@ -207,7 +213,7 @@ def test_any_flipped_byte_is_noticed_or_harmless(tmp_path):
         folder.mkdir(parents=True)
         (folder / "a.zip").write_bytes(damaged)
         try:
-            with Archive(folder / "a.zip") as archive:
+            with ZipArchive(folder / "a.zip") as archive:
                 archive.unpack(archive.files, folder / "out")
         except ArchiveError:
             noticed += 1
@@ -223,7 +229,7 @@ def test_any_flipped_byte_is_noticed_or_harmless(tmp_path):
 def test_a_wrong_checksum(tmp_path):
     path = zipped(tmp_path / "a.zip", {"a.jpg": b"photo" * 100}, zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"photophoto", b"photoPHOTO", 1))
-    with Archive(path) as archive, pytest.raises(ArchiveError, match="damaged: 'a.jpg'.*CRC"):
+    with ZipArchive(path) as archive, pytest.raises(ArchiveError, match="damaged: 'a.jpg'.*CRC"):
         archive.unpack(archive.files, tmp_path / "out")
 
 
@@ -241,7 +247,7 @@ def test_what_is_no_archive_at_all(tmp_path):
     (tmp_path / "a.zip").write_text("<html>Sign in</html>")
     refused(tmp_path / "a.zip", "not a whole zip archive")
     with pytest.raises(FileNotFoundError):
-        Archive(tmp_path / "absent.zip")
+        ZipArchive(tmp_path / "absent.zip")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -256,9 +262,9 @@ def test_an_archive_is_never_held_in_memory(tmp_path):
             archive.writestr(zipfile.ZipInfo(f"{number}"), b"")
     code = """
 import re, sys
-from colorlab.sources.archives import Archive, ArchiveError
+from colorlab.sources.archives import ArchiveError, ZipArchive
 try:
-    with Archive(sys.argv[1], most_files=1000) as archive:
+    with ZipArchive(sys.argv[1], most_files=1000) as archive:
         archive.unpack(archive.files, sys.argv[1] + ".out")
 except ArchiveError:
     pass
@@ -279,7 +285,7 @@ def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, monkeypatch):
         def write(self, data):
             raise OSError(28, "No space left on device")
 
-    with Archive(tmp_path / "a.zip") as archive:
+    with ZipArchive(tmp_path / "a.zip") as archive:
         monkeypatch.setattr(Path, "open", lambda *_: Full())
         with pytest.raises(OSError, match="No space") as caught:
             archive.unpack(archive.files, tmp_path / "out")

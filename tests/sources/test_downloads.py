@@ -23,6 +23,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 from platformdirs.windows import Windows
 
+from colorlab import locks
 from colorlab.photos.folder import PhotoFolder
 from colorlab.sources import downloads, set_folders
 from colorlab.sources.archives import ArchiveError
@@ -251,7 +252,7 @@ def test_a_file_system_that_knows_no_locks(home, server, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(set_folders.FileLock, "acquire", refuse)
+    monkeypatch.setattr(locks.FileLock, "acquire", refuse)
     number = errno.EACCES
     with pytest.raises(DownloadError, match="Permission denied. Check the folder"):
         fetch(home)

@@ -11,7 +11,14 @@ from PIL import Image
 from colorlab.photos.arrays import LabArrays, write_lab_arrays
 from colorlab.photos.folder import PhotoFolder
 from colorlab.photos.pairs import PairedFolder
-from colorlab.sources.layouts import items, pair_folders, recognize, subset, thin_arrays
+from colorlab.sources.layouts import (
+    items,
+    open_set,
+    pair_folders,
+    recognize,
+    subset,
+    thin_arrays,
+)
 
 
 def photo(path: Path, mode: str = "RGB") -> Path:
@@ -60,6 +67,27 @@ def test_pairs_of_an_archive():
     assert {name.rpartition("/")[2] for name in few[::2]} == {
         name.rpartition("/")[2] for name in few[1::2]
     }
+
+
+def test_train_and_val_of_an_archive(tmp_path):
+    names = [f"set/{part}/n0{i % 2}/{i}.JPEG" for part in ("train", "val") for i in range(9)]
+    others = ["set/noisy.csv", "set/test/n00/0.JPEG", "set/x/train/0.JPEG", "set/.train/0.JPEG"]
+    found = items("split", [*names, *others])
+    assert found == {name: [name] for name in names}
+    assert subset("split", found, None, 0) == sorted(names)
+    drawn = subset("split", found, 4, 0)
+    assert len(drawn) == 4 and all("/train/" in name for name in drawn)
+    assert len(subset("split", found, 99, 0)) == 9  # what is meant to judge by stays out
+    for name in names:
+        photo(tmp_path / name)
+    for part in ("train", "val"):
+        assert open_set("split", tmp_path, part).folders == [tmp_path / "set" / part]
+    assert len(open_set("split", tmp_path / "set")) == 9
+    (tmp_path / "other/val").mkdir(parents=True)
+    with pytest.raises(ValueError, match="holds 2 folders val, and one was expected"):
+        open_set("split", tmp_path, "val")
+    with pytest.raises(ValueError, match="holds 0 folders train"):
+        open_set("split", tmp_path / "set/train")
 
 
 def test_arrays_of_an_archive():

@@ -64,10 +64,11 @@ def server():
 
 
 def test_the_names_in_their_order():
-    assert list(sources.SOURCES) == ["bundled", *PRESETS]
+    assert list(sources.SOURCES) == ["bundled", *PRESETS, "imagenette-160", "imagenette-320"]
     for name, source in sources.SOURCES.items():
-        assert source.name == name and source.layout in ("photos", "pairs", "arrays")
-        assert (source.slug is None) == (name == "bundled") == (source.page is None)
+        assert source.name == name and source.layout in ("photos", "split", "pairs", "arrays")
+        assert (source.page is None) == (name == "bundled")
+        assert [source.slug, source.file].count(None) == (2 if name == "bundled" else 1)
     assert sources.SOURCES["faces"].limit == 20_000
     with pytest.raises(ValueError, match="no source 'beaches'. Choose from bundled, landscapes, "):
         sources.get("beaches")
@@ -87,6 +88,8 @@ def test_the_table_shows_every_source_and_admits_what_is_unknown():
     for name, source in sources.SOURCES.items():
         assert f"{name}: {source.title}\n" in table and f"{source.images:,}" in table
         assert source.shows in table and (source.page or "comes with the course") in table
+        account = "at Kaggle, free" if name in PRESETS else "none needed"
+        assert f"  account   {account}\n" in table.split(f"{name}: ")[1].split("\n\n")[0]
     faces = table.split("\n\n")[2]
     assert "about 52,000, of which 20,000 at random (photos)" in faces
     assert "about 20 GB" in faces and "CC BY-NC-SA 4.0" in faces

@@ -4,97 +4,104 @@ from colorlab.course.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "A colleague turns the colors of each training photo in the ab plane, by a random angle. "
-        "What does the colorizer learn?",
+        "You train a network that gets a color photo and predicts how far away each pixel is. "
+        "Which augmentation teaches it something false?",
         (
             Option(
-                "More colors.",
-                "It gets many target colors for one gray input, and can't know which is asked for.",
+                "Mirroring the photo and its map of distances.",
+                "Both are mirrored, so the pair could be a photo and its distances.",
             ),
             Option(
-                "To leave photos gray.",
-                "The input stays the same, the targets point in all directions, and their mean "
-                "is gray.",
+                "Turning the hues of the photo, and leaving the distances.",
+                "The input changes and the target stays true: a green bus is as far away as a red "
+                "one. What is poison for a colorizer is fine here.",
+            ),
+            Option(
+                "Multiplying the distances by a random factor, and leaving the photo.",
+                "One input gets many targets, as with turned hues. The network learns their mean.",
                 True,
-            ),
-            Option(
-                "Nothing changes: L is the same.",
-                "Just because the input is the same, the contradicting targets cancel.",
             ),
         ),
     ),
     Question(
-        "Two folders, 5,000 gray and 5,000 color photos. Both listings are sorted, and both have "
-        "5,000 names. Are the pairs right?",
+        "The folders day/ and night/ hold 5,000 photos each, and a photo's two versions bear the "
+        "same name. A colleague renamed the files once. How do you find out whether the pairs are "
+        "still right?",
         (
             Option(
-                "Yes: same length, same order.",
-                "One photo missing here and another one there: same length, and all pairs between "
-                "the two are shifted.",
+                "The names agree, one by one.",
+                "If a renamed file got the name of another photo, names agree and pairs do not.",
             ),
             Option(
-                "Only if the names agree, pair by pair, but for the suffix.",
-                "That is what to check; a dictionary of names does not even need the order.",
-                True,
-            ),
-            Option(
-                "The falling loss will show it.",
+                "The loss falls.",
                 "It falls with wrong pairs too: an average can always be learned.",
             ),
+            Option(
+                "Look at two dozen pairs, drawn at random.",
+                "Wrong pairs are seen at once, and an error that shifts many pairs hardly escapes "
+                "such a sample.",
+                True,
+            ),
         ),
     ),
     Question(
-        "Your split hashes each photo's name. You add 100 new photos to the folder. What happens "
-        "to the old ones?",
+        "Your test set is where place(name) < 0.1. A year later you want 0.2 instead. What happens "
+        "to the photos?",
         (
             Option(
-                "None changes sides.",
-                "A photo's place depends on its own name and on nothing else.",
+                "Test photos stay, and some training photos join them.",
+                "What is below 0.1 is below 0.2. But an old network has been trained on the photos "
+                "that join: train it anew before you compare.",
                 True,
             ),
             Option(
-                "Some move, so that exactly 20 % are test photos.",
-                "A fixed share is met on average only: that is the price of never moving.",
+                "The test set is drawn anew.",
+                "Nothing is drawn. Each name has its place, and only the border moves.",
             ),
             Option(
-                "With a fixed random seed none, without one all.",
-                "No random seed takes part. (With a shuffle even a fixed seed would not help.)",
+                "Train and test are mixed, unless you use the same random seed.",
+                "No random seed takes part in a hash.",
             ),
         ),
     ),
     Question(
-        "Frames of 50 videos, split by the hash of each frame's name. The test score is "
-        "excellent. Why should you not trust it?",
+        "You want to know how well a colorizer will do for photographers whose photos it has never "
+        "seen. Your set holds 9,000 photos by 40 photographers, each with a favorite film. By what "
+        "do you split?",
         (
             Option(
-                "A hash does not shuffle well enough.",
-                "It does; that is what tears neighbors apart.",
+                "By the hash of each photo's name.",
+                "Then each test photo has hundreds of training photos of the same film, and the "
+                "score flatters.",
             ),
             Option(
-                "Each test frame has neighbors in the training set.",
-                "Even a program that only remembers would do well. Split by video.",
+                "By the date of the photo.",
+                "It keeps a day's photos together, but each photographer stands on both sides.",
+            ),
+            Option(
+                "By the hash of the photographer's name.",
+                "The score is to be about new photographers, so those of the test have to be new. "
+                "With 40 of them expect a share that is off by some percent.",
                 True,
-            ),
-            Option(
-                "Fifty videos are too few for a test.",
-                "Then the score would be uncertain, upward and downward. This one is too good.",
             ),
         ),
     ),
     Question(
-        "Which of these finds the scan of a black-and-white photo, saved as a color JPEG?",
+        "A cyanotype lies in your set: a gray photo printed in blue, mean chroma 35, saved as a "
+        "color JPEG. Which test finds it?",
         (
             Option(
                 'image.mode == "L"',
                 'It was saved with three channels, so its mode is "RGB".',
             ),
             Option(
-                "All pixels have R = G = B.",
-                "A scanner gives each channel a little noise of its own; one such pixel says no.",
+                "The mean chroma is below a threshold.",
+                "At 35 it is more colorful than most photos of things.",
             ),
             Option(
-                "The mean chroma is below a threshold.",
-                "A little noise leaves it small. Where the threshold lies is your decision.",
+                "Pixels of equal L have almost equal a and b.",
+                "Its color follows from lightness. The test only raises a suspicion: a photo taken "
+                "under water may pass for one.",
                 True,
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 from solutions import cases, check_enough, check_refused, exercise
 
-from colorlab.color import normalize_lab, rgb_to_lab
+from colorlab.color import rgb_to_lab
 from colorlab.course.checks import try_solution
 
 # --- 2.1 -----------------------------------------------------------------------------------------
@@ -321,6 +322,23 @@ def mirrors_in_place(picture, size, seed):
     return square
 
 
+def square_where(picture, size, seed, mirrored):
+    square = square_at(picture, size, random.Random(seed), flip=-1)
+    return square.flip(2) if mirrored else square
+
+
+def mirrors_odd_seeds(picture, size, seed):
+    return square_where(picture, size, seed, seed % 2)
+
+
+def mirrors_pairs_of_seeds(picture, size, seed):
+    return square_where(picture, size, seed, seed // 2 % 2)
+
+
+def mirrors_blocks_of_seeds(picture, size, seed):
+    return square_where(picture, size, seed, seed // 50 % 2)
+
+
 def square_in_floats(picture, size, seed):
     return square_at(picture, size, random.Random(seed)) / 255
 
@@ -491,6 +509,12 @@ def fixed_count(names, share, place):
     return [n for n in names if n in order[count:]], [n for n in names if n in order[:count]]
 
 
+def fixed_count_rounded_up(names, share, place):
+    count = math.ceil(share * len(names))
+    ordered = sorted(names, key=place)
+    return ordered[count:], ordered[:count]
+
+
 def first_test(names, share, place):
     return parted(names, lambda name: place(name) < share)[::-1]
 
@@ -655,87 +679,131 @@ def last_frame_decides(names, share, place):
 # --- 2.6 -----------------------------------------------------------------------------------------
 
 
-def each(picture):
-    return rgb_to_lab(picture)[1:].norm(dim=0)
+def leftovers(picture, cut=lambda L: (L / 4).long(), norm=lambda rest: rest.norm(dim=0)):
+    """Of each pixel how far its color lies from the mean of its band, and its band."""
+    lab = rgb_to_lab(picture).flatten(1)
+    bands, ab = cut(lab[0]), lab[1:]
+    left = torch.zeros_like(lab[0])
+    for band in bands.unique():
+        inside = bands == band
+        left[inside] = norm(ab[:, inside] - ab[:, inside].mean(1, keepdim=True))
+    return left, bands
 
 
-def of_the_mean(picture):
-    return rgb_to_lab(picture)[1:].mean((1, 2)).norm()
+def band_means(picture):
+    lab = rgb_to_lab(picture).flatten(1)
+    bands, means = (lab[0] / 4).long(), torch.zeros_like(lab[1:])
+    for band in bands.unique():
+        means[:, bands == band] = lab[1:, bands == band].mean(1, keepdim=True)
+    return means
 
 
-def largest(picture):
-    return each(picture).max()
+def no_bands(picture):
+    return leftovers(picture, lambda L: torch.zeros_like(L))[0].mean()
 
 
-def median(picture):
-    return each(picture).median()
+def plain_chroma(picture):
+    return rgb_to_lab(picture)[1:].norm(dim=0).mean()
+
+
+def tone_itself(picture):
+    return band_means(picture).norm(dim=0).mean()
+
+
+def explained_part(picture):
+    means = band_means(picture)
+    return (means - rgb_to_lab(picture)[1:].mean((1, 2))[:, None]).norm(dim=0).mean()
+
+
+def bands_alike(picture):
+    left, bands = leftovers(picture)
+    return torch.stack([left[bands == band].mean() for band in bands.unique()]).mean()
+
+
+def empty_bands(picture):
+    left, bands = leftovers(picture)
+    return torch.stack([left[bands == band].mean() for band in range(25)]).mean()
+
+
+def chroma_only(picture):
+    norm = lambda chroma: chroma.abs()[0]  # noqa: E731
+    L, a, b = rgb_to_lab(picture).flatten(1)
+    bands, chroma = (L / 4).long(), torch.hypot(a, b)[None]
+    left = torch.zeros_like(L)
+    for band in bands.unique():
+        inside = bands == band
+        left[inside] = norm(chroma[:, inside] - chroma[:, inside].mean())
+    return left.mean()
+
+
+def root_of_mean(picture):
+    return (leftovers(picture)[0] ** 2).mean().sqrt()
+
+
+def squares(picture):
+    return (leftovers(picture)[0] ** 2).mean()
+
+
+def city_blocks(picture):
+    return leftovers(picture, norm=lambda rest: rest.abs().sum(0))[0].mean()
+
+
+def only_a(picture):
+    return leftovers(picture, norm=lambda rest: rest[0].abs())[0].mean()
+
+
+def lightness_too(picture):
+    lab = rgb_to_lab(picture).flatten(1)
+    bands, left = (lab[0] / 4).long(), torch.zeros_like(lab[0])
+    for band in bands.unique():
+        inside = bands == band
+        left[inside] = (lab[:, inside] - lab[:, inside].mean(1, keepdim=True)).norm(dim=0)
+    return left.mean()
 
 
 def summed(picture):
-    return each(picture).sum()
+    return leftovers(picture)[0].sum()
 
 
-def absolute(picture):
-    return rgb_to_lab(picture)[1:].abs().sum(0).mean()
+def furthest(picture):
+    return leftovers(picture)[0].max()
 
 
-def root_last(picture):
-    return (each(picture) ** 2).mean().sqrt()
+def middle_pixel(picture):
+    return leftovers(picture)[0].median()
 
 
-def no_root(picture):
-    return (each(picture) ** 2).mean()
-
-
-def a_only(picture):
-    return rgb_to_lab(picture)[1].abs().mean()
-
-
-def with_lightness(picture):
-    return rgb_to_lab(picture).norm(dim=0).mean()
-
-
-def wrong_channels(picture):
-    return rgb_to_lab(picture)[:2].norm(dim=0).mean()
+def as_a_share(picture):
+    return leftovers(picture)[0].mean() / plain_chroma(picture)
 
 
 def normalized(picture):
-    return normalize_lab(rgb_to_lab(picture)[None])[1].norm(dim=1).mean()
+    return leftovers(picture)[0].mean() / 110
 
 
-def spread_of_rgb(picture):
-    level = picture.float()
-    return (level.max(0).values - level.min(0).values).mean()
+def wide_bands(picture):
+    return leftovers(picture, lambda L: (L / 10).long())[0].mean()
 
 
-def divided_twice(picture):
-    return rgb_to_lab(picture.float() / 255**2)[1:].norm(dim=0).mean()
+def bands_of_one(picture):
+    return leftovers(picture, lambda L: L.long())[0].mean()
+
+
+def rounded_bands(picture):
+    return leftovers(picture, lambda L: (L / 4).round())[0].mean()
 
 
 def whole_map(picture):
-    return each(picture)
+    return leftovers(picture)[0]
 
 
 def says_yes(picture):
-    return bool(each(picture).mean() > 4)
-
-
-def corner_only(picture):
-    return each(picture[:, :16, :16]).mean()
+    return bool(as_a_share(picture) < 0.1)
 
 
 def without_shadows(picture):
-    L, a, b = rgb_to_lab(picture)
-    return torch.hypot(a, b)[L > 5].mean()
-
-
-def root_of_less_than_nothing(picture):
-    _, a, b = rgb_to_lab(picture)
-    return (a * 2 + b * 2).sqrt().mean()
-
-
-def off_by_one(picture):
-    return each(picture).mean() + 1
+    left, bands = leftovers(picture)
+    return left[bands > 2].mean()
 
 
 # --- 2.7 -----------------------------------------------------------------------------------------
@@ -904,6 +972,9 @@ WRONG = {
         from_one_on: "The first row or column",
         by_remainders: "places are ever taken",
         mirrors_even_rows: "depends on their place",
+        mirrors_odd_seeds: "Neighboring seeds follow a pattern",
+        mirrors_pairs_of_seeds: "Neighboring seeds follow a pattern",
+        mirrors_blocks_of_seeds: "Neighboring seeds follow a pattern",
         square_in_floats: "should hold bytes",
         square_turned: "The channels come last",
     },
@@ -942,6 +1013,7 @@ WRONG = {
         at_most: "whose place is just the share",
         from_the_top: "You took the largest places",
         fixed_count: "cut off a fixed number",
+        fixed_count_rounded_up: "cut off a fixed number",
         first_test: "Train and test are swapped",
         sorted_names: "stand in another order",
         as_sets: "you return a set",
@@ -981,25 +1053,29 @@ WRONG = {
         last_frame_decides: "is torn",
     },
     "2.6": {
-        of_the_mean: "opposite colors cancel",
-        largest: "the most colorful pixel",
-        median: "This is the median",
+        no_bands: "spread of color over the whole photo",
+        plain_chroma: "the mean chroma: the distance from gray",
+        tone_itself: "the chroma of the bands' mean colors",
+        explained_part: "how far the bands' mean colors lie from the photo's",
+        bands_alike: "Each band counts alike",
+        empty_bands: "A band in which no pixel lies",
+        chroma_only: "red and green of the same chroma",
+        root_of_mean: "You average the squares",
+        squares: "The root is missing",
+        city_blocks: "You add the differences",
+        only_a: "b is missing",
+        lightness_too: "L is in the distance",
         summed: "the sum over all pixels",
-        absolute: "You add |a| and |b|",
-        root_last: "The root comes last",
-        no_root: "The root is missing",
-        a_only: "b is missing",
-        with_lightness: "L is in it",
-        wrong_channels: "You took L and a",
+        furthest: "furthest off",
+        middle_pixel: "This is the median",
+        as_a_share: "a share of the mean chroma already",
         normalized: "in units of 110",
-        spread_of_rgb: "largest minus the smallest",
-        divided_twice: "divided by 255 twice",
-        whole_map: "One number was expected for the mean chroma; it is a torch tensor",
-        says_yes: "One number was expected for the mean chroma; it is True",
-        corner_only: "For a picture of noise, dark at the left it should be",
-        without_shadows: "For a picture of noise, dark at the left it should be",
-        root_of_less_than_nothing: "a root or logarithm",
-        off_by_one: "For a picture of noise it should be",
+        wide_bands: "Your bands are 10 units of L wide",
+        bands_of_one: "Your bands are 1 units of L wide",
+        rounded_bands: "Your bands begin at 2, 6, 10",
+        whole_map: "One number was expected for the leftover color; it is a torch tensor",
+        says_yes: "One number was expected for the leftover color; it is False",
+        without_shadows: "For a picture of one toned color it should be",
     },
     "2.7": {
         darker_to_the_right: "the right neighbor is darker",
@@ -1078,14 +1154,23 @@ def with_rsplit(names, share, place):
     return list(parted(names, lambda n: place(n.rsplit("_", 1)[0] if "_" in n else n) < share))
 
 
-def rounded(picture):
-    _, a, b = rgb_to_lab(picture)
-    return round(float((a**2 + b**2).sqrt().mean()), 2)
+def with_bincount(picture):
+    L, a, b = rgb_to_lab(picture).numpy().reshape(3, -1)
+    band = (L // 4).astype(int)
+    count = np.maximum(np.bincount(band), 1)
+    rest = [channel - (np.bincount(band, channel) / count)[band] for channel in (a, b)]
+    return np.hypot(*rest).mean()
 
 
-def with_hypot(picture):
-    _, a, b = rgb_to_lab(picture)
-    return float(torch.hypot(a, b).mean())
+def with_a_loop_over_all_bands(picture):
+    L, a, b = rgb_to_lab(picture)
+    total = 0.0
+    for low in range(0, 104, 4):
+        inside = (low <= L) & (low + 4 > L)
+        if inside.any():
+            rest = a[inside] - a[inside].mean(), b[inside] - b[inside].mean()
+            total += torch.hypot(*rest).sum()
+    return round(float(total / L.numel()), 2)
 
 
 def with_diff(image):
@@ -1101,8 +1186,8 @@ def with_diff(image):
         ("2.3", nested_loops),
         ("2.4", with_a_loop),
         ("2.5", with_rsplit),
-        ("2.6", with_hypot),
-        ("2.6", rounded),
+        ("2.6", with_bincount),
+        ("2.6", with_a_loop_over_all_bands),
         ("2.7", with_diff),
     ],
 )

@@ -38,6 +38,16 @@ class Lesson:
         """Whether the notebook is there yet. Raises `DataMissing` outside a checkout."""
         return (data_dir().parent / self.path).is_file()
 
+    @property
+    def exercise_minutes(self) -> int:
+        """What all its exercises take, as their labels say; 0 for a lesson that has none yet."""
+        from colorlab.course.checks import exercises
+
+        try:
+            return sum(exercise.minutes for exercise in exercises(self.number))
+        except ModuleNotFoundError:
+            return 0
+
 
 LESSONS = (
     Lesson(
@@ -173,7 +183,9 @@ def course_map(colored: Any = None) -> Figure:
         if not lesson.written:
             axes.add_patch(Rectangle((0, 0), WIDTH, HEIGHT, color="white", alpha=0.25, zorder=9))
         ink = INK if lesson.written else FAINT
-        state = "" if lesson.written else ", to come"
+        time = f"{lesson.minutes} + {lesson.exercise_minutes} min"
+        if not lesson.written:
+            time = f"{lesson.minutes} min, to come"
         x, y = left / width, bottom / height
         figure.text(
             x,
@@ -187,17 +199,20 @@ def course_map(colored: Any = None) -> Figure:
         figure.text(
             x,
             y - 0.28 / height,
-            f"{lesson.minutes} min{state}",
+            time,
             va="top",
             fontsize=9.5,
             color=FAINT,
         )
     left, bottom = place(len(LESSONS))
-    hours, minutes = divmod(sum(lesson.minutes for lesson in LESSONS), 60)
+    sums = [
+        sum(getattr(lesson, name) for lesson in LESSONS) for name in ("minutes", "exercise_minutes")
+    ]
+    lessons, exercises = (f"{total // 60} h {total % 60:02d}" for total in sums)
     figure.text(
         (left + cell / 2) / width,
         (bottom + cell_height / 2) / height,
-        f"{len(LESSONS)} lessons\n{hours} h {minutes} min",
+        f"{len(LESSONS)} lessons\n{lessons} to read and play\n+ {exercises} of exercises",
         ha="center",
         va="center",
         fontsize=12,

@@ -28,6 +28,19 @@ REFERENCES = ("unet-perceptual", "lab-pix2pix", "noise-unet", "rgb-pix2pix", "ab
 TO_COME = "to come"
 
 
+def exercises_of(lesson: Lesson) -> int:
+    """The minutes on the labels of the exercises in a lesson's notebook; 0 without a notebook."""
+    path = ROOT / lesson.path
+    if not path.is_file():
+        return 0
+    label = rf"# EXERCISE {int(lesson.number)}\.\d+ · [●○]{{3}} · (\d+) min"
+    labels = re.findall(label, path.read_text("utf-8"))
+    return sum(map(int, labels))
+
+
+EXERCISES = {lesson.number: exercises_of(lesson) for lesson in LESSONS}
+
+
 # --- the list ------------------------------------------------------------------------------------
 
 
@@ -141,9 +154,14 @@ def test_number_title_and_minutes_stand_below_each_thumbnail(whole_map):
             if abs(text.get_window_extent().x0 - frame.x0) < 4
             and 0 < frame.y0 - text.get_window_extent().y1 < 45
         ]
-        state = "" if lesson.number in ("00", "06") else ", to come"
-        assert below == [f"{lesson.number}  {lesson.title}", f"{lesson.minutes} min{state}"]
-    assert "8 h 35 min" in whole_map.texts[-1].get_text()  # 515 minutes
+        more = f" + {EXERCISES[lesson.number]} min"
+        if lesson.number not in ("00", "06"):
+            more = " min, to come"
+        assert below == [f"{lesson.number}  {lesson.title}", f"{lesson.minutes}{more}"]
+    total = whole_map.texts[-1].get_text()
+    assert "8 h 35 to read and play" in total  # 515 minutes
+    hours, minutes = divmod(sum(EXERCISES.values()), 60)
+    assert f"{hours} h {minutes:02d} of exercises" in total
 
 
 def test_what_is_to_come_is_paler(whole_map, monkeypatch):
@@ -208,7 +226,9 @@ def test_readme_lists_the_lessons():
             else f"{lesson.title} ({TO_COME})",
             lesson.builds,
             lesson.plays,
-            str(lesson.minutes),
+            f"{lesson.minutes} + {EXERCISES[lesson.number]}"
+            if lesson.written
+            else f"{lesson.minutes}",
         ]
         for lesson in LESSONS
     ]

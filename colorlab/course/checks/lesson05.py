@@ -1,4 +1,4 @@
-"""The testers of lesson 05: a GAN of two numbers, three families of losses, a bug in G's step."""
+"""The testers of lesson 05: a GAN of two numbers, the best D, three losses, a bug in G's step."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from colorlab.course.checks.exercise import (
     match,
     own_random,
     want_number,
+    want_tensor,
 )
 
 
@@ -48,30 +49,29 @@ def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
                 (theta + rate * _sigmoid(-new * theta) * new, new),
                 Flaw(
                     "The generator already uses the discriminator's new psi.",
-                    "Both move at once here: compute both gradients first, then both steps.",
+                    "Both move at once here. At which theta and psi is each gradient due?",
                 ),
             ),
             (
                 (theta + rate * g, psi - rate * _sigmoid(psi * first) * first),
                 Flaw(
                     "The discriminator already uses the generator's new theta.",
-                    "Both move at once here: compute both gradients first, then both steps.",
+                    "Both move at once here. At which theta and psi is each gradient due?",
                 ),
             ),
             (
                 (theta - rate * g, psi - rate * d),
                 Flaw(
                     "The generator walks the wrong way: it makes its loss larger.",
-                    "Its loss is softplus(-psi * theta), whose gradient in theta is "
-                    "-sigmoid(-psi * theta) * psi; a step goes against the gradient.",
+                    "A step goes against the gradient. Which sign does the inner derivative of "
+                    "softplus(-psi * theta) bring?",
                 ),
             ),
             (
                 (theta + rate * g, psi + rate * d),
                 Flaw(
                     "The discriminator walks the wrong way: it makes its loss larger.",
-                    "Its loss is softplus(psi * theta), whose gradient in psi is "
-                    "sigmoid(psi * theta) * theta; a step goes against the gradient.",
+                    "A step goes against the gradient of its loss, softplus(psi * theta).",
                 ),
             ),
             (
@@ -85,14 +85,14 @@ def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
                 (theta + rate * _sigmoid(psi * theta) * psi, psi - rate * d),
                 Flaw(
                     "The generator's sigmoid is that of another loss.",
-                    "Its loss here is softplus(-psi * theta): sigmoid of -psi * theta.",
+                    "Its loss here is softplus(-psi * theta). What stands inside the sigmoid then?",
                 ),
             ),
             (
                 (theta + rate * _sigmoid(-psi * theta), psi - rate * _sigmoid(psi * theta)),
                 Flaw(
                     "The chain rule's second factor is missing.",
-                    "The gradient of softplus(psi * theta) in psi is sigmoid(psi * theta) * theta.",
+                    "softplus(z) with z = psi * theta: what is the derivative of z in psi?",
                 ),
             ),
             (
@@ -105,7 +105,7 @@ def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
             ),
             (
                 (psi - rate * d, theta + rate * g),
-                Flaw("The two have changed places.", "return theta, psi"),
+                Flaw("The two have changed places.", "The docstring says which comes first."),
             ),
         )
         right = (theta + rate * g, psi - rate * d)
@@ -120,7 +120,117 @@ def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
     return None
 
 
-# --- 5.2: the generator's loss -------------------------------------------------------------------
+# --- 5.2: the best discriminator -----------------------------------------------------------------
+
+
+def _test_optimal(optimal_discriminator: Any) -> Flaw | None:
+    import torch
+
+    # densities of real and of generated colors; zeros, but never both at one color
+    cases = (
+        ([0.2, 0.6, 0.3, 0.0, 0.5], [0.2, 0.2, 0.9, 0.4, 0.0]),
+        ([[1.5, 0.1, 2.0], [0.7, 0.7, 3.0]], [[0.5, 0.9, 0.0], [0.7, 2.8, 1.0]]),
+    )
+    for p, q in ((torch.tensor(real), torch.tensor(made)) for real, made in cases):
+        result = call(optimal_discriminator, p.clone(), q.clone(), pure=True)
+        if isinstance(result, torch.Tensor) and result.shape == p.shape:
+            flaw = _known_rule(result, p, q)
+            if flaw is not None:
+                return flaw
+        found = want_tensor(result, shape=tuple(p.shape), what="D's probability")
+        right = p / (p + q)
+        off = int((found - right).abs().argmax())
+        otherwise = Flaw(
+            f"Where p is {p.flatten()[off]:g} and q is {q.flatten()[off]:g}, the cheapest D is "
+            f"{right.flatten()[off]:.4f}; yours is {found.flatten()[off]:.4f}.",
+            "Write D's loss at this one color for D = 0.1, 0.2, … and see where it is smallest.",
+        )
+        if not torch.allclose(found.float(), right, atol=1e-4):
+            return otherwise
+    return None
+
+
+def _known_rule(result: Any, p: Any, q: Any) -> Flaw | None:
+    """The flaw of the rule that gives this result, which may hold infinite numbers."""
+    import torch
+
+    rules = (
+        (
+            q / (p + q),
+            Flaw(
+                "That is the probability that the color is generated.",
+                "D is asked for the probability that it is real. Which density belongs on top?",
+            ),
+        ),
+        (
+            p / q,
+            Flaw(
+                "That is how many times more frequent the color is in real photos.",
+                "A probability stays between 0 and 1. What must a share be divided by?",
+            ),
+        ),
+        (
+            (p / q).log(),
+            Flaw("That is D's logit, not its probability.", "What turns a logit into one?"),
+        ),
+        (
+            (p > q).float(),
+            Flaw(
+                "D only says which of the two densities is larger.",
+                "Being sure costs much where it is wrong: set the derivative to zero instead.",
+            ),
+        ),
+        (
+            torch.sigmoid(p - q),
+            Flaw(
+                "A sigmoid or softmax of the densities is taken.",
+                "The densities need no exponential: set the derivative of D's loss to zero.",
+            ),
+        ),
+        (
+            p / (p.sum() + q.sum()),
+            Flaw(
+                "The sum runs over all colors.",
+                "Each color has a D of its own: only p and q at this color count.",
+            ),
+        ),
+        (
+            p**2 / (p**2 + q**2),
+            Flaw("The densities are squared.", "They stand in D's expected loss as they are."),
+        ),
+        (
+            p.sqrt() / (p.sqrt() + q.sqrt()),
+            Flaw("Roots of the densities are taken.", "They stand in D's loss as they are."),
+        ),
+        (
+            torch.full_like(p, 0.5),
+            Flaw(
+                "D says 0.5 everywhere, as if it could tell nothing.",
+                "That is right only where p equals q.",
+            ),
+        ),
+        (
+            (p + q) / 2,
+            Flaw(
+                "That is how frequent a color is in the whole batch.",
+                "Which share of this frequency comes from real photos?",
+            ),
+        ),
+        (
+            p,
+            Flaw(
+                "That is p alone; q plays no part.",
+                "A color that G makes often is fake more often. Where does q enter?",
+            ),
+        ),
+    )
+    for rule, flaw in rules:
+        if torch.allclose(result.float(), rule, atol=1e-5, equal_nan=True):
+            return flaw
+    return None
+
+
+# --- 5.3: the generator's loss -------------------------------------------------------------------
 
 
 @own_random
@@ -138,19 +248,19 @@ def _test_non_saturating(non_saturating: Any) -> Flaw | None:
             float(F.softplus(logits).mean()),
             Flaw(
                 "That is what the discriminator pays for fakes: -log(1 - sigmoid).",
-                "The generator wants to be taken for real: -log sigmoid(logits).",
+                "The generator wants to be taken for real. Which sign has the logit then?",
             ),
         ),
         (
             float(-F.softplus(logits).mean()),
             Flaw(
                 "That is the saturating loss, log(1 - sigmoid).",
-                "Asked for is -log sigmoid(logits): same aim, another gradient.",
+                "The aim is the same. Asked for is the one with the minus in front of the log.",
             ),
         ),
         (
             float(-F.softplus(-logits).mean()),
-            Flaw("The sign is wrong: this one is to be made large.", "-log sigmoid(logits)."),
+            Flaw("The sign is wrong: this one is to be made large.", "A loss is made small."),
         ),
         (
             float(F.softplus(-logits).sum()),
@@ -158,13 +268,13 @@ def _test_non_saturating(non_saturating: Any) -> Flaw | None:
         ),
         (
             float(F.softplus(-torch.sigmoid(logits)).mean()),
-            Flaw("The sigmoid is taken twice.", "softplus(-logits) holds it already."),
+            Flaw("The sigmoid is taken twice.", "softplus holds the sigmoid already."),
         ),
     )
     otherwise = Flaw(
         f"For the check's logits it should be {float(F.softplus(-logits).mean()):.4f}; yours is "
         f"{number:.4f}.",
-        "-log sigmoid(x) is softplus(-x).",
+        "Compute -log sigmoid(x) of the logits 0 and 4 by hand: log 2 and 0.018.",
     )
     flaw = match(number, float(F.softplus(-logits).mean()), mistakes, otherwise, 1e-5)
     if flaw is not None:
@@ -181,21 +291,21 @@ def _test_non_saturating(non_saturating: Any) -> Flaw | None:
         return Flaw(
             f"For logits of -300 and 300 it gives {loss.item()}, or a gradient that is nan.",
             "exp(300) overflows in float32, and a sigmoid that is 0 has an infinite logarithm. "
-            "F.softplus(-logits) is the same function without that trouble.",
+            "Is there a function of torch that computes log(1 + exp(x)) without that trouble?",
         )
     if loss.item() < 140:
         return Flaw(
             f"For logits of -300 and 300 it gives {loss.item():.1f}; it should be 150.",
             "A small number added inside the log, or a clamp, cuts the loss off, and its gradient "
-            "with it. F.softplus(-logits) needs neither.",
+            "with it. A softplus needs neither.",
         )
     return None
 
 
-# --- 5.3 and 5.4: least squares and hinge --------------------------------------------------------
+# --- 5.4: hinge ----------------------------------------------------------------------------------
 
 
-def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Flaw | None:
+def _pair_test(family: Any, right: Any, mistakes: Any) -> Flaw | None:
     """Both losses of a family on a batch; `right` and `mistakes` are made from (real, fake)."""
     import torch
 
@@ -206,7 +316,7 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Flaw | None
     found = _two(returned, ("for_D", "for_G"))
     wanted = right(real, fake)
     otherwise = Flaw(
-        f"For the check's logits {name} should be {wanted[0]:.4f} for D and {wanted[1]:.4f} for G; "
+        f"For the check's logits hinge should be {wanted[0]:.4f} for D and {wanted[1]:.4f} for G; "
         f"yours are {found[0]:.4f} and {found[1]:.4f}.",
         "Compute each of the three parts on a line of its own: D on real, D on fake, G on fake.",
     )
@@ -237,76 +347,6 @@ def _pair_test(family: Any, name: str, right: Any, mistakes: Any) -> Flaw | None
 
 
 @own_random
-def _test_lsgan(lsgan: Any) -> Flaw | None:
-    def right(real: Any, fake: Any) -> tuple[float, float]:
-        on_d = ((real - 1) ** 2).mean() + (fake**2).mean()
-        return float(on_d / 2), float(((fake - 1) ** 2).mean())
-
-    def mistakes(real: Any, fake: Any) -> dict[str, list]:
-        import torch
-
-        on_real, on_fake = ((real - 1) ** 2).mean(), (fake**2).mean()
-        p, q = torch.sigmoid(real), torch.sigmoid(fake)
-        return {
-            "D": [
-                (
-                    float(on_real + on_fake),
-                    Flaw("D's loss is twice too large.", "Half the sum of its two parts."),
-                ),
-                (
-                    float((real**2).mean() + ((fake - 1) ** 2).mean()) / 2,
-                    Flaw("The targets have changed places.", "1 for real photos, 0 for fakes."),
-                ),
-                (
-                    float(((real - 1) ** 2).mean() + ((fake + 1) ** 2).mean()) / 2,
-                    Flaw(
-                        "Your targets are 1 and -1.",
-                        "The paper allows that too; here they are 1 and 0.",
-                    ),
-                ),
-                (
-                    float(((p - 1) ** 2).mean() + (q**2).mean()) / 2,
-                    Flaw(
-                        "There is a sigmoid in it.",
-                        "Least squares wants the bare numbers: a sigmoid would flatten what the "
-                        "square keeps steep.",
-                    ),
-                ),
-                (
-                    float((real - 1).abs().mean() + fake.abs().mean()) / 2,
-                    Flaw("That is the absolute difference.", "Least squares: ** 2."),
-                ),
-                (float(on_real) / 2, Flaw("D's loss on fakes is missing.", "fake ** 2")),
-                (
-                    float(on_real + on_fake / 2),
-                    Flaw("Only the second part is halved.", "Brackets: (a + b) / 2."),
-                ),
-            ],
-            "G": [
-                (
-                    float((fake**2).mean()),
-                    Flaw("G aims at 0 and so wants to be recognized.", "Its target is 1."),
-                ),
-                (
-                    float(((fake - 1) ** 2).mean() / 2),
-                    Flaw(
-                        "G's loss is halved too.",
-                        "In the paper it is; here only D's is, as pix2pix halves it.",
-                    ),
-                ),
-                (
-                    float(-(fake**2).mean()),
-                    Flaw(
-                        "G pushes its logits away from 0, in either direction.", "(fake - 1) ** 2"
-                    ),
-                ),
-            ],
-        }
-
-    return _pair_test(lsgan, "least squares", right, mistakes)
-
-
-@own_random
 def _test_hinge(hinge: Any) -> Flaw | None:
     import torch
     import torch.nn.functional as F
@@ -330,21 +370,21 @@ def _test_hinge(hinge: Any) -> Flaw | None:
                     / 2,
                     Flaw(
                         "There is a sigmoid in it.",
-                        "The hinge wants bare logits: behind a sigmoid none is below -1.",
+                        "The hinge wants logits as they are: after a sigmoid none is below -1.",
                     ),
                 ),
                 (
                     float(F.relu(1 + real).mean() + F.relu(1 - fake).mean()) / 2,
                     Flaw(
                         "The signs have changed places: D is rewarded for being wrong.",
-                        "relu(1 - real) and relu(1 + fake).",
+                        "Which logits are D to push up, and which down?",
                     ),
                 ),
                 (
                     float((1 - real).mean() + (1 + fake).mean()) / 2,
                     Flaw(
                         "The hinge itself is missing.",
-                        "Behind 1 and -1 nothing is left to gain: F.relu(...).",
+                        "Beyond 1 and -1 nothing is left to gain. Which function stops there?",
                     ),
                 ),
                 (
@@ -353,7 +393,7 @@ def _test_hinge(hinge: Any) -> Flaw | None:
                 ),
                 (
                     float(F.relu(1 - real).mean() + F.relu(1 - fake).mean()) / 2,
-                    Flaw("Both are pushed above 1.", "Fakes are to fall below -1: relu(1 + fake)."),
+                    Flaw("Both are pushed above 1.", "Fakes are to fall below -1."),
                 ),
                 (
                     float(F.relu((1 - real).mean()) + F.relu((1 + fake).mean())) / 2,
@@ -368,28 +408,28 @@ def _test_hinge(hinge: Any) -> Flaw | None:
                     float(F.relu(1 - fake).mean()),
                     Flaw(
                         "G has a hinge too.",
-                        "It has none: G gains from every bit of a larger logit. -fake.mean()",
+                        "It has none: G gains from every bit of a larger logit.",
                     ),
                 ),
                 (
                     float(-fake.mean() / 2),
-                    Flaw("G's loss is halved too.", "Only D's is: -fake.mean()"),
+                    Flaw("G's loss is halved too.", "Only D's is."),
                 ),
                 (
                     float(fake.mean()),
-                    Flaw("G's sign is wrong: it wants to be recognized.", "-fake.mean()"),
+                    Flaw("G's sign is wrong: it wants to be recognized.", "A loss is made small."),
                 ),
                 (
                     float(F.relu(-fake).mean()),
                     Flaw(
                         "G's loss is cut off at 0.",
-                        "It goes on below: -fake.mean(), without a relu.",
+                        "It goes on below 0: no relu for G.",
                     ),
                 ),
             ],
         }
 
-    return _pair_test(hinge, "hinge", right, mistakes)
+    return _pair_test(hinge, right, mistakes)
 
 
 # --- 5.5: all of G's loss ------------------------------------------------------------------------
@@ -411,19 +451,22 @@ def _test_generator(generator_loss: Any) -> Flaw | None:
         mistakes = (
             (
                 weight * adversarial + l1,
-                Flaw("The weight stands at the wrong term.", "adversarial + weight * L1"),
+                Flaw(
+                    "The weight stands at the wrong term.",
+                    "Which term does λ belong to in equation 4?",
+                ),
             ),
             (
                 weight * (adversarial + l1),
-                Flaw("The weight counts for both.", "adversarial + weight * L1"),
+                Flaw("The weight counts for both.", "Which term does λ belong to in equation 4?"),
             ),
-            (adversarial + l1, Flaw("The weight is not used.", "adversarial + weight * L1")),
+            (adversarial + l1, Flaw("The weight is not used.", "It belongs to L1.")),
             (adversarial + weight * l2, Flaw("That is L2.", "L1 is the mean absolute difference.")),
             (
                 wrong + weight * l1,
                 Flaw(
                     "The generator wants its fakes to be called fake.",
-                    "Its label is 1: -log sigmoid(logits), as in 5.2.",
+                    "Its label is 1, as in 5.3.",
                 ),
             ),
             (
@@ -432,13 +475,13 @@ def _test_generator(generator_loss: Any) -> Flaw | None:
             ),
             (
                 adversarial + weight * 2 * l1,
-                Flaw("L1 is summed over a and b.", "The mean over all of it: .abs().mean()."),
+                Flaw("L1 is summed over a and b.", "Take the mean over all of it."),
             ),
             (
                 weight * l1 - adversarial,
                 Flaw("The adversarial term has a minus.", "Both are to be made small: a plus."),
             ),
-            (weight * l1, Flaw("The adversarial term is missing.", "adversarial + weight * L1")),
+            (weight * l1, Flaw("The adversarial term is missing.", "You wrote it in 5.3.")),
             (
                 adversarial + 100 * l1,
                 Flaw("100 stands there as a fixed number.", "Use the argument: weight."),
@@ -462,7 +505,7 @@ def _test_generator(generator_loss: Any) -> Flaw | None:
             )
     far = call(generator_loss, torch.tensor([-300.0]), truth, truth, 1.0)
     if not math.isfinite(float(far)):
-        return Flaw("For a logit of -300 it is not finite.", "Use non_saturating from 5.2.")
+        return Flaw("For a logit of -300 it is not finite.", "Use non_saturating from 5.3.")
     return None
 
 
@@ -546,10 +589,17 @@ def _test_step(generator_step: Any) -> Flaw | None:
             moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours) / weight),
             Flaw("The weight of L1 is gone.", "It was right as it stood."),
         ),
+        (
+            moved(lambda D, ours: F.softplus(-D(torch.cat([ours, L], 1))).mean() + l1(ours)),
+            Flaw(
+                "D gets its channels in another order, [ab, L].",
+                "D learned on [L, ab]: its first channel is the lightness.",
+            ),
+        ),
     )
     otherwise = Flaw(
         "The generator moves, but not along the sum of both terms.",
-        "Change one thing in the function with the bug, not more.",
+        "Compare your lines with those of the step with the bug: one change repairs it.",
     )
     flaw = match(after, right, mistakes, otherwise, 1e-6)
     if flaw is not None:
@@ -573,35 +623,35 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Compute both gradients at the old place, then both steps, and return the new theta "
-            "and psi. A first step: the discriminator's gradient is `sigmoid(psi * theta) * theta`."
+            "Derive each network's loss by its own parameter on paper first. Which theta and psi "
+            "belong into the two gradients if both networks move at once?"
         ),
         test=_test_two_numbers,
         solved="Now let the two play, and see where they end.",
     ),
     Exercise(
         name="5.2",
+        title="The best discriminator",
+        difficulty=2,
+        minutes=10,
+        start=(
+            "Look at one color alone: D's expected loss there is a function of one number. Where "
+            "is its derivative zero?"
+        ),
+        test=_test_optimal,
+        solved="A perfect D reports a ratio of two densities, no more.",
+    ),
+    Exercise(
+        name="5.3",
         title="The loss that does not saturate",
         difficulty=1,
         minutes=5,
         start=(
-            "Return the mean of -log sigmoid(logits), for logits of any size. A first step: "
-            "F.softplus(x) is log(1 + exp(x)), computed without overflow."
+            "Put the sigmoid into the logarithm and simplify on paper. Which function of torch is "
+            "what remains?"
         ),
         test=_test_non_saturating,
-        solved="Steep where the generator is bad, flat where it is good.",
-    ),
-    Exercise(
-        name="5.3",
-        title="Least squares",
-        difficulty=1,
-        minutes=5,
-        start=(
-            "Return D's loss and G's loss as two tensors. A first step: D's part on real photos "
-            "is `((real - 1) ** 2).mean()`."
-        ),
-        test=_test_lsgan,
-        solved="Too sure is wrong as well: a logit of 5 for a real photo costs 16.",
+        solved="A large gradient where the generator is bad, a small one where it is good.",
     ),
     Exercise(
         name="5.4",
@@ -609,8 +659,8 @@ EXERCISES = (
         difficulty=2,
         minutes=5,
         start=(
-            "Return D's loss and G's loss as two tensors. A first step: D's part on real photos "
-            "is `F.relu(1 - real).mean()`."
+            "Three parts are due: D on real photos, D on fakes, G on fakes. For which logits is "
+            "each of them 0?"
         ),
         test=_test_hinge,
         solved="D stops pushing where it is sure enough; G never stops.",
@@ -621,8 +671,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Add the adversarial loss of 5.2 and weight times L1. A first step: "
-            "`(ours - truth).abs().mean()`."
+            "Equation 4 has two terms. One of them you have written already; how large is the "
+            "other where ours equals the truth?"
         ),
         test=_test_generator,
         solved="pix2pix in one line.",
@@ -632,7 +682,10 @@ EXERCISES = (
         title="The planted bug",
         difficulty=2,
         minutes=5,
-        start="Copy the step with the bug, and repair it.",
+        start=(
+            "Follow the gradient backward from the loss to G's weights. There are two ways: which "
+            "one is cut?"
+        ),
         test=_test_step,
         solved="No error, a falling loss, nice numbers: and yet D had no say in it.",
     ),

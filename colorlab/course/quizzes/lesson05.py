@@ -4,79 +4,98 @@ from colorlab.course.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "The generator is bad, and D gives its pictures a logit of −6. Which of G's losses still "
-        "has a useful gradient there?",
+        "Turquoise skies: their density is 0.01 in real photos and 0.09 among the generator's. The "
+        "discriminator is trained until nothing improves it any more. Which probability of being "
+        "real does it give to such a sky?",
         (
             Option(
-                "log(1 − D), the minimax loss.",
-                "Its gradient is sigmoid(−6) = 0.0025: it saturates just where G needs it most.",
+                "0.01",
+                "That is how frequent it is in real photos. D also knows how often G makes it.",
             ),
             Option(
-                "−log D, the non-saturating one.",
-                "Its gradient is sigmoid(6) = 0.998, nearly the largest it can have.",
+                "0.1",
+                "0.01 / (0.01 + 0.09): of ten such skies one is real.",
                 True,
             ),
             Option(
-                "Neither.",
-                "The two have the same aim and very different gradients; one of them is near 1.",
+                "0, since G makes it far more often.",
+                "Then each real one would cost −log 0, which is infinite.",
             ),
         ),
     ),
     Question(
-        "D can't tell real from generated pictures at all. What is its BCE loss, half the sum?",
+        "A colleague trains with least squares and halves D's loss. It has stood near 0.25 for an "
+        "hour. What does that say?",
         (
-            Option("0.5", "That is its probability. The loss is −log 0.5."),
-            Option("0.69", "−log 0.5 = 0.693 for each part, and half of the sum of two.", True),
-            Option("0", "0 is the loss of a D that is always right and always sure."),
-        ),
-    ),
-    Question(
-        "You halve D's loss and train with Adam. How much slower does D learn?",
-        (
-            Option("Half as fast.", "With plain SGD it would be so."),
             Option(
-                "Hardly slower at all.",
-                "Adam divides by the gradient's own size, so a constant factor cancels.",
+                "D is right three times in four.",
+                "The loss is no share of right answers: it is a mean of squares.",
+            ),
+            Option(
+                "D gives outputs near 0.5, and can't tell real from fake.",
+                "0.5² for each of the two parts, and half of their sum: 0.25.",
                 True,
             ),
             Option(
-                "A quarter as fast, as the gradient is squared in Adam.",
-                "The square is under a root, and stands in the denominator: the factor cancels.",
+                "D is better than one with BCE, where the loss would be 0.69.",
+                "0.69 is what BCE costs a D that can't tell either. Losses of two kinds don't "
+                "compare.",
             ),
         ),
     ),
     Question(
-        "With λ = 1000 the pictures get paler than with 100. Why?",
+        "A recipe halves D's loss and trains with Adam. You replace Adam by plain SGD and keep the "
+        "factor. What becomes of it?",
         (
             Option(
-                "L1 outweighs D, and L1 is cheapest at the median of the possible colors.",
-                "This is lesson 03's brown problem again.",
+                "Nothing: a constant factor cancels.",
+                "It cancels in Adam, which divides by the gradient's own size. SGD does not.",
+            ),
+            Option(
+                "Now it halves D's steps.",
+                "With SGD a step is the learning rate times the gradient, and that is halved.",
                 True,
             ),
             Option(
-                "The learning rate has grown with it, and training diverges.",
-                "Adam's steps do not grow with the loss; nothing diverges here.",
-            ),
-            Option(
-                "tanh saturates for large λ.",
-                "λ scales the loss, not the output of the network.",
+                "It makes D's steps four times smaller, as Adam squares the gradient.",
+                "The square stands under a root in Adam, and SGD has none.",
             ),
         ),
     ),
     Question(
-        "Why does D's hinge loss have a relu and G's has none?",
+        "Somebody measures ab in Lab units, from −110 to 110, and keeps λ = 100. The pictures turn "
+        "out pale. Why?",
         (
             Option(
-                "An old mistake that everybody has copied.",
-                "It is in the papers so, and it has a reason.",
+                "L1 is 110 times larger now, and outweighs D.",
+                "In units of ab/110 that is λ = 11,000: the median of the possible colors wins.",
+                True,
             ),
             Option(
-                "Because G's logits are never negative.",
-                "They often are, above all in the beginning.",
+                "D can't read such large inputs.",
+                "D could scale them in its first layer. What has changed is the sum of two terms.",
             ),
             Option(
-                "D need not push on where it is sure enough; G is to gain from every larger logit.",
-                "Behind the margin D's gradient is 0. If G's were 0 there too, it would stop.",
+                "λ is too small for such large numbers.",
+                "It is the other way round: the larger the unit's count, the more L1 weighs.",
+            ),
+        ),
+    ),
+    Question(
+        "In a program for faces the generator's hinge loss reads relu(1 − logit). Which fakes no "
+        "longer improve?",
+        (
+            Option(
+                "Those that D recognizes with certainty, at a logit of −5.",
+                "There the relu is open and the gradient is −1, the full one.",
+            ),
+            Option(
+                "None: D has the same relu, and it learns.",
+                "D's relu is meant to stop it. G is to gain from every larger logit.",
+            ),
+            Option(
+                "Those whose logit is above 1 already.",
+                "Beyond 1 the relu is 0 and so is its gradient, though D may still have a lead.",
                 True,
             ),
         ),

@@ -88,6 +88,82 @@ def twice_as_far(theta, psi, rate):
 # --- 5.2 -----------------------------------------------------------------------------------------
 
 
+def optimal(p, q):
+    return p / (p + q)
+
+
+def of_fakes(p, q):
+    return q / (p + q)
+
+
+def ratio(p, q):
+    return p / q
+
+
+def logit(p, q):
+    return torch.log(p / q)
+
+
+def larger(p, q):
+    return (p > q).float()
+
+
+def larger_as_bool(p, q):
+    return p > q
+
+
+def sigmoid_of_densities(p, q):
+    return torch.softmax(torch.stack([p, q]), 0)[0]
+
+
+def summed_over_colors(p, q):
+    return p / (p.sum() + q.sum())
+
+
+def squared_densities(p, q):
+    return p**2 / (p**2 + q**2)
+
+
+def roots(p, q):
+    return p.sqrt() / (p.sqrt() + q.sqrt())
+
+
+def undecided(p, q):
+    return torch.full_like(p, 0.5)
+
+
+def mixture(p, q):
+    return (p + q) / 2
+
+
+def real_alone(p, q):
+    return p
+
+
+def one_number(p, q):
+    return (p / (p + q)).mean()
+
+
+def as_list(p, q):
+    return [float(x) for x in (p / (p + q)).flatten()]
+
+
+def not_a_number(p, q):
+    return (p - p) / (q - q)
+
+
+def propped(p, q):
+    return p / (p + q + 0.1)
+
+
+def in_place_sum(p, q):
+    q += p
+    return p / q
+
+
+# --- 5.3 -----------------------------------------------------------------------------------------
+
+
 def what_d_pays(logits):
     return F.softplus(logits).mean()
 
@@ -134,75 +210,6 @@ def a_number(logits):
 
 def other_base(logits):
     return F.softplus(-logits).mean() / 0.6931
-
-
-# --- 5.3 -----------------------------------------------------------------------------------------
-
-
-def least_squares(real, fake, half=0.5, targets=(1, 0, 1), g=1.0):
-    for_d = half * (((real - targets[0]) ** 2).mean() + ((fake - targets[1]) ** 2).mean())
-    return for_d, g * ((fake - targets[2]) ** 2).mean()
-
-
-def ls_swapped_losses(real, fake):
-    return least_squares(real, fake)[::-1]
-
-
-def ls_half_of_one(real, fake):
-    return ((real - 1) ** 2).mean() + (fake**2).mean() / 2, ((fake - 1) ** 2).mean()
-
-
-def ls_not_halved(real, fake):
-    return least_squares(real, fake, half=1)
-
-
-def ls_swapped(real, fake):
-    return least_squares(real, fake, targets=(0, 1, 1))
-
-
-def ls_minus_one(real, fake):
-    return least_squares(real, fake, targets=(1, -1, 1))
-
-
-def ls_sigmoid(real, fake):
-    return least_squares(torch.sigmoid(real), torch.sigmoid(fake))
-
-
-def ls_absolute(real, fake):
-    return ((real - 1).abs().mean() + fake.abs().mean()) / 2, ((fake - 1) ** 2).mean()
-
-
-def ls_real_only(real, fake):
-    return ((real - 1) ** 2).mean() / 2, ((fake - 1) ** 2).mean()
-
-
-def ls_g_at_zero(real, fake):
-    return least_squares(real, fake, targets=(1, 0, 0))
-
-
-def ls_g_halved(real, fake):
-    return least_squares(real, fake, g=0.5)
-
-
-def ls_g_minus_d(real, fake):
-    return least_squares(real, fake)[0], -(fake**2).mean()
-
-
-def ls_d_only(real, fake):
-    return least_squares(real, fake)[0]
-
-
-def ls_numbers(real, fake):
-    return tuple(loss.item() for loss in least_squares(real, fake))
-
-
-def ls_fakes_detached(real, fake):
-    return least_squares(real, fake.detach())[0], least_squares(real, fake)[1]
-
-
-def ls_root(real, fake):
-    for_d, for_g = least_squares(real, fake)
-    return for_d.sqrt(), for_g
 
 
 # --- 5.4 -----------------------------------------------------------------------------------------
@@ -336,10 +343,11 @@ def signed_l1(logits, ours, truth, weight):
 
 def step(
     G, D, optimizer, L, truth, weight, *, cut=False, cut_l1=False, sign=-1.0, l1=True,
-    saturating=False, weighted=True, parts="zbs", train_d=False,
+    saturating=False, weighted=True, parts="zbs", train_d=False, L_first=True,
 ):  # fmt: skip
     ours = G(L)
-    logits = D(torch.cat([L, ours.detach() if cut else ours], 1))
+    seen = ours.detach() if cut else ours
+    logits = D(torch.cat([L, seen] if L_first else [seen, L], 1))
     adversarial = -F.softplus(logits).mean() if saturating else F.softplus(sign * logits).mean()
     away = ((ours.detach() if cut_l1 else ours) - truth).abs().mean()
     loss = adversarial + ((weight if weighted else 1.0) * away if l1 else 0.0)
@@ -400,6 +408,10 @@ def moves_twice(*arguments):
     return step(*arguments)
 
 
+def channels_in_another_order(*arguments):
+    return step(*arguments, L_first=False)
+
+
 def returns_nothing(*arguments):
     step(*arguments)
 
@@ -420,6 +432,25 @@ WRONG = {
         twice_as_far: "each with its sigmoid, and print them",
     },
     "5.2": {
+        of_fakes: "probability that the color is generated",
+        ratio: "how many times more frequent",
+        logit: "That is D's logit",
+        larger: "which of the two densities is larger",
+        larger_as_bool: "which of the two densities is larger",
+        sigmoid_of_densities: "A sigmoid or softmax of the densities",
+        summed_over_colors: "The sum runs over all colors",
+        squared_densities: "The densities are squared",
+        roots: "Roots of the densities",
+        undecided: "0.5 everywhere",
+        mixture: "in the whole batch",
+        real_alone: "q plays no part",
+        one_number: "should have the shape",
+        as_list: "A torch tensor was expected",
+        not_a_number: "are NaN or infinite",
+        propped: "the cheapest D is",
+        in_place_sum: "has changed its arguments",
+    },
+    "5.3": {
         what_d_pays: "what the discriminator pays",
         saturating: "That is the saturating loss",
         wrong_sign: "The sign is wrong",
@@ -432,23 +463,6 @@ WRONG = {
         sigmoid_twice: "The sigmoid is taken twice",
         a_number: "no gradient can flow back",
         other_base: "For the check's logits it should be",
-    },
-    "5.3": {
-        ls_swapped_losses: "The two losses have changed places",
-        ls_half_of_one: "Only the second part is halved",
-        ls_not_halved: "D's loss is twice too large",
-        ls_swapped: "The targets have changed places",
-        ls_minus_one: "Your targets are 1 and -1",
-        ls_sigmoid: "There is a sigmoid in it",
-        ls_absolute: "That is the absolute difference",
-        ls_real_only: "D's loss on fakes is missing",
-        ls_g_at_zero: "G aims at 0",
-        ls_g_halved: "G's loss is halved too",
-        ls_g_minus_d: "in either direction",
-        ls_d_only: "Two numbers were expected",
-        ls_numbers: "or not to all that it should",
-        ls_fakes_detached: "or not to all that it should",
-        ls_root: "Compute each of the three parts",
     },
     "5.4": {
         h_sigmoid: "There is a sigmoid in it",
@@ -494,7 +508,8 @@ WRONG = {
         no_zero_grad: "the second one goes along",
         leaves_eval_mode: "left in eval mode",
         freezes_d: "D is left unable to learn",
-        moves_twice: "Change one thing",
+        moves_twice: "one change repairs it",
+        channels_in_another_order: "another order, [ab, L]",
         returns_nothing: "gave back nothing",
     },
 }
@@ -524,11 +539,13 @@ def library_pair(kind):
         ("5.1", adversarial_step),
         ("5.1", by_autograd),
         ("5.1", lambda *arguments: np.array(adversarial_step(*arguments))),
-        ("5.2", lambda logits: -F.logsigmoid(logits).mean()),
-        ("5.2", bce_with_logits),
-        ("5.2", AdversarialLoss("bce").generator),
-        ("5.3", least_squares),
-        ("5.3", library_pair("lsgan")),
+        ("5.2", optimal),
+        ("5.2", lambda p, q: 1 / (1 + q / p)),
+        ("5.2", lambda p, q: torch.sigmoid(p.log() - q.log())),
+        ("5.2", lambda p, q: (p / (p + q + 1e-12)).double()),
+        ("5.3", lambda logits: -F.logsigmoid(logits).mean()),
+        ("5.3", bce_with_logits),
+        ("5.3", AdversarialLoss("bce").generator),
         ("5.4", hinged),
         ("5.4", library_pair("hinge")),
         ("5.5", total),
@@ -539,3 +556,38 @@ def library_pair(kind):
 def test_another_way_passes(name, solution):
     result = try_solution(exercise(name), solution)
     assert result.status == "solved", result
+
+
+# --- the best discriminator, found in three other ways -------------------------------------------
+
+P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+Q = torch.tensor([0.125, 0.375, 0.5], dtype=torch.float64)
+
+
+def test_no_other_probability_costs_the_discriminator_less():
+    tried = torch.linspace(0.0005, 0.9995, 1000).double()[:, None]
+    costs = -P * tried.log() - Q * (1 - tried).log()
+    assert torch.allclose(tried[costs.argmin(0), 0], optimal(P, Q), atol=6e-4)
+    assert try_solution(exercise("5.2"), optimal).status == "solved"
+
+
+def test_logits_that_are_trained_on_samples_arrive_there():
+    real, fake = ((8 * share).round().int() for share in (P * 5, Q * 5))  # 20:12:8 and 5:15:20
+    places = [torch.arange(3).repeat_interleave(count) for count in (real, fake)]
+    assert [len(place) for place in places] == [40, 40]
+    logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([logits], lr=4.0)
+    for _ in range(400):
+        loss = AdversarialLoss("bce").discriminator(*(logits[place] for place in places))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert torch.allclose(torch.sigmoid(logits.detach()), optimal(P, Q), atol=1e-6)
+
+
+def test_its_loss_is_log_2_less_the_jensen_shannon_divergence():
+    best = optimal(P, Q)
+    loss = -(P * best.log() + Q * (1 - best).log()).sum() / 2
+    middle = (P + Q) / 2
+    divergence = sum(F.kl_div(middle.log(), one, reduction="sum") for one in (P, Q)) / 2
+    assert loss.item() == pytest.approx(np.log(2) - divergence.item(), abs=1e-12)

@@ -83,6 +83,69 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     return _in_tiles(lambda tile: _encode(_lab_to_linear(tile)).clamp(0, 1), lab)
 
 
+# Four curves, one pattern: a power from the knee up, a straight line below. `high` is the value
+# above the knee and the knee below it, so the power keeps a finite slope there, and the line's term
+# is zero above. (`torch.where` on two branches would do too, but on a CPU it is the slowest step.)
+# The two pieces of the sRGB standard miss each other by 2e-9 at the knee; here they meet.
+# Steps such as `div_` write into the temporary just made, which saves passes through memory.
+
+
+def _decode(rgb: Tensor) -> Tensor:
+    """sRGB value -> linear light (IEC 61966-2-1, 5.2)."""
+    high = rgb.clamp(min=SRGB_KNEE)
+    return _power((high + 0.055).div_(1.055), 2.4).add(rgb - high, alpha=1 / LINEAR_SLOPE)
+
+
+def _encode(linear: Tensor) -> Tensor:
+    """Linear light -> sRGB value (IEC 61966-2-1, 5.3)."""
+    high = linear.clamp(min=LINEAR_KNEE)
+    return (1.055 * _power(high, 1 / 2.4) - 0.055).add(linear - high, alpha=LINEAR_SLOPE)
+
+
+def _cube_root(t: Tensor) -> Tensor:
+    """The function f of CIE 15:2004: a cube root with its tangent near zero."""
+    high = t.clamp(min=XYZ_KNEE)
+    return _power(high, 1 / 3).add(t - high, alpha=F_SLOPE)
+
+
+def _cube(f: Tensor) -> Tensor:
+    """The inverse of ``_cube_root``."""
+    f = f.clamp(-10, 10)  # no color comes near this; it keeps the cube from overflowing
+    high = f.clamp(min=F_KNEE)
+    return (high * high * high).add(f - high, alpha=1 / F_SLOPE)
+
+
+def _power(base: Tensor, exponent: float) -> Tensor:
+    """base ** exponent for base > 0, in half the time on a CPU."""
+    return torch.log2(base).mul_(exponent).exp2_()
+
+
+def _linear_to_lab(rgb: Tensor) -> Tensor:
+    """Linear RGB (..., 3, H, W) -> Lab (..., 3, H, W)."""
+    to_xyz = [[m / white for m in row] for row, white in zip(RGB_TO_XYZ, WHITE, strict=True)]
+    x, y, z = _cube_root(_matrix(to_xyz, rgb)).unbind(-3)
+    return torch.stack([(116 * y).sub_(16), (x - y).mul_(500), (y - z).mul_(200)], dim=-3)
+
+
+def _lab_to_linear(lab: Tensor) -> Tensor:
+    """Lab (..., 3, H, W) -> linear RGB (..., 3, H, W), not clipped."""
+    L, a, b = lab.unbind(-3)
+    y = (L + 16) / 116
+    xyz = _cube(torch.stack([y + a / 500, y, y - b / 200], dim=-3))
+    return _matrix([[m * w for m, w in zip(row, WHITE, strict=True)] for row in XYZ_TO_RGB], xyz)
+
+
+def _matrix(matrix: list[list[float]], image: Tensor) -> Tensor:
+    """Multiply each pixel's three channels, at dimension -3, by a 3 x 3 matrix.
+
+    Written as sums because a matrix product may run in bfloat16 or TF32 (under autocast, on a GPU),
+    which is too coarse for color.
+    """
+    one, two, three = image.unbind(-3)
+    rows = [(m[0] * one).add_(two, alpha=m[1]).add_(three, alpha=m[2]) for m in matrix]
+    return torch.stack(rows, dim=-3)
+
+
 def normalize_lab(lab: Tensor) -> tuple[Tensor, Tensor]:
     """Split Lab into what a network reads and what it predicts, both about [-1, 1].
 
@@ -258,69 +321,6 @@ def lab_to_lab8(lab: Tensor) -> Tensor:
     L, a, b = _lab_channels(lab)
     scaled = torch.stack([L * (255 / 100), a + 128, b + 128], dim=-3)
     return scaled.round().clamp(0, 255).to(torch.uint8)
-
-
-# Four curves, one pattern: a power from the knee up, a straight line below. `high` is the value
-# above the knee and the knee below it, so the power keeps a finite slope there, and the line's term
-# is zero above. (`torch.where` on two branches would do too, but on a CPU it is the slowest step.)
-# The two pieces of the sRGB standard miss each other by 2e-9 at the knee; here they meet.
-# Steps such as `div_` write into the temporary just made, which saves passes through memory.
-
-
-def _decode(rgb: Tensor) -> Tensor:
-    """sRGB value -> linear light (IEC 61966-2-1, 5.2)."""
-    high = rgb.clamp(min=SRGB_KNEE)
-    return _power((high + 0.055).div_(1.055), 2.4).add(rgb - high, alpha=1 / LINEAR_SLOPE)
-
-
-def _encode(linear: Tensor) -> Tensor:
-    """Linear light -> sRGB value (IEC 61966-2-1, 5.3)."""
-    high = linear.clamp(min=LINEAR_KNEE)
-    return (1.055 * _power(high, 1 / 2.4) - 0.055).add(linear - high, alpha=LINEAR_SLOPE)
-
-
-def _cube_root(t: Tensor) -> Tensor:
-    """The function f of CIE 15:2004: a cube root with its tangent near zero."""
-    high = t.clamp(min=XYZ_KNEE)
-    return _power(high, 1 / 3).add(t - high, alpha=F_SLOPE)
-
-
-def _cube(f: Tensor) -> Tensor:
-    """The inverse of ``_cube_root``."""
-    f = f.clamp(-10, 10)  # no color comes near this; it keeps the cube from overflowing
-    high = f.clamp(min=F_KNEE)
-    return (high * high * high).add(f - high, alpha=1 / F_SLOPE)
-
-
-def _power(base: Tensor, exponent: float) -> Tensor:
-    """base ** exponent for base > 0, in half the time on a CPU."""
-    return torch.log2(base).mul_(exponent).exp2_()
-
-
-def _linear_to_lab(rgb: Tensor) -> Tensor:
-    """Linear RGB (..., 3, H, W) -> Lab (..., 3, H, W)."""
-    to_xyz = [[m / white for m in row] for row, white in zip(RGB_TO_XYZ, WHITE, strict=True)]
-    x, y, z = _cube_root(_mix(to_xyz, rgb)).unbind(-3)
-    return torch.stack([(116 * y).sub_(16), (x - y).mul_(500), (y - z).mul_(200)], dim=-3)
-
-
-def _lab_to_linear(lab: Tensor) -> Tensor:
-    """Lab (..., 3, H, W) -> linear RGB (..., 3, H, W), not clipped."""
-    L, a, b = lab.unbind(-3)
-    y = (L + 16) / 116
-    xyz = _cube(torch.stack([y + a / 500, y, y - b / 200], dim=-3))
-    return _mix([[m * w for m, w in zip(row, WHITE, strict=True)] for row in XYZ_TO_RGB], xyz)
-
-
-def _mix(matrix: list[list[float]], image: Tensor) -> Tensor:
-    """Multiply each pixel's three channels, at dimension -3, by a 3 x 3 matrix.
-
-    Written as sums because a matrix product may run in bfloat16 or TF32 (under autocast, on a GPU),
-    which is too coarse for color.
-    """
-    one, two, three = image.unbind(-3)
-    rows = [(m[0] * one).add_(two, alpha=m[1]).add_(three, alpha=m[2]) for m in matrix]
-    return torch.stack(rows, dim=-3)
 
 
 def _in_tiles(convert: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

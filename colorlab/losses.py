@@ -1,6 +1,7 @@
 """The objectives: the adversarial losses, and how far the colors are from the truth.
 
-Discriminators return logits; the sigmoid and the labels live here.
+Discriminators return logits; the sigmoid and the labels live here. "bce" is binary cross-entropy on
+logits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from colorlab.layers import check_choice
 
 # The loss of each logit: the discriminator's on real and on fake pictures, the generator's on fake.
 ADVERSARIAL = {
-    # -log sigmoid(x) and -log(1 - sigmoid(x)), without overflow
+    # Binary cross-entropy: -log sigmoid(x) for the label 1, -log(1 - sigmoid(x)) for the label 0,
+    # which are softplus(-x) and softplus(x), without overflow.
     "bce": (lambda x: F.softplus(-x), F.softplus, lambda x: F.softplus(-x)),
     "lsgan": (lambda x: (x - 1) ** 2, torch.square, lambda x: (x - 1) ** 2),
     "hinge": (lambda x: F.relu(1 - x), lambda x: F.relu(1 + x), torch.neg),

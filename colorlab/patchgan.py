@@ -112,11 +112,11 @@ class PatchGAN(nn.Module):
 def receptive_field(module: nn.Module) -> float:
     """How many pixels along one side a single output of ``module`` sees.
 
-    Walks the module's own layers in their order: with field r and jump j (the distance in pixels
-    between neighboring outputs), a kernel k of stride s and dilation d makes
-    r ← r + (k − 1)·d·j and j ← j·s. ``math.inf`` where a layer sees the whole map. Dumoulin and
-    Visin, "A guide to convolution arithmetic for deep learning" (2016), and Araujo et al.,
-    "Computing Receptive Fields of Convolutional Neural Networks" (Distill 2019), equation 2.
+    Walks the module's own layers in their order. The jump is the distance in pixels between
+    neighboring outputs. A layer makes field ← field + (kernel − 1) · dilation · jump and
+    jump ← jump · stride; norms are left out. ``math.inf`` where a layer sees the whole map.
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), and Araujo et
+    al., "Computing Receptive Fields of Convolutional Neural Networks" (Distill 2019), equation 2.
 
     Raises:
         ValueError: a layer enlarges the picture, or is not square.
@@ -124,8 +124,8 @@ def receptive_field(module: nn.Module) -> float:
     field, jump = 1, 1
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-            kernel, stride = _square(layer.kernel_size), _square(layer.stride)
-            field += (kernel - 1) * _square(getattr(layer, "dilation", 1)) * jump
+            kernel, stride = _same_both_ways(layer.kernel_size), _same_both_ways(layer.stride)
+            field += (kernel - 1) * _same_both_ways(getattr(layer, "dilation", 1)) * jump
             jump *= stride
         elif isinstance(layer, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten)):
             return math.inf
@@ -137,7 +137,7 @@ def receptive_field(module: nn.Module) -> float:
     return field
 
 
-def _square(value: int | tuple[int, ...]) -> int:
+def _same_both_ways(value: int | tuple[int, ...]) -> int:
     if isinstance(value, int):
         return value
     if len(set(value)) != 1:

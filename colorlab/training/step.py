@@ -10,7 +10,7 @@ step to one generator step, in the conditional form of Isola et al. (CVPR 2017).
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +21,10 @@ from colorlab.recipes.recipe import Recipe
 
 
 class Step:
-    """One training step; a subclass says how it is computed.
+    """One training step.
 
-    It brings the networks and their optimizers, and says in ``optimize`` and ``autocast`` how they
-    are computed.
+    A subclass brings the networks and their optimizers. It may compute ``optimize`` and
+    ``autocast`` in another way, and add losses to ``target_loss``.
 
     Attributes:
         recipe: what to train and how.
@@ -56,12 +56,12 @@ class Step:
         loss_d, real, fake = self.discriminator_loss(inputs, target, prediction.detach())
         self.optimize(self.optimizer_d, loss_d)
 
-        # The generator's loss passes through the discriminator and must not teach it: its weights'
-        # gradients are not even computed.
+        # The generator's loss passes through the discriminator and must not teach it. Clearing its
+        # gradients before its own step would do; not computing them is faster.
         self.discriminator.requires_grad_(False)
         loss_g = self.generator_loss(inputs, prediction)
-        weight = self.recipe.objective.adversarial_weight
-        self.optimize(self.optimizer_g, target_loss + weight * loss_g)
+        adversarial_weight = self.recipe.objective.adversarial_weight
+        self.optimize(self.optimizer_g, target_loss + adversarial_weight * loss_g)
         self.discriminator.requires_grad_(True)
 
         threshold = self.adversarial.threshold
@@ -123,8 +123,10 @@ class Step:
 
     def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         """One step of an optimizer down a loss."""
-        raise NotImplementedError
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
     def autocast(self) -> AbstractContextManager:
-        """Inside, networks compute in the precision that was chosen."""
-        raise NotImplementedError
+        """Inside, networks compute in the precision that was chosen; here their own."""
+        return nullcontext()

@@ -30,8 +30,8 @@ from colorlab.color import (
 from colorlab.devices import best_device
 from colorlab.hints import Hint
 from colorlab.palette import Suggestion
-from colorlab.photos.decode import Layers
 from colorlab.photos.files import open_layers, upright_layers
+from colorlab.photos.layers import Layers
 from colorlab.recipes.recipe import Recipe
 from colorlab.sources.bundled import starter_weights
 from colorlab.unet import colors_of

@@ -9,17 +9,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from colorlab.atomic import write_whole
 from colorlab.commands.options import add_weights, device
+from colorlab.photos.carried import Carried, carried
 from colorlab.photos.files import SUFFIXES, PhotoError, list_photos
+from colorlab.photos.writing import DEEP, NO_ALPHA, encode
 
 if TYPE_CHECKING:
     from colorlab.colorize import Colorizer
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
 # Written as the file came, where Pillow can write it without an argument about what is lost.
 KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
-NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +56,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="from 0 (the likeliest colors) to 1 (the mean of all likely ones)",
     )
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out what the photo carries: date, place, camera, caption, resolution",
+    )
+    parser.add_argument(
+        "--no-mark", action="store_true", help="don't note in the copy that its colors are made"
+    )
     add_weights(parser)
 
 
@@ -76,7 +86,11 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         hints=wanted,
         temperature=options.temperature,
+        strip=options.strip,
+        mark=not options.no_mark,
     ):
+        for note in outcome.notes:
+            print(f"note: {note}", file=sys.stderr)
         if outcome.problem is None:
             done += 1
             print(f"{outcome.source} -> {outcome.target}")
@@ -89,11 +103,13 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one photo; ``problem`` is None where ``target`` was written."""
+    """What became of one photo; ``problem`` is None where ``target`` was written. ``notes``: what
+    was odd about the photo, or is lost in the copy."""
 
     source: Path
     target: Path
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def plan(
@@ -158,8 +174,15 @@ def colorize_album(
     seed: int = 0,
     hints: Sequence[Hint] = (),
     temperature: float | None = None,
+    strip: bool = False,
+    mark: bool = True,
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
+
+    A copy holds what its photo carried (see :mod:`colorlab.photos.carried`), without it with
+    ``strip``; and with ``mark`` a note in XMP that the colors are made. A photo of 16 bits gives a
+    copy of 16 bits where the format has them. One with transparency becomes PNG where the format
+    that it had can't hold it, unless ``output`` names the file.
 
     Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
     photos, since their places belong to one.
@@ -170,44 +193,86 @@ def colorize_album(
             f"hints are places in one photo, and {len(pairs)} photos are named; color that one by "
             f"itself"
         )
-    how = {"hints": hints, "temperature": temperature}
+    how: dict[str, Any] = {"hints": hints, "temperature": temperature}
+    named = len(pairs) == 1 and pairs[0][1] == Path(output)
     for source, target in pairs:
+        notes: list[str] = []
         try:
-            if target.exists() and target.resolve() == source.resolve():
-                raise PhotoError(f"{target} is the photo itself; choose another output")
-            if target.exists() and not overwrite:
-                raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
-            write_photo(colorizer.colorize(source, saturation, seed, **how), target)
+            _check_free(source, target, overwrite)
+            what = carried(source)
+            deep = {"depth": 16} if what.depth > 8 and target.suffix.lower() in DEEP else {}
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                picture = colorizer.colorize(source, saturation, seed, **how, **deep)
+            notes += [str(warning.message) for warning in told]
+            if _has_alpha(picture) and target.suffix.lower() in NO_ALPHA and not named:
+                target = target.with_suffix(".png")
+                _check_free(source, target, overwrite)
+            lost = write_photo(picture, target, what, strip=strip, mark=mark)
+            notes += [f"{source}: {words}" for words in lost]
         except PhotoError as error:
-            yield Outcome(source, target, str(error))
+            yield Outcome(source, target, str(error), tuple(notes))
         except OSError as error:  # from writing; one from reading is a PhotoError by now
-            yield Outcome(source, target, f"{target}: {error.strerror or error}")
+            yield Outcome(source, target, f"{target}: {error.strerror or error}", tuple(notes))
         except MemoryError:
             yield Outcome(source, target, f"{source}: too large for this machine's memory")
         else:
-            yield Outcome(source, target)
+            yield Outcome(source, target, notes=tuple(notes))
 
 
-def write_photo(image: Image.Image, target: Path) -> None:
+def _check_free(source: Path, target: Path, overwrite: bool) -> None:
+    if target.exists() and target.resolve() == source.resolve():
+        raise PhotoError(f"{target} is the photo itself; choose another output")
+    if target.exists() and not overwrite:
+        raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
+
+
+def _has_alpha(picture: Image.Image | np.ndarray) -> bool:
+    return picture.shape[2] == 4 if isinstance(picture, np.ndarray) else picture.mode == "RGBA"
+
+
+def write_photo(
+    picture: Image.Image | np.ndarray,
+    target: Path,
+    what: Carried | None = None,
+    *,
+    strip: bool = False,
+    mark: bool = False,
+) -> list[str]:
     """Write a picture beside its name and rename it, so that no half-written file is left.
+
+    Args:
+        picture: mode RGB or RGBA; or uint16 ``(H, W, 3)`` or ``(H, W, 4)``.
+        target: its suffix is the format.
+        what: what the photo carried and is to go along; None: nothing is.
+        strip: leave out what tells of the photo.
+        mark: note that the colors are made.
+
+    Returns:
+        What of the photo is lost, in words.
 
     Raises:
         PhotoError: the format can't hold the picture's alpha, or that many rows or columns.
         OSError: the disk is full, the folder can't be written.
     """
     suffix = target.suffix.lower()
-    if image.mode == "RGBA" and suffix in NO_ALPHA:
+    if _has_alpha(picture) and suffix in NO_ALPHA:
         raise PhotoError(f"{target}: {suffix} can't hold transparency; write it as .png or .webp")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if what is not None and strip:
+        what = Carried(depth=what.depth, lossless=what.lossless, frames=what.frames)
     # Encoded in memory, written by Python: Pillow's own writing to a file takes a JPEG cut short by
     # a full disk for a whole one.
-    encoded = BytesIO()
-    options = {"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}
     try:
-        image.save(encoded, Image.registered_extensions()[suffix], **options)
+        encoded, lost = encode(picture, suffix, what, mark)
     except ValueError as error:
         raise PhotoError(f"{target}: {error}") from error
-    write_whole(target, [encoded.getbuffer()])
+    write_whole(target, [encoded])
+    if what is not None and what.frames > 1:
+        lost.append(f"it holds {what.frames} pages or frames, of which the first was colored")
+    if what is not None and what.depth > 8 and suffix not in DEEP:
+        lost.append(f"its {what.depth} bits became 8, as {suffix} holds no more; .png does")
+    return lost
 
 
 def _writable(name: Path) -> Path:

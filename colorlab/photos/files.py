@@ -23,14 +23,12 @@ from PIL import Image
 from colorlab.photos.decode import (
     FORMATS,
     Decoded,
-    Layers,
     decode,
-    flat,
-    layers,
     stored_size,
 )
 from colorlab.photos.decode import orientation as find_orientation
 from colorlab.photos.errors import PhotoError
+from colorlab.photos.layers import Layers, flat, layers
 
 INDEX = "colorlab-pack.npz"  # in a folder of packed photos, see `colorlab.photos.packed`
 # EXIF 2.3, section 4.6.4: the side that row 0 shows -> the move that sets the picture upright.
@@ -98,7 +96,7 @@ def read_photo(
     the factor of two left to the resampling filter keeps the picture the same. The photo's edge can
     then fall inside a pixel: 341 columns, halved, fill 170.5 of 171. Else it fills the picture.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = decode(file, str(path), short_side)
         photo = flat(layers(decoded, str(path)))
     orientation, (width, height) = decoded.orientation, decoded.filled
@@ -117,7 +115,7 @@ def photo_size(path: Path) -> tuple[int, int]:
 
     Raises `PhotoError` as `open_photo` does, where the head is damaged.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         (width, height), orientation = stored_size(file)
     return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
@@ -127,7 +125,7 @@ def open_layers(path: Path | StoredPhoto) -> Layers:
 
     An alpha that is opaque everywhere is none. Raises `PhotoError` as `open_photo` does.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         decoded = decode(file, str(path))
         return _upright(layers(decoded, str(path)), decoded.orientation)
 
@@ -163,7 +161,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path | StoredPhoto) -> Iterator[BinaryIO]:
+def opened(path: Path | StoredPhoto) -> Iterator[BinaryIO]:
     """The file, opened; whatever goes wrong inside becomes a `PhotoError` that names it."""
     try:
         with _checked(path).open("rb") as file:

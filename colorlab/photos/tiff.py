@@ -76,14 +76,7 @@ def layout(file: BinaryIO) -> Layout:
     Raises `PhotoError` for what is not read here, by its kind; DecompressionBombError as Pillow
     does; and nearly anything for tags that are damaged.
     """
-    head = file.read(8)
-    if head.startswith(b"MM\0+"):
-        raise PhotoError(f"it is a BigTIFF in big-endian order, which is not read here. {_UNSAVED}")
-    if head.startswith(b"II+"):
-        head += file.read(8)
-    tags = ImageFileDirectory_v2(head)
-    file.seek(tags.next)
-    tags.load(file)
+    tags = read_tags(file)
 
     def all_of(tag: int, default: int = 0) -> tuple[int, ...]:
         found = tags.get(tag, default)
@@ -114,6 +107,20 @@ def layout(file: BinaryIO) -> Layout:
             f"with planes apart, which is not read here. {_UNSAVED}"
         )
     return known
+
+
+def read_tags(file: BinaryIO) -> ImageFileDirectory_v2:
+    """The tags of the first picture."""
+    file.seek(0)
+    head = file.read(8)
+    if head.startswith(b"MM\0+"):
+        raise PhotoError(f"it is a BigTIFF in big-endian order, which is not read here. {_UNSAVED}")
+    if head.startswith(b"II+"):
+        head += file.read(8)
+    tags = ImageFileDirectory_v2(head)
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -155,7 +155,7 @@ def test_a_second_run_over_the_folder_that_holds_the_first(here, colorize):
     photo("a.png")
     assert colorize(".", "-o", "out")[0] == 0
     status, out, err = colorize(".", "-o", "out")
-    assert (status, out[-1], len(err)) == (1, "0 colored, 1 not", 1)
+    assert (status, out[-1], len(err)) == (0, "0 colored, 0 not, 1 there already", 1)
     assert colorize(".", "-o", "out", "--overwrite")[:2] == (
         0,
         ["a.png -> out/a.png", "1 colored, 0 not"],

@@ -10,10 +10,11 @@ import argparse
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,8 +22,9 @@ from PIL import Image
 from colorlab.atomic import write_whole
 from colorlab.commands.options import add_weights, device
 from colorlab.photos.carried import Carried, carried
-from colorlab.photos.files import SUFFIXES, PhotoError, list_photos
+from colorlab.photos.files import OTHER_PICTURES, SUFFIXES, PhotoError, look_into
 from colorlab.photos.writing import DEEP, NO_ALPHA, encode
+from colorlab.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorlab.colorize import Colorizer
@@ -68,7 +70,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    plan(options.inputs, options.output)  # a wrong name is told before the weights are loaded
+    found = plan(
+        options.inputs, options.output
+    )  # a wrong name is told before the weights are loaded
     from colorlab import hints
     from colorlab.colorize import Colorizer
 
@@ -76,8 +80,7 @@ def run(options: argparse.Namespace) -> int:
     wanted += map(hints.parse, options.hint)
 
     colorizer = Colorizer.load(options.weights, device(options.device))
-    done = failed = 0
-    for outcome in colorize_album(
+    outcomes = colorize_album(
         colorizer,
         options.inputs,
         options.output,
@@ -88,34 +91,60 @@ def run(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         strip=options.strip,
         mark=not options.no_mark,
-    ):
-        for note in outcome.notes:
-            print(f"note: {note}", file=sys.stderr)
-        if outcome.problem is None:
-            done += 1
-            print(f"{outcome.source} -> {outcome.target}")
-        else:
-            failed += 1
-            print(f"not colored: {outcome.problem}", file=sys.stderr)
-    print(f"{done} colored, {failed} not")
-    return 1 if failed else 0
+    )
+    return _report(outcomes, len(found.pairs), found.is_album)
+
+
+def _report(outcomes: Iterator[Outcome], total: int, is_album: bool) -> int:
+    """Tell each outcome as it is reached, and all of them in a line; the exit status."""
+    count: Counter[str] = Counter()
+    with progress_bar(total, "photo", shown=sys.stderr.isatty(), delay=2) as bar:
+        for outcome in outcomes:
+            for note in outcome.notes:
+                bar.write(f"note: {note}", file=sys.stderr)
+            # What an earlier run of the same album wrote is as good as written by this one.
+            kind = "not" if outcome.kind == "there already" and not is_album else outcome.kind
+            count[kind] += 1
+            if outcome.problem is None:
+                bar.write(f"{outcome.source} -> {outcome.target}", file=sys.stdout)
+            elif kind == "not":
+                bar.write(f"not colored: {outcome.problem}", file=sys.stderr)
+            else:
+                bar.write(f"{kind}: {outcome.problem}", file=sys.stderr)
+            bar.update(outcome.kind != "left out")
+    more = [f"{count[kind]} {kind}" for kind in ("there already", "left out") if count[kind]]
+    print(", ".join([f"{count['colored']} colored", f"{count['not']} not", *more]))
+    return 1 if count["not"] else 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one photo; ``problem`` is None where ``target`` was written. ``notes``: what
-    was odd about the photo, or is lost in the copy."""
+    """What became of one photo; ``problem`` is None where ``target`` was written.
+
+    ``kind``: "colored"; "not"; "there already", for a target that was left alone; "left out", for a
+    picture of a kind that is not read. ``notes``: what was odd about the photo, or is lost in the
+    copy."""
 
     source: Path
     target: Path
     problem: str | None = None
     notes: tuple[str, ...] = ()
+    kind: str = "colored"
 
 
-def plan(
-    inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
-) -> list[tuple[Path, Path]]:
-    """Pairs (photo, where its colored copy goes).
+class Plan(NamedTuple):
+    """``pairs``: (photo, where its colored copy goes). ``left_out``: what is not colored, and why,
+    known before. ``is_album``: a folder or several photos were named. ``is_named``: so was the file
+    to write."""
+
+    pairs: list[tuple[Path, Path]]
+    left_out: list[Outcome]
+    is_album: bool
+    is_named: bool
+
+
+def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> Plan:
+    """What is to be colored, and where to.
 
     One file goes to ``output`` itself if that is named like a photo, else into the folder
     ``output``; a folder's photos go below ``output`` as they lay below the folder. Copies keep the
@@ -124,44 +153,80 @@ def plan(
     Raises:
         FileNotFoundError: an input that is not there.
         PhotoError: a folder without a photo.
-        ValueError: two photos that would be written to the same file, several photos or a folder
-            and an ``output`` that names a file, or an ``output`` that can't be a folder.
+        ValueError: two photos of one name from different folders, several photos or a folder and an
+            ``output`` that names a file, or an ``output`` that can't be written.
     """
     out = Path(output)
-    names_a_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
-    if names_a_file and out.suffix.lower() not in KEPT_SUFFIXES:
+    is_named = out.suffix.lower() in SUFFIXES | OTHER_PICTURES and not out.is_dir()
+    _check_output(out, is_named)
+    sources: list[tuple[Path, Path]] = []  # (photo, its name below the output)
+    left_out: list[Outcome] = []
+    for named in map(Path, inputs):
+        if named.is_dir():
+            if is_named:
+                raise ValueError(f"{named} is a folder and {out} one file; name a folder for it")
+            photos, closed = _photos_in(named, out)
+            sources += photos
+            left_out += closed
+        elif named.exists():
+            sources.append((named, Path(named.name)))
+        else:
+            raise FileNotFoundError(f"there is no file or folder {named}")
+    if is_named and len(sources) > 1:
+        raise ValueError(f"{len(sources)} photos can't all go to the one file {out}; name a folder")
+    pairs = [(sources[0][0], out)] if is_named else _apart(sources, out)
+    is_album = len(pairs) > 1 or any(map(os.path.isdir, inputs))
+    return Plan(pairs, left_out, is_album, is_named)
+
+
+def _check_output(out: Path, is_named: bool) -> None:
+    if is_named and out.suffix.lower() not in KEPT_SUFFIXES:
         raise ValueError(
             f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(KEPT_SUFFIXES))}"
         )
-    if out.is_file() and not names_a_file:
+    if out.is_file() and not is_named:
         raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
-    pairs: list[tuple[Path, Path]] = []
-    for given in map(Path, inputs):
-        if given.is_dir():
-            if names_a_file:
-                raise ValueError(f"{given} is a folder and {out} one file; name a folder for it")
-            names = list_photos(given)
-            if given.resolve() in out.resolve().parents:
-                # Copies from an earlier run may lie inside the folder: leave them out.
-                names = [n for n in names if out.resolve() not in (given / n).resolve().parents]
-            if not names:
-                raise PhotoError(f"there is no photo in {given} besides those in {out}")
-            pairs += [(given / name, out / _writable(Path(name))) for name in names]
-        elif given.exists():
-            pairs.append((given, out if names_a_file else out / _writable(Path(given.name))))
-        else:
-            raise FileNotFoundError(f"there is no file or folder {given}")
-    if names_a_file and len(pairs) > 1:
-        raise ValueError(f"{len(pairs)} photos can't all go to the one file {out}; name a folder")
+    for folder in out.parents:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{out} can't be written, as {folder} is a file; name another place")
+
+
+def _photos_in(folder: Path, out: Path) -> tuple[list[tuple[Path, Path]], list[Outcome]]:
+    """A folder's photos with their names below it, and what of it is not colored."""
+    found = look_into(folder)
+    names = found.photos
+    if folder.resolve() in out.resolve().parents:
+        # Copies from an earlier run may lie inside the folder: leave them out.
+        names = [n for n in names if out.resolve() not in (folder / n).resolve().parents]
+    if not names:
+        raise PhotoError(f"there is no photo in {folder} besides those in {out}")
+    others = [
+        Outcome(folder / name, out, f"{folder / name} ({_UNREAD})", kind="left out")
+        for name in found.others
+    ]
+    closed = [
+        Outcome(folder / name, out, f"{folder / name} can't be read ({error.strerror})", kind="not")
+        for name, error in found.closed.items()
+    ]
+    return [(folder / name, Path(name)) for name in names], others + closed
+
+
+def _apart(sources: list[tuple[Path, Path]], out: Path) -> list[tuple[Path, Path]]:
+    """A target for each photo, no two alike: of two that would become one PNG, the second keeps the
+    suffix that it had in its name, as in anim.gif.png."""
     taken: dict[Path, Path] = {}
-    for source, target in pairs:
+    kept = {out / name: source for source, name in reversed(sources) if _writable(name) == name}
+    for source, name in sources:
+        target = out / _writable(name)
+        if target in taken or kept.get(target, source) != source:
+            target = out / f"{name}.png" if _writable(name) != name else target
         if target in taken:
             raise ValueError(
                 f"{taken[target]} and {source} would both be written to {target}; color them in "
                 f"separate runs, to separate folders"
             )
         taken[target] = source
-    return pairs
+    return [(source, target) for target, source in taken.items()]
 
 
 def colorize_album(
@@ -187,44 +252,58 @@ def colorize_album(
     Raises as :func:`plan` does, before anything is written; ValueError also for hints with several
     photos, since their places belong to one.
     """
-    pairs = plan(inputs, output)
-    if hints and len(pairs) > 1:
+    found = plan(inputs, output)
+    if hints and len(found.pairs) > 1:
         raise ValueError(
-            f"hints are places in one photo, and {len(pairs)} photos are named; color that one by "
-            f"itself"
+            f"hints are places in one photo, and {len(found.pairs)} photos are named; color that "
+            f"one by itself"
         )
     how: dict[str, Any] = {"hints": hints, "temperature": temperature}
-    named = len(pairs) == 1 and pairs[0][1] == Path(output)
-    for source, target in pairs:
+    targets = {target for _, target in found.pairs}
+    yield from found.left_out
+    for source, target in found.pairs:
         notes: list[str] = []
+
+        def outcome(problem: str | None, kind: str = "not") -> Outcome:
+            return Outcome(source, target, problem, tuple(notes), kind)  # noqa: B023 - used at once
+
         try:
-            _check_free(source, target, overwrite)
+            if _is_there(source, target) and not overwrite:
+                yield outcome(f"{target} {_THERE}", "there already")
+                continue
             what = carried(source)
             deep = {"depth": 16} if what.depth > 8 and target.suffix.lower() in DEEP else {}
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
                 picture = colorizer.colorize(source, saturation, seed, **how, **deep)
             notes += [str(warning.message) for warning in told]
-            if _has_alpha(picture) and target.suffix.lower() in NO_ALPHA and not named:
-                target = target.with_suffix(".png")
-                _check_free(source, target, overwrite)
+            if _has_alpha(picture) and target.suffix.lower() in NO_ALPHA and not found.is_named:
+                other = target.with_suffix(".png")
+                target = target.with_name(f"{target.name}.png") if other in targets else other
+                if _is_there(source, target) and not overwrite:
+                    yield outcome(f"{target} {_THERE}", "there already")
+                    continue
             lost = write_photo(picture, target, what, strip=strip, mark=mark)
             notes += [f"{source}: {words}" for words in lost]
         except PhotoError as error:
-            yield Outcome(source, target, str(error), tuple(notes))
+            yield outcome(str(error))
         except OSError as error:  # from writing; one from reading is a PhotoError by now
-            yield Outcome(source, target, f"{target}: {error.strerror or error}", tuple(notes))
+            yield outcome(f"{target}: {error.strerror or error}")
         except MemoryError:
-            yield Outcome(source, target, f"{source}: too large for this machine's memory")
+            yield outcome(f"{source}: too large for this machine's memory")
         else:
-            yield Outcome(source, target, notes=tuple(notes))
+            yield outcome(None, "colored")
 
 
-def _check_free(source: Path, target: Path, overwrite: bool) -> None:
+_THERE = "exists and was left alone (--overwrite replaces it)"
+_UNREAD = "this kind is not read here; save it as JPEG or PNG"
+
+
+def _is_there(source: Path, target: Path) -> bool:
+    """Whether the target exists; raises `PhotoError` where it is the photo itself."""
     if target.exists() and target.resolve() == source.resolve():
         raise PhotoError(f"{target} is the photo itself; choose another output")
-    if target.exists() and not overwrite:
-        raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
+    return target.exists()
 
 
 def _has_alpha(picture: Image.Image | np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -43,6 +43,12 @@ TURNS = {
 }
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
+)
+# Pictures of kinds that are not read here; a folder's are named when they are left out.
+OTHER_PICTURES = frozenset(
+    {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".psd", ".psb"}
+    | {".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".exr", ".hdr", ".eps", ".pdf", ".svg"}
+    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"}
 )
 
 
@@ -225,11 +231,23 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
     return f"corrupt or truncated ({type(error).__name__}: {error}). Fetch it again or remove it."
 
 
-def list_photos(folder: Path) -> list[str]:
-    """Names of the photos below `folder`, relative, with "/", sorted the same on every machine.
+class Listing(NamedTuple):
+    """What lies below a folder: photos; pictures of kinds that are not read here; and subfolders
+    that can't be looked into. Names are relative, with "/", sorted the same on every machine."""
+
+    photos: list[str]
+    others: list[str]
+    closed: dict[str, OSError]
+
+
+def look_into(folder: Path) -> Listing:
+    """The photos below `folder`, and what is left out.
 
     Told by `SUFFIXES` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
-    and all other files are left out; links to folders are not followed.
+    are left out without a word, and so is what is no picture. Links to folders are not followed.
+
+    Raises FileNotFoundError, NotADirectoryError; OSError for a folder that can't be looked into;
+    `PhotoError` where there is no photo.
     """
     if not folder.exists():
         raise FileNotFoundError(
@@ -238,39 +256,54 @@ def list_photos(folder: Path) -> list[str]:
         )
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; a folder of photos was expected.")
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    names, others = [], set()
-    for top, folders, files in os.walk(folder, onerror=stop):
+    errors: list[OSError] = []
+    names, pictures, others = [], [], set()
+    for top, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(top).relative_to(folder).as_posix()
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
+            whole = name if inside == "." else f"{inside}/{name}"
             if name.startswith("."):
                 continue
             if suffix in SUFFIXES:
-                names.append(name if inside == "." else f"{inside}/{name}")
-            else:
-                others.add(suffix or name)
-    if not names and (folder / INDEX).is_file():
-        raise PhotoError(
+                names.append(whole)
+                continue
+            others.add(suffix or name)
+            if suffix in OTHER_PICTURES:
+                pictures.append(whole)
+    closed = {Path(error.filename).relative_to(folder).as_posix(): error for error in errors}
+    if not names:
+        if closed:
+            raise errors[0]
+        raise PhotoError(_why_none(folder, others))
+    return Listing(sorted(names, key=canonical), sorted(pictures, key=canonical), closed)
+
+
+def list_photos(folder: Path) -> list[str]:
+    """The photos of `look_into`; a subfolder that can't be looked into is an error here."""
+    found = look_into(folder)
+    for error in found.closed.values():
+        raise error
+    return found.photos
+
+
+def _why_none(folder: Path, others: set[str]) -> str:
+    if (folder / INDEX).is_file():
+        return (
             f"{folder} is a packed folder, and a folder of photo files is expected here; name the "
             "one that was packed. colorlab train --data, and PackedPhotos, read packed ones."
         )
-    if not names and ".npy" in others:
-        raise PhotoError(
+    if ".npy" in others:
+        return (
             f"No photo in {folder}, but arrays (.npy). Lab arrays are trained on with colorlab "
             "train --arrays, and read by LabArrays."
         )
-    if not names:
-        found = f"only {', '.join(sorted(others)[:8])}" if others else "nothing"
-        raise PhotoError(
-            f"No photo in {folder} or its subfolders: found {found}, and looked for "
-            f"{', '.join(sorted(SUFFIXES))}. An archive not yet unpacked is the usual cause."
-        )
-    return sorted(names, key=canonical)
+    found = f"only {', '.join(sorted(others)[:8])}" if others else "nothing"
+    return (
+        f"No photo in {folder} or its subfolders: found {found}, and looked for "
+        f"{', '.join(sorted(SUFFIXES))}. An archive not yet unpacked is the usual cause."
+    )
 
 
 def check_apart(folders: Sequence[Path]) -> None:

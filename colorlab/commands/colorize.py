@@ -271,7 +271,9 @@ def colorize_album(
             if _is_there(source, target) and not overwrite:
                 yield outcome(f"{target} {_THERE}", "there already")
                 continue
-            what = carried(source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow's; what is broken is told by name
+                what = carried(source)
             deep = {"depth": 16} if what.depth > 8 and target.suffix.lower() in DEEP else {}
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")

@@ -90,7 +90,7 @@ def orientation(image: Image.Image) -> int:
 def _decode_png(file: BinaryIO, name: str) -> Decoded:
     file, mended = png.whole(file)
     if mended:
-        warnings.warn(f"{name}: the file's last bytes are missing, and no pixel", stacklevel=4)
+        warnings.warn(f"{name}: its last bytes are missing, but no pixel is", stacklevel=4)
     facts = png.facts(file)
     image = _loaded(file, "PNG")
     info, colors = image.info, image
@@ -190,6 +190,6 @@ def _decode_cut_jpeg(file: BinaryIO, name: str, short_side: int | None) -> Decod
     ones = content + b"\xff\0" * 64 + _END  # 0xFF 0x00 stands for eight ones
     whole, other = (decode(BytesIO(c), name, short_side) for c in (content + _END, ones))
     if np.array_equal(np.asarray(whole.colors), np.asarray(other.colors)):
-        warnings.warn(f"{name}: the file's last bytes are missing, and no pixel", stacklevel=4)
+        warnings.warn(f"{name}: its last bytes are missing, but no pixel is", stacklevel=4)
         return whole
     raise OSError("image file is truncated")

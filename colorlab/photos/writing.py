@@ -85,7 +85,7 @@ def _metadata(what: Carried, kind: str, mark: bool) -> tuple[dict[str, Any], lis
         given["comment"] = what.comment
         lost += [f"BMP holds no {name}" for name, value in given.items() if value]
         return {"dpi": what.dpi} if what.dpi else {}, lost
-    if exif is not None:
+    if exif is not None and kind != "TIFF":
         options["exif"] = exif.tobytes()
         if kind == "JPEG" and len(options["exif"]) > _LONGEST:
             del options["exif"]
@@ -96,10 +96,7 @@ def _metadata(what: Carried, kind: str, mark: bool) -> tuple[dict[str, Any], lis
     if kind in ("JPEG", "WEBP") and xmp:
         options["xmp"] = xmp
     if kind == "TIFF":
-        options["tiffinfo"] = tags = ImageFileDirectory_v2()
-        for tag, value, code in ((700, xmp, 1), (33723, what.iptc, 7)):
-            if value:
-                tags[tag], tags.tagtype[tag] = value, code
+        options["tiffinfo"] = _tags(exif, xmp, what.iptc)
     if kind == "JPEG" and 0 < len(what.iptc) < _LONGEST:
         options["extra"] = _photoshop(what.iptc)
     elif kind != "TIFF" and what.iptc:
@@ -113,6 +110,17 @@ def _metadata(what: Carried, kind: str, mark: bool) -> tuple[dict[str, Any], lis
     if kind in ("WEBP", "TIFF") and what.comment:
         lost.append(f"{kind} holds no comment")
     return options, lost
+
+
+def _tags(exif: Image.Exif | None, xmp: bytes, iptc: bytes) -> ImageFileDirectory_v2:
+    """The same as tags of a TIFF."""
+    tags = ImageFileDirectory_v2(prefix=b"II")
+    for tag, value in (exif or {}).items():
+        tags[tag] = value
+    for tag, content, code in ((700, xmp, 1), (33723, iptc, 7)):
+        if content:
+            tags[tag], tags.tagtype[tag] = content, code
+    return tags
 
 
 def _photoshop(iptc: bytes) -> bytes:
@@ -172,15 +180,7 @@ def _write_deep_tiff(stream: BytesIO, pixels: np.ndarray, options: dict[str, Any
     height, width, channels = pixels.shape
     tops = range(0, height, 64)
     strips = [zlib.compress(pixels[top : top + 64].astype("<u2").tobytes(), 6) for top in tops]
-    tags = ImageFileDirectory_v2(prefix=b"II")
-    if "exif" in options:
-        exif = Image.Exif()
-        exif.load(options["exif"])
-        for tag, value in exif.items():
-            tags[tag] = dict(exif.get_ifd(tag)) if tag in (0x8769, 0x8825) else value
-    more = options.get("tiffinfo", {})
-    for tag in more:
-        tags[tag], tags.tagtype[tag] = more[tag], more.tagtype[tag]
+    tags = options.get("tiffinfo") or ImageFileDirectory_v2(prefix=b"II")
     tags[256], tags[257], tags[258] = width, height, (16,) * channels
     tags[259], tags[262], tags[277], tags[278], tags[284] = 8, 2, channels, 64, 1
     if channels == 4:

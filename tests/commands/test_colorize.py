@@ -392,7 +392,7 @@ def test_warnings_become_notes_of_their_photo(tmp_path: Path) -> None:
 
     (outcome,) = colorize_album(Reader(), [cut], tmp_path / "out")
     assert outcome.problem is None
-    assert outcome.notes == (f"{cut}: the file's last bytes are missing, and no pixel",)
+    assert outcome.notes == (f"{cut}: its last bytes are missing, but no pixel is",)
 
 
 def test_of_several_pages_the_first_is_colored_and_that_is_said(tmp_path: Path) -> None:

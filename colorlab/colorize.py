@@ -122,8 +122,7 @@ class Colorizer:
             raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
         layers = _layers(photo)
         answer = self._predict(layers, seed, hints, temperature)
-        pixels = np.asarray(layers.rgb) if layers.deep is None else layers.deep
-        colored = _at_full_size(pixels, *answer, saturation, np.uint16 if depth > 8 else np.uint8)
+        colored = _at_full_size(layers, *answer, saturation, depth)
         if depth > 8:
             if layers.alpha is None:
                 return colored
@@ -207,16 +206,16 @@ _KNOWS_NONE = (
 
 @torch.inference_mode()
 def _at_full_size(
-    pixels: np.ndarray, lightness: Tensor, ab: Tensor, saturation: float, kind: type
+    photo: Layers, lightness: Tensor, ab: Tensor, saturation: float, depth: int
 ) -> np.ndarray:
     """The photo in color: coarse ab carried to its own size along the edges of its own L.
 
-    ``pixels``: uint8 or uint16, ``(H, W, 3)`` or gray ``(H, W)``. ``kind``: the result's dtype.
+    The result is uint8 or uint16 ``(H, W, 3)``, by ``depth``.
     """
     slope, offset = guided_coefficients(lightness, ab)
+    pixels = np.asarray(photo.rgb) if photo.deep is None else photo.deep
     height, width = pixels.shape[:2]
-    out = np.empty((height, width, 3), kind)
-    white = np.iinfo(kind).max
+    out = np.empty((height, width, 3), np.uint16 if depth > 8 else np.uint8)
     for top in range(0, height, STRIP):
         strip = _strip(pixels[top : top + STRIP])
         lightness, _ = normalize_lab(rgb_to_lab(strip)[None])
@@ -224,7 +223,10 @@ def _at_full_size(
         ab = _enlarge(slope, rows, height, width) * lightness
         ab = (ab + _enlarge(offset, rows, height, width)) * saturation
         colored = lab_to_rgb(fit_gamut(denormalize_lab(lightness, ab)))[0]
-        out[rows[0] : rows[1]] = (colored * white).round().movedim(0, -1).numpy()
+        if depth > 8:
+            out[rows[0] : rows[1]] = (colored * 65535).round().movedim(0, -1).numpy()
+        else:
+            out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
     return out
 
 

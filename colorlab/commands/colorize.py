@@ -277,8 +277,9 @@ def colorize_album(
             deep = {"depth": 16} if what.depth > 8 and target.suffix.lower() in DEEP else {}
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 picture = colorizer.colorize(source, saturation, seed, **how, **deep)
-            notes += [str(warning.message) for warning in told]
+            notes += dict.fromkeys(str(warning.message) for warning in told)
             if _has_alpha(picture) and target.suffix.lower() in NO_ALPHA and not found.is_named:
                 other = target.with_suffix(".png")
                 target = target.with_name(f"{target.name}.png") if other in targets else other

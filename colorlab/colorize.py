@@ -132,7 +132,6 @@ class Colorizer:
             result.putalpha(layers.alpha)
         return result
 
-    @torch.inference_mode()
     def predict(
         self,
         photo: Photo,
@@ -145,6 +144,7 @@ class Colorizer:
         ``(1, 2, h, w)``, both in [-1, 1], on the CPU. Of a network that answers in RGB, the ab."""
         return self._predict(_layers(photo), seed, hints, temperature)
 
+    @torch.inference_mode()
     def _predict(
         self, photo: Layers, seed: int, hints: Iterable[Hint], temperature: float | None
     ) -> tuple[Tensor, Tensor]:

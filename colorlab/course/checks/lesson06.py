@@ -1,8 +1,9 @@
-"""The testers of lesson 06: the steps of both networks, Adam, who is winning, what a run needs."""
+"""The testers of lesson 06: one Adam for both, a whole step, Adam, accuracies, what a run needs."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -37,24 +38,75 @@ from colorlab.course.checks.networks import (
     weights_of,
 )
 
-# --- 6.1: the discriminator's move ---------------------------------------------------------------
+# --- 6.1: one Adam for both networks --------------------------------------------------------------
 
 
-def _called(function: Any, networks: SimpleNamespace, *arguments: Any, only_d: bool = False) -> Any:
-    """The function's result; where autograd refuses, what that means in this step.
+def _test_one_adam(fakes_called_real: Any) -> Flaw | None:
+    for share in (3.0, 0.5, 1.0):
+        found = want_number(call(fakes_called_real, share), "the probability")
+        right = 1 / (1 + share)
+        smallest = share * math.log1p(1 / share) + math.log1p(share)  # the sum where it is smallest
+        known = [
+            (1 - right, _FAKE),
+            (-math.log(share), _LOGIT),
+            (math.log(share), _LOGIT),
+            (smallest, _VALUE),
+            (1 / share, _ODDS),
+            (share, _ODDS),
+            (1.0, _ALONE),
+            (0.0, _ALONE),
+            (1 / (1 + share**2), _SQUARED),
+            (2 / 3, Flaw("2/3 belongs to a share of 0.5, and share is an argument.", _DERIVE)),
+            (0.5, Flaw("One half is the answer where both terms count alike.", _DERIVE)),
+            (100 * right, Flaw("That is percent.", "A probability goes from 0 to 1.")),
+        ]
+        otherwise = Flaw(
+            f"With share = {share:g} the sum is smallest at the probability {right:.3f}; yours is "
+            f"{found:.3f}.",
+            _DERIVE,
+        )
+        flaw = match(found, right, known, otherwise, 2e-3)
+        if flaw is not None:
+            return flaw
+    return None
 
-    only_d: only D takes a step.
-    """
+
+_DERIVE = (
+    "The derivative of softplus(x) is p = sigmoid(x), and that of softplus(-x) is p - 1. Where is "
+    "the sum of both, each with its weight, zero?"
+)
+_FAKE = Flaw(
+    'That is the probability "fake" that D gives it.',
+    "sigmoid of a logit is the probability of real: which of the two terms pulls it up?",
+)
+_LOGIT = Flaw(
+    "That is a logit where the sum is smallest, up to its sign.", "A probability was asked for."
+)
+_VALUE = Flaw(
+    "That is the smallest value of the sum.", "Asked for is the probability at which it is reached."
+)
+_ODDS = Flaw("Those are odds, p / (1 - p) or its inverse.", "What is p then?")
+_ALONE = Flaw(
+    "That is where one of the two terms is smallest alone.", "Both pull; where do they balance?"
+)
+_SQUARED = Flaw("The share counts twice in yours.", _DERIVE)
+
+
+# --- 6.2 and 6.7: a whole step -------------------------------------------------------------------
+
+
+def _called(function: Any, networks: SimpleNamespace, *arguments: Any) -> Any:
+    """The function's result; where autograd refuses, what that means in this step."""
     try:
         return call(function, *arguments, pure=True)
     except RuntimeError as error:
-        flaw = _refused(str(error), networks, only_d)
+        flaw = _refused(str(error), networks)
         if flaw is None:
             raise
         raise NotYet(flaw.mistake, flaw.advice) from None
 
 
-def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Flaw | None:
+def _refused(words: str, networks: SimpleNamespace) -> Flaw | None:
     """What an error of autograd means in this step."""
     stepped, log = steps_of(networks), networks.log
     if "only for scalar outputs" in words:
@@ -66,34 +118,36 @@ def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Flaw | None
     again, changed = "through the graph a second" in words, "by an inplace operation" in words
     if again and stepped == ["D"]:
         moved = log.index("D steps")
-        if not only_d and not any(line.startswith("D looks") for line in log[moved:]):
+        if not any(line.startswith("D looks") for line in log[moved:]):
             return Flaw(
                 "You use D's old logits for G.",
-                "Look again behind D's step, with ours not detached: D(torch.cat([L, ours], 1)).",
+                "D's step has made them stale. Which input does D need to see once more, and with "
+                "its graph?",
             )
-        if not only_d and "D looks at G" not in log[:moved]:
+        if "D looks at G" not in log[:moved]:
             return _TWO_LOSSES
+        return Flaw(
+            "G's loss has no way back: D's backward has run through G's colors and freed that "
+            "graph.",
+            "In D's part, D may see G's colors only cut off from G.",
+        )
     if (again or changed) and stepped == ["D", "G"]:
         return _TWO_LOSSES
-    if changed and only_d and stepped == ["D"]:
-        return Flaw(
-            "D steps before both halves of its loss have gone back.", "Add both, then one step."
-        )
     if "does not require grad" in words and not stepped:
         if not any(parameter.requires_grad for parameter in networks.D.parameters()):
             return Flaw(
                 "D is frozen, and a loss goes back that reaches no other weights.",
-                "D.requires_grad_(False) may stand only in G's part, with True again behind it.",
+                "Where do you freeze it, and where does it thaw? Its own part needs gradients.",
             )
         return Flaw(
             "The loss that goes back is cut off from all weights.",
-            "Only G's colors are detached, or made under torch.no_grad(); D's logits are not.",
+            "Follow that loss back: which tensor on its way was detached or made under no_grad?",
         )
     if "modified by an inplace operation" in words and stepped == ["D"]:
         return Flaw(
             "D has stepped, and G's loss still goes back through a look that D took before: torch "
             "refuses, since those weights are gone.",
-            "Look again behind D's step: D(torch.cat([L, ours], 1)).",
+            "G's loss needs logits from the D that has stepped.",
         )
     if "modified by an inplace operation" in words and stepped:
         return Flaw(
@@ -105,202 +159,89 @@ def _refused(words: str, networks: SimpleNamespace, only_d: bool) -> Flaw | None
 
 _TWO_LOSSES = Flaw(
     "G's two losses go back one by one, and the second has no way back any more.",
-    "Add both of G's losses: one backward, one step.",
+    "Add both of G's losses before you go backward.",
 )
 
 
-def _leave_gradients(networks: SimpleNamespace, L: Any) -> None:
-    """What G's part of the step before leaves in D."""
-    import torch
-    import torch.nn.functional as F
-
-    logits = networks.D(torch.cat([L, networks.G(L)], 1))
-    (8 * F.softplus(-logits).mean()).backward()
-    networks.G.zero_grad()
-    networks.log.clear()
-
-
-@functools.cache
-def _moves_of_d(
-    *, colors: str = "both", zero: str = "before", sign: float = 1.0, climbs: bool = False,
-    later: bool = False, **mistake: Any,
-) -> list[Round]:  # fmt: skip
-    """Both rounds of 6.1's check; the options make well-known mistakes."""
-    import torch
-
-    networks, rounds = two_networks(), []
-    for number, (L, truth) in enumerate(batches(2)):
-        if number == 1:
-            _leave_gradients(networks, L)
-        with torch.no_grad():
-            ours = networks.G(L)
-        pair = {"both": (truth, ours), "truth": (truth, truth), "ours": (ours, ours)}[colors]
-
-        def loss(L: Any = L, pair: Any = pair) -> Any:
-            return sign * discriminator_loss(networks.D, L, *pair, **mistake)
-
-        now = loss()
-        if zero == "before":
-            networks.for_D.zero_grad()
-        (-now if climbs else now).backward()
-        networks.for_D.step()
-        if zero == "behind":
-            networks.for_D.zero_grad()
-        value = (loss() if later else now).item()
-        rounds.append({"loss": value, "D": weights_of(networks.D)})
-    return rounds
-
+_WEIGHT = 3.0  # of L1, in the checks
 
 _OF_D = mistakes(
-    ("D's loss is twice too large.", "Half the sum: (on_real + on_fake) / 2.", {"parts": (1, 1)}),
-    ("Only the second part is halved.", "Brackets: (a + b) / 2.", {"parts": (1, 0.5)}),
+    ("D's loss is twice too large.", "It has two parts, and each counts half.", {"parts": (1, 1)}),
+    (
+        "Only the second part is halved.",
+        "A division binds tighter than a sum.",
+        {"parts": (1, 0.5)},
+    ),
     (
         "The labels have changed places: D is taught to call real photos fake.",
-        "Ones for the logits of the truth, zeros for those of G's colors.",
+        "Which of the two logits should be large after the step?",
         {"swapped": True},
     ),
     (
-        "Both are called fake: one minus too few.",
-        "softplus(-logits) for the truth, softplus(logits) for G's colors; as labels, 1 and 0.",
+        "Both are called fake.",
+        "The two terms differ by a sign. Which of the two logits should D raise?",
         {"called": (0, 0)},
         {"called": (0, 0), "parts": (1, 1)},
     ),
     (
-        "Both are called real: one minus too many.",
-        "softplus(-logits) for the truth, softplus(logits) for G's colors; as labels, 1 and 0.",
+        "Both are called real.",
+        "The two terms differ by a sign. Which of the two logits should D raise?",
         {"called": (1, 1)},
         {"called": (1, 1), "parts": (1, 1)},
     ),
     (
-        "The label of the truth is 0.9: one-sided label smoothing.",
+        "The truth has the label 0.9: one-sided label smoothing.",
         "It helps some GANs; here, as in pix2pix, real photos have the label 1.",
         {"real_label": 0.9},
         {"real_label": 0.9, "parts": (1, 1)},
     ),
     (
         "That is the least-squares loss.",
-        "The cross-entropy is asked for: softplus(-logits) for the truth, softplus(logits) for "
-        "G's colors.",
+        "The cross-entropy of logits is asked for, as in lesson 05.",
         {"squares": True},
         {"squares": True, "parts": (1, 1)},
         {"squares": True, "parts": (0.25, 0.25)},
     ),
     (
         "The sigmoid is taken twice.",
-        "binary_cross_entropy_with_logits and softplus hold one: hand them the bare logits.",
+        "Which of the functions that you call holds a sigmoid already?",
         {"sigmoid": True},
     ),
     (
         "D sees [ab, L]: the channels stand in the wrong order.",
-        "torch.cat([L, ab], 1), in this order everywhere in the course.",
+        "L comes first, everywhere in the course.",
         {"turned": True},
     ),
     ("That adds up the losses of all patches.", "Take the mean over the patches.", {"total": True}),
     (
         "Only the real photos count in D's loss.",
-        "G's colors, with zeros, are the rest.",
+        "What should D say of the others?",
         {"parts": (1, 0)},
         {"parts": (0.5, 0)},
     ),
     (
         "Only G's colors count in D's loss.",
-        "The truth, with ones, is the rest.",
+        "What should D say of the others?",
         {"parts": (0, 1)},
         {"parts": (0, 0.5)},
     ),
     (
         "The loss is right, but D learns only from the real photos.",
-        "Are D's *logits* of the fakes detached, or made under no_grad? Only G's colors, which "
-        "go into D, are to be cut off: D(torch.cat([L, ours.detach()], 1)).",
+        "Are D's *logits* of the fakes detached, or made under no_grad? What is to be cut off is "
+        "what goes into D.",
         {"learns": (True, False)},
     ),
     (
         "The loss is right, but D learns only from the fakes.",
-        "Its look at the truth needs its gradient too: no detach and no no_grad there.",
+        "What cuts D's logits of the truth off from D's weights?",
         {"learns": (False, True)},
     ),
     (
         "D climbs its loss instead of going down.",
-        "backward of the loss as it is: the optimizer has the minus.",
+        "Who has the minus sign of gradient descent, you or the optimizer?",
         {"climbs": True},
     ),
 )
-_OF_D_STEP = mistakes(
-    (
-        "D sees the truth twice, once with the label of fakes.",
-        "The fakes are G's colors: ours = G(L).",
-        {"colors": "truth"},
-    ),
-    (
-        "D sees G's colors twice, once with the label of real photos.",
-        "The real ones are L with truth: torch.cat([L, truth], 1).",
-        {"colors": "ours"},
-    ),
-    (
-        "The loss comes out below zero.",
-        "A cross-entropy is -log of a probability: softplus(-logits) for real photos, "
-        "softplus(logits) for fakes.",
-        {"sign": -1.0},
-        {"sign": -1.0, "climbs": True},
-    ),
-    (
-        "That is the loss after the step.",
-        "Return the one that the step was taken for: it is computed already.",
-        {"later": True},
-    ),
-    (
-        "Gradients add up: D's second step also goes along what was in .grad before.",
-        "zero_grad of D's optimizer, then backward, then step.",
-        {"zero": "never"},
-    ),
-    (
-        "Your zero_grad comes behind the step. Before the second call of this check G has moved, "
-        "which left gradients in D, and D's step goes along them too.",
-        "Begin with zero_grad: whatever others have left is gone then.",
-        {"zero": "behind"},
-    ),
-)
-
-
-@own_random
-def _test_discriminator(discriminator_step: Any) -> Flaw | None:
-    import torch
-
-    networks, rounds = two_networks(), []
-    painter = weights_of(networks.G)
-    for number, (L, truth) in enumerate(batches(2)):
-        if number == 1:
-            _leave_gradients(networks, L)
-        before = weights_of(networks.D)
-        arguments = networks.G, networks.D, networks.for_D, L, truth
-        returned = _called(discriminator_step, networks, *arguments, only_d=True)
-        loss = lone_number(returned, "the loss")
-        rounds.append({"loss": loss, "D": weights_of(networks.D)})
-        if not torch.equal(weights_of(networks.G), painter):
-            return Flaw("The generator has moved too.", "Only D takes a step here.")
-
-        def seen(key: str, before: Any = before) -> Flaw | None:
-            return moved_oddly(key, before, networks) if key == "D" else None
-
-        flaw = (
-            left_behind(networks)
-            or half_by_half(networks)
-            or explain(("loss", "D"), rounds, _moves_of_d, (*_OF_D, *_OF_D_STEP), seen)
-        )
-        if flaw is not None:
-            return flaw
-        if any(p.grad is not None and bool(p.grad.any()) for p in networks.G.parameters()):
-            return Flaw(
-                "D's step is right, but G's weights have received gradients from it, and computing "
-                "them took as long as a backward of G's own.",
-                "Cut G off: G(L).detach(), or G(L) under torch.no_grad().",
-            )
-    return None
-
-
-# --- 6.2 and 6.7: a whole step -------------------------------------------------------------------
-
-_WEIGHT = 3.0  # of L1, in the checks
 
 
 @functools.cache
@@ -313,7 +254,7 @@ def _adversarial_steps(
     """All rounds of 6.2's and 6.7's check; the options make well-known mistakes.
 
     zero_D, zero_G: when a network's gradients are cleared: "first" of all, "before" its backward,
-    "behind" its own step, or "never". old: D's step waits until G has looked at it. joint: one
+    "after" its own step, or "never". old: D's step waits until G has looked at it. joint: one
     backward for both losses. leak: D's loss reaches G. cut, cut_color: G's loss doesn't. counts:
     how much each of G's two losses counts.
     """
@@ -335,7 +276,7 @@ def _adversarial_steps(
         learned = [parameter.grad.clone() for parameter in D.parameters()]
         if not (old or joint):
             for_D.step()
-        if zero_D == "behind":
+        if zero_D == "after":
             for_D.zero_grad()
 
         looked = D(torch.cat([L, seen_for_G], 1))
@@ -350,7 +291,7 @@ def _adversarial_steps(
             for_G.zero_grad()
         (counts[0] * adversarial + counts[1] * far).backward()
         for_G.step()
-        if zero_G == "behind":
+        if zero_G == "after":
             for_G.zero_grad()
         if old:
             for parameter, gradient in zip(D.parameters(), learned, strict=True):
@@ -365,88 +306,89 @@ def _adversarial_steps(
 
 _OF_BOTH = mistakes(
     (
-        "D's gradients are cleared behind its step, not before its backward: what G's backward "
-        "leaves in D is added to D's next step, and teaches D to call fakes real.",
-        "for_D.zero_grad() right before D's backward.",
-        {"zero_D": "behind"},
-        {"zero_D": "behind", "zero_G": "behind"},
+        "D's gradients are not empty when its backward begins: what G's backward leaves in D is "
+        "added to D's next step, and teaches D to call fakes real.",
+        "Your zero_grad for D comes after its step. At which moment must D's gradients be empty?",
+        {"zero_D": "after"},
+        {"zero_D": "after", "zero_G": "after"},
     ),
     (
         "D's gradients add up from call to call, those that G's backward leaves in it included.",
-        "for_D.zero_grad() before D's backward.",
+        "Who clears them, and before what?",
         {"zero_D": "never"},
     ),
     (
         "G's gradients add up from call to call.",
-        "for_G.zero_grad() before G's backward.",
+        "Who clears them, and before what?",
         {"zero_G": "never"},
     ),
     (
         "G also goes along the gradient of D's loss, which makes its colors look more fake.",
-        "Cut G off in D's part: ours.detach(). retain_graph=True is not needed then.",
+        "Which input of D's part still has its graph? Once it is cut off, retain_graph=True is not "
+        "needed.",
         {"leak": True, "zero_G": "first"},
-        {"leak": True, "zero_G": "behind"},
+        {"leak": True, "zero_G": "after"},
         {"leak": True, "zero_G": "never"},
     ),
     (
         "One backward for both losses: D's step goes down G's loss as well.",
-        "Two parts, each with its own zero_grad, backward and step.",
+        "Each network goes down its own loss: take the two apart.",
         {"joint": True, "leak": True, "zero_G": "first"},
         {"joint": True},
     ),
     (
         "G's loss uses D from before its step.",
-        "Look again behind D's step: D(torch.cat([L, ours], 1)).",
+        "Where in the order does D look at G's colors for G's loss?",
         {"old": True},
     ),
     (
         "G moves only along L1, as if there were no D.",
-        "In G's part nothing is detached: G's gradient comes through D's logits.",
+        "On which way should D's opinion reach G's weights, and what cuts it?",
         {"cut": True},
     ),
     (
         "G moves only along D's gradient: L1 is left out or detached.",
-        "adversarial + weight * L1",
+        "G's loss has two terms.",
         {"cut_color": True},
     ),
-    ("The weight of L1 is not used.", "adversarial + weight * L1", {"counts": (1, 1)}),
+    ("The weight of L1 is not used.", "Which argument have you not used?", {"counts": (1, 1)}),
     (
         "The weight counts for both of G's losses.",
-        "adversarial + weight * L1",
+        "It belongs to L1 alone.",
         {"counts": (_WEIGHT, _WEIGHT)},
     ),
     (
         "The weight stands at the adversarial term.",
-        "adversarial + weight * L1",
+        "It belongs to L1.",
         {"counts": (_WEIGHT, 1)},
     ),
     ("100 stands there as a fixed number.", "Use the argument: weight.", {"counts": (1, 100)}),
     ("50 stands there as a fixed number.", "Use the argument: weight.", {"counts": (1, 50)}),
     (
         "G's adversarial loss is halved.",
-        "Only D's is: it has two parts.",
+        "Why is D's halved, and does that hold for G's?",
         {"counts": (0.5, _WEIGHT)},
     ),
     (
         "G climbs its loss instead of going down.",
-        "backward of the loss as it is: the optimizer has the minus.",
+        "Who has the minus sign of gradient descent, you or the optimizer?",
         {"counts": (-1, -_WEIGHT)},
     ),
     (
         "G wants its colors to be called fake.",
-        "Its label is 1: softplus(-logits), as in 5.2.",
+        "Which label does G want D to give them? See 5.2.",
         {"aim": "fake"},
     ),
     (
         "That is the saturating loss: G climbs what D pays.",
-        "softplus(-logits) has the same aim, and its gradient is large where G is bad.",
+        "It has the right aim, and hardly a gradient where G is bad. Lesson 05 has another one.",
         {"aim": "saturating"},
     ),
-    ("The color loss is L2.", "L1 is the mean absolute difference.", {"color": "l2"}),
+    ("The color loss is L2.", "L1 takes no squares.", {"color": "l2"}),
     ("L1 is summed over all pixels.", "Take the mean.", {"color": "sum"}),
     (
         "G colors in eval mode while it trains.",
-        "Its batch norm is to use the batch: leave the mode as it is.",
+        "Its batch norm should use the batch while it trains.",
         {"mode": "eval"},
     ),
 )
@@ -466,14 +408,14 @@ def _about_step(
     if log.count("G steps") > 1:
         first = log.index("G steps")
         if "G learns" in log[first : log.index("G steps", first + 1)]:
-            return Flaw("G steps twice, once for each loss.", _TWO_LOSSES.advice)
+            return Flaw("G steps twice, once for each of its losses.", _TWO_LOSSES.advice)
     if steps_of(networks) == ["G", "D"]:
         if "G learns" not in log[: log.index("G steps")]:
             return Flaw(
                 "The optimizers have changed places.",
                 "for_D goes down D's loss, and for_G down G's.",
             )
-        return Flaw("G steps first.", "D's part comes first, and G's loss uses D after its step.")
+        return Flaw("G steps first.", "Whose step does G's loss have to wait for?")
 
     def seen(key: str) -> Flaw | None:
         return moved_oddly(key, before[key], networks) if key in before else None
@@ -503,7 +445,10 @@ def _about_step(
             ),
             (
                 adversarial / 2,
-                Flaw("G's adversarial loss is halved.", "Only D's is: it has two parts."),
+                Flaw(
+                    "G's adversarial loss is halved.",
+                    "Why is D's halved, and does that hold for G's?",
+                ),
             ),
         ],
     }
@@ -537,7 +482,7 @@ def _losses(returned: Any) -> dict[str, float]:
 
 _WASTED = Flaw(
     "All moves are right, but D's loss goes back through G as well, for nothing.",
-    "Detach G's colors in D's part; then no graph need be retained.",
+    "Which tensor in D's part need not know where it came from? No graph need be retained then.",
 )
 
 
@@ -572,7 +517,7 @@ def _test_whole_step(adversarial_step: Any) -> Flaw | None:
             return Flaw(
                 f"G colors {colored} times in one call: costly, its batch norm counts the batch "
                 "again, and with dropout D would see other colors than G learns from.",
-                "ours = G(L) once; ours.detach() in D's part, ours itself in G's.",
+                "Keep G's colors under a name, and use them in both parts.",
             )
         if any(same(gradient, wasted) for gradient in networks.gradients):
             return _WASTED
@@ -584,8 +529,8 @@ _PLANTED = mistakes(
         "The bug is still in: D's second step differs from what its loss asks for. What G's "
         "backward leaves in D's .grad is added to it.",
         "When are D's gradients cleared, and who fills them after that?",
-        {"zero_D": "behind", "zero_G": "behind"},
-        {"zero_D": "behind"},
+        {"zero_D": "after", "zero_G": "after"},
+        {"zero_D": "after"},
     ),
 )
 
@@ -649,14 +594,14 @@ def _adam(
 _ADAM = mistakes(
     (
         "The bias correction is missing.",
-        "m and v begin at 0 and are too small at first: m / (1 - beta1**step), and v alike.",
+        "m and v begin at 0 and are too small at first. By which factor, after step steps?",
         {"correct": ""},
     ),
-    ("v is not corrected.", "v / (1 - beta2**step), as for m.", {"correct": "m"}),
-    ("m is not corrected.", "m / (1 - beta1**step), as for v.", {"correct": "v"}),
+    ("v is not corrected.", "It begins at 0 as m does.", {"correct": "m"}),
+    ("m is not corrected.", "It begins at 0 as v does.", {"correct": "v"}),
     (
         "The correction is that of the first step.",
-        "1 - beta ** step: the longer the run, the less there is to correct.",
+        "The longer the run, the less there is to correct: the step belongs into it.",
         {"power": 1},
     ),
     (
@@ -664,15 +609,15 @@ _ADAM = mistakes(
         "step is 1 in the first step already.",
         {"power": 2},
     ),
-    ("The correction counts one step too many.", "beta ** step, no + 1.", {"power": 4}),
+    ("The correction counts one step too many.", "step counts from 1.", {"power": 4}),
     (
         "eps is missing.",
-        "A weight without a gradient gives 0 / 0: root + 1e-8 below the line.",
+        "A weight without a gradient gives 0 / 0. Where does the formula keep that from happening?",
         {"eps": 0.0},
     ),
     (
         "eps stands inside the root, where it weighs as much as 1e-4 outside.",
-        "v_hat.sqrt() + 1e-8",
+        "Compare with the formula: what is under the root?",
         {"place": "inside"},
     ),
     (
@@ -681,9 +626,9 @@ _ADAM = mistakes(
         "Algorithm 1 and torch correct v first, and add eps then.",
         {"place": "hat"},
     ),
-    ("v holds the gradient's size, unsquared.", "gradient ** 2", {"square": False}),
-    ("The root is missing below the line.", "m_hat / (v_hat.sqrt() + 1e-8)", {"root": False}),
-    ("The step goes uphill.", "weight - rate * ...", {"sign": 1.0}),
+    ("v holds the gradient's size, unsquared.", "What is v the mean of?", {"square": False}),
+    ("A root is missing.", "v holds squares: what has the gradient's own unit?", {"root": False}),
+    ("The step goes uphill.", "Look at the sign before the rate.", {"sign": 1.0}),
     (
         "m and v add up gradients without end.",
         "Running means: the new gradient comes in with a share of 1 - beta.",
@@ -691,30 +636,30 @@ _ADAM = mistakes(
     ),
     (
         "The two shares have changed places: m should keep beta1 of itself.",
-        "beta1 * m + (1 - beta1) * gradient",
+        "With beta1 = 0.9, how much of the old m should stay?",
         {"turned": True},
     ),
     (
         "The step goes along the bare gradient; m is not used.",
-        "rate * m_hat / ...",
+        "What stands above the line in the formula?",
         {"along": "gradient"},
     ),
     (
         "The step uses the m and v from before.",
-        "First the new m and v, then the step.",
+        "In which order do the three lines stand?",
         {"along": "old"},
     ),
     (
         "That is only the change.",
-        "Return where the weight is after it: weight - ...",
+        "Return where the weight is after it.",
         {"move": True},
     ),
 )
 # Found only in results that are equal to the last digits: 1e-8 beside a weight is next to nothing.
 _BRACKETS = mistakes(
     (
-        "1e-8 is added behind the division, where it does nothing.",
-        "Brackets: / (root + 1e-8).",
+        "1e-8 is added after the division, where it does nothing.",
+        "It belongs to what is divided by. What binds tighter, / or +?",
         *({"eps": 0.0, "beyond": beyond} for beyond in (1e-8, -1e-8, -0.1 * 1e-8)),
     ),
 )
@@ -722,7 +667,7 @@ _BRACKETS = mistakes(
 _TIMES = mistakes(
     (
         "The correction takes beta times step.",
-        "1 - beta ** step: to the power of step, not times.",
+        "After two steps, m keeps beta times beta of where it began.",
         {"times": "mv"},
         {"times": "m"},
         {"times": "v"},
@@ -751,7 +696,7 @@ def _test_adam(adam_step: Any) -> Flaw | None:
     first = torch.randn(2, 4, dtype=torch.float64)
 
     def oracle(betas: tuple[float, float]) -> list[tuple[Any, Any, Any]]:
-        """torch's own weight, m and v before each step, and behind the last."""
+        """torch's own weight, m and v before each step, and after the last."""
         weight = first.clone().requires_grad_()
         optimizer = torch.optim.Adam([weight], lr=0.1, betas=betas, eps=1e-8)
         states = [(first, torch.zeros_like(first), torch.zeros_like(first))]
@@ -822,7 +767,7 @@ def _equal(found: Sequence[Any], other: Sequence[Any]) -> bool:
 def _eps_of(
     found: Any, weight: Any, right: Sequence[Any], arguments: Sequence[Any], betas: Sequence[float]
 ) -> float:
-    """The eps behind the weight with the smallest gradient, the rest of the step being right."""
+    """The eps that gives the weight of the smallest gradient, the rest of the step being right."""
     step, rate = arguments[4:6]
     m_hat, v_hat = right[1] / (1 - betas[0] ** step), right[2] / (1 - betas[1] ** step)
     below = rate * m_hat / (weight - found.detach().double())
@@ -841,7 +786,7 @@ def _about_adam(
     if same(found[1], corrected[0]) or same(found[2], corrected[1]):
         return Flaw(
             "You return the corrected m or v: the next step would correct it again.",
-            "Two names: m for what is kept, m_hat for what this step uses.",
+            "What is kept and what this step uses are two things: give them two names.",
         )
     if same(found[1], m) and same(found[2], v):
         return Flaw(
@@ -852,9 +797,9 @@ def _about_adam(
         return Flaw("beta1 and beta2 have changed places.", "beta1 is for m, beta2 for v.")
     if same(found[1], right[1]) and same(found[2], right[2]):
         if same(found[0], weight):
-            return Flaw("The weight stays where it was.", "weight - rate * ..., and return that.")
+            return Flaw("The weight stays where it was.", "Return the new one.")
         if same(found[0], _adam(weight, gradient, m, v, step, 1.0, beta1, beta2)[0]):
-            return Flaw("The rate is not used.", "weight - rate * m_hat / ...")
+            return Flaw("The rate is not used.", "How long is a step of Adam, by the formula?")
         # The number that is farthest off: in the others the mistake may not show.
         off = int((found[0].detach() - right[0]).abs().argmax())
         row, column = divmod(off, right[0].shape[1])
@@ -865,14 +810,14 @@ def _about_adam(
         return Flaw(
             f"m and v are right, the weight is not: its number [{row}, {column}] should be "
             f"{at(right[0])}, yours is {at(found[0])}.",
-            "m_hat and v_hat, each on a line; then weight - rate * m_hat / (v_hat.sqrt() + 1e-8).",
+            "Compute m_hat and v_hat on lines of their own, and compare each with its formula.",
         )
     at = 1 if not same(found[1], right[1]) else 2
     name, beta, what = (("m", beta1, "gradient"), ("v", beta2, "gradient ** 2"))[at - 1]
     return Flaw(
         f"{name} is wrong: its first number should be {float(right[at][0, 0]):.4f}, yours is "
         f"{float(found[at][0, 0]):.4f}.",
-        f"beta{at} * {name} + (1 - beta{at}) * {what}; beta{at} is {beta} here.",
+        f"{name} is a running mean of {what}; beta{at}, here {beta}, is what it keeps of itself.",
     )
 
 
@@ -892,7 +837,7 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
     except RuntimeError as error:
         if "mean()" not in str(error) or "Bool" not in str(error):
             raise
-        return Flaw("True and False have no mean.", ".float() first: (real > 0).float().mean().")
+        return Flaw("True and False have no mean.", "Make numbers of them first.")
     if isinstance(returned, torch.Tensor) and returned.shape == (2,):
         returned = returned.tolist()
     if not isinstance(returned, tuple | list) or len(returned) != 2:
@@ -911,7 +856,7 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
     known = mistakes(
         (
             "0.5 is the middle of a probability, and these are logits.",
-            "sigmoid(0) = 0.5: a logit above 0 says real.",
+            "At which logit is the probability one half?",
             (share(real > 0.5), share(fake < 0.5)),
             (share(real > 0.5), right[1]),
             (right[0], share(fake < 0.5)),
@@ -923,7 +868,7 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
         ),
         (
             "Those are the shares that D gets wrong.",
-            "Right: real > 0, and fake < 0.",
+            "When is D right about a fake?",
             (1 - right[0], 1 - right[1]),
         ),
         (
@@ -938,20 +883,20 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
             "D gives one logit for each patch, and each counts.",
             photos,
         ),
-        ("You count the patches.", "Divide by how many there are: .mean().", counts),
+        ("You count the patches.", "A share is asked for: of how many?", counts),
         (
-            "Behind a sigmoid everything lies above 0.",
+            "After a sigmoid everything lies above 0.",
             "Compare the bare logits with 0, or probabilities with 0.5.",
             (share(torch.sigmoid(real) > 0), share(torch.sigmoid(fake) < 0)),
         ),
         (
             "Those are mean probabilities: how sure D is, not how often it is right.",
-            "Compare each logit with 0 first, then take the mean.",
+            "Decide for each patch first whether D is right.",
             (float(torch.sigmoid(real).mean()), float(1 - torch.sigmoid(fake).mean())),
         ),
         (
             "Those are the mean logits.",
-            "Compare each logit with 0 first, then the mean.",
+            "Decide for each patch first whether D is right.",
             (float(real.mean()), float(fake.mean())),
         ),
         (
@@ -961,7 +906,7 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
         ),
         (
             "The mean is taken before the comparison.",
-            "Compare each logit with 0 first: (real > 0).float().mean().",
+            "Decide for each patch first whether D is right.",
             (share(real.mean() > 0), share(fake.mean() < 0)),
         ),
         (
@@ -973,7 +918,7 @@ def _test_accuracies(accuracies: Any) -> Flaw | None:
     otherwise = Flaw(
         f"The shares should be {right[0]:.3f} and {right[1]:.3f} in this check; yours are "
         f"{found[0]:.3f} and {found[1]:.3f}.",
-        "(real > 0) gives True and False; .float().mean() makes a share of them.",
+        "A comparison gives True and False; their mean, as floats, is a share.",
     )
     return match(found, right, known, otherwise, 1e-5)
 
@@ -1037,7 +982,7 @@ def _test_held_out(color_held_out: Any) -> Flaw | None:
         if not torch.is_grad_enabled():
             return Flaw(
                 "Gradients are left switched off for everything that follows.",
-                "`with torch.no_grad():` switches them on again at its end.",
+                "A with block ends by itself; a bare switch does not.",
             )
         seen = list(modes)  # copies of G note theirs too
         found = want_tensor(returned, shape=(3, 2, 6, 6), what="the colors")
@@ -1062,36 +1007,35 @@ def _test_held_out(color_held_out: Any) -> Flaw | None:
         if found.requires_grad:
             return Flaw(
                 "The colors hold on to the graph, with all of G's maps in it.",
-                "Color under torch.no_grad().",
+                "Nothing is learned from them: how does torch color without a graph?",
             )
         if G.training != training:
             if _returns_before_train(color_held_out):
                 return Flaw(
                     "The line that puts G's mode back is never reached.",
-                    "What stands behind a return never runs: keep the colors under a name, and "
-                    "return them last.",
+                    "What stands after a return never runs.",
                 )
             was, now = ("train", "eval") if training else ("eval", "train")
             return Flaw(
                 f"G came in {was} mode and is left in {now} mode.",
-                "Without the .train() at the end its training goes on with frozen averages and no "
-                "dropout: note G.training first, and put it back."
+                "Its training would go on without dropout. What does G.training say when your "
+                "function begins?"
                 if training
-                else "Not everyone who calls you is training: was = G.training, and at the end "
-                "G.train(was).",
+                else "Not everyone who calls you is training. What does G.training say when your "
+                "function begins?",
             )
         if any(layer.training != training for layer in G.modules()):
             return Flaw(
                 "G's own flag is put back, and its layers are left in the other mode.",
-                "G.train(was) reaches the layers too; G.training = ... does not.",
+                "Setting the flag reaches the outermost module only. What reaches the layers too?",
             )
         if not all(parameter.requires_grad for parameter in G.parameters()):
             return Flaw(
                 "G is left frozen: its weights want no gradient any more.",
-                "torch.no_grad() is enough, and ends by itself.",
+                "Coloring without a graph needs no frozen weights.",
             )
         if any(isinstance(layer, nn.Dropout) and layer.p != 0.5 for layer in G):
-            return Flaw("A layer's dropout rate has changed.", "G.eval() is enough.")
+            return Flaw("A layer's dropout rate has changed.", "Eval mode switches dropout off.")
     return None
 
 
@@ -1126,22 +1070,23 @@ def _not_as_later(
         if seen and not seen[-1]:
             return Flaw(
                 "G's flag says eval, and its layers still train.",
-                "G.training = False reaches the outermost module only; G.eval() all layers.",
+                "Setting the flag reaches the outermost module only. What reaches the layers too?",
             )
         if training and not G.training:
-            return Flaw("G is switched to eval mode after it has colored.", "G.eval() comes first.")
+            return Flaw("G is switched to eval mode after it has colored.", "Mind the order.")
         return Flaw(
             "G colors in train mode: dropout is on, and batch norm looks at the batch.",
-            "Later it colors in eval mode: G.eval() before, and the old mode again behind.",
+            "In which mode will it color when it is finished?",
         )
     if same(found, colors(nn.BatchNorm2d)):
         return Flaw(
             "Dropout is off, but batch norm still looks at the batch.",
-            "G.eval() switches both: a photo's colors must not depend on its neighbors.",
+            "A photo's colors must not depend on its neighbors. Which mode switches both?",
         )
     if same(found, colors(nn.Dropout)):
         return Flaw(
-            "Batch norm uses its averages, but dropout is still on.", "G.eval() switches both."
+            "Batch norm uses its averages, but dropout is still on.",
+            "Which mode switches both?",
         )
     return None
 
@@ -1226,27 +1171,27 @@ def _wrong_random(value: Any, right: Any) -> Flaw | None:
     if isinstance(value, torch.Generator):
         return Flaw(
             'Under "random" stands the generator itself, which goes on drawing.',
-            "torch.get_rng_state() is a copy of where it is now.",
+            "A copy of where it is now is needed.",
         )
     numpys = isinstance(value, tuple) and value[:1] == ("MT19937",)
     if numpys or (isinstance(value, dict) and "bit_generator" in value):
         return Flaw(
             'Under "random" stands NumPy\'s random state.',
-            "Dropout draws from torch's own: torch.get_rng_state().",
+            "Dropout draws from torch's own random numbers.",
         )
     if isinstance(value, tuple) and value[:1] == (3,):
         return Flaw(
             'Under "random" stands the state of Python\'s module random.',
-            "Dropout draws from torch's own: torch.get_rng_state().",
+            "Dropout draws from torch's own random numbers.",
         )
     if isinstance(value, int) and value == torch.initial_seed():
         return Flaw(
             'Under "random" stands the seed: where the random numbers began.',
-            "Needed is how far they have come: torch.get_rng_state().",
+            "Needed is how far they have come.",
         )
     return Flaw(
         f'Under "random" torch\'s random state was expected; it is {describe(value)}.',
-        "torch.get_rng_state(), without drawing anything before.",
+        "torch has a function that reads it and draws nothing.",
     )
 
 
@@ -1259,17 +1204,17 @@ def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) ->
     if isinstance(value, nn.Module | torch.optim.Optimizer):
         return Flaw(
             f'Under "{name}" stands the object itself.',
-            "It goes on changing, and its file could be read only with its class at hand: "
-            f"{name}.state_dict().",
+            "It goes on changing, and its file needs its class to be read. What does it give as "
+            "plain data?",
         )
     if callable(value):
-        return Flaw(f'Under "{name}" stands a function.', f"Parentheses: {name}.state_dict().")
+        return Flaw(f'Under "{name}" stands a function.', "A method is called with parentheses.")
     parameters = dict(getattr(run, name).named_parameters()) if net else {}
     listed = isinstance(value, list | tuple) and _alike(value, [*parameters.values()])
     if net and (listed or (isinstance(value, Mapping) and set(value) == set(parameters))):
         return Flaw(
             f'Under "{name}" stand only parameters.',
-            "Batch norm's running averages are no parameters: state_dict() holds both.",
+            "Batch norm's running averages are no parameters. What holds both?",
         )
     if not isinstance(value, Mapping):
         return Flaw(
@@ -1286,7 +1231,7 @@ def _wrong_entry(name: str, value: Any, run: SimpleNamespace, state: Mapping) ->
     if not net and not (whole and len(part["state"]) == len(state[name]["state"])):
         return Flaw(
             f'Under "{name}" Adam\'s running means are missing, or what they belong to.',
-            "All of state_dict(): its state holds m, v and the step of each weight.",
+            "Its state dict holds m, v and the step of each weight: keep all of it.",
         )
     return Flaw(
         f'Under "{name}" the numbers are not those of {name}.state_dict().',
@@ -1307,7 +1252,7 @@ def _test_everything(everything: Any) -> Flaw | None:
     if not torch.equal(torch.get_rng_state(), random):
         return Flaw(
             "Your function moves torch's random numbers on, or seeds them anew.",
-            "torch.get_rng_state() only looks.",
+            "Read the state without drawing or seeding.",
         )
     if not _alike(_state(run), state) or not (run.G.training and run.D.training):
         return Flaw(
@@ -1317,7 +1262,7 @@ def _test_everything(everything: Any) -> Flaw | None:
     if not isinstance(kept, Mapping):
         return Flaw(
             f"A dict was expected; it is {describe(kept)}.",
-            'return {"G": ..., "D": ..., "for_G": ..., "for_D": ..., "step": ..., "random": ...}',
+            "The docstring names its keys.",
         )
     missing = [name for name in _KEPT if name not in kept]
     if missing:
@@ -1331,7 +1276,7 @@ def _test_everything(everything: Any) -> Flaw | None:
             return flaw
     step = want_number(kept["step"], '"step"')
     if step != 3:
-        return Flaw(f'Under "step" stands {step:g}; it should be 3.', "The argument, as it is.")
+        return Flaw(f'Under "step" stands {step:g}; it should be 3.', "Keep the argument as it is.")
     flaw = _wrong_random(kept["random"], random)
     if flaw is not None:
         return flaw
@@ -1350,8 +1295,8 @@ def _test_everything(everything: Any) -> Flaw | None:
     if changed:
         return Flaw(
             f"Later steps have changed what you handed over: {', '.join(changed)}.",
-            "A state dict shows the live tensors, also after dict(...) or .copy(): "
-            "copy.deepcopy(...state_dict()).",
+            "A state dict shows the live tensors, also after dict(...) or .copy(). Which copy goes "
+            "all the way down?",
         )
     other = _run(67)
     for name in _KEPT[:4]:
@@ -1361,7 +1306,7 @@ def _test_everything(everything: Any) -> Flaw | None:
     if not _alike(_state(other), _state(run)):
         return Flaw(
             "A run that goes on from your dict becomes another one.",
-            "All of each state_dict(), and torch.get_rng_state().",
+            "Compare what you keep with what the docstring lists.",
         )
     return None
 
@@ -1369,15 +1314,15 @@ def _test_everything(everything: Any) -> Flaw | None:
 EXERCISES = (
     Exercise(
         name="6.1",
-        title="The discriminator's move",
+        title="One Adam for both",
         difficulty=2,
         minutes=8,
         start=(
-            "Let G color, show D the truth and G's colors, and take one step down half the sum of "
-            "the two losses. A first step: `with torch.no_grad(): ours = G(L)`."
+            "D's term pulls the logit of a fake down, G's term pulls it up. Where do the two "
+            "derivatives cancel?"
         ),
-        test=_test_discriminator,
-        solved="D has learned something, and G does not know it yet.",
+        test=_test_one_adam,
+        solved="Above one half for a share of 1/2: D calls fakes real. Its accuracies said so.",
     ),
     Exercise(
         name="6.2",
@@ -1385,9 +1330,8 @@ EXERCISES = (
         difficulty=3,
         minutes=15,
         start=(
-            'Color once, move D, look again, move G, and return three numbers; "generator" is G\'s '
-            "adversarial loss without L1. A first step: `ours = G(L)`, and D's part with "
-            "`ours.detach()`."
+            "Follow the drawing above from left to right. How often does G color, and how often "
+            "does D look?"
         ),
         test=_test_whole_step,
         solved="That is pix2pix's training step. All else in a run is looking after it.",
@@ -1398,8 +1342,8 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Update both running means, correct them, and move the weight. A first step: "
-            "`m = beta1 * m + (1 - beta1) * gradient`."
+            "Five formulas stand above, in the order in which they are computed. Which of the "
+            "numbers must the next step get?"
         ),
         test=_test_adam,
         solved="The same numbers as torch.optim.Adam, which does it for all weights at once.",
@@ -1409,10 +1353,7 @@ EXERCISES = (
         title="Who is winning",
         difficulty=1,
         minutes=5,
-        start=(
-            "Return the share of real patches that D calls real, and of fake ones that it calls "
-            "fake. A first step: `(real > 0).float()`."
-        ),
+        start="Think first: at which logit is D undecided?",
         test=_test_accuracies,
         solved="Near 0.5 both: the two are balanced. Near 1 both: G has lost touch.",
     ),
@@ -1422,8 +1363,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Color in eval mode, without gradients, and put the mode back. A first step: "
-            "`was = G.training`."
+            "Three things must hold: the colors are those of later, no graph is built, and G does "
+            "not notice. Which call does which?"
         ),
         test=_test_held_out,
         solved="Looked at, and not touched: the run does not notice.",
@@ -1433,11 +1374,7 @@ EXERCISES = (
         title="Nothing is lost",
         difficulty=2,
         minutes=10,
-        start=(
-            "Return a dict with the four state dicts, the step and torch's random state, none of "
-            'which later steps can change. A first step: `{"step": step, "random": '
-            "torch.get_rng_state()}`."
-        ),
+        start=("What does the next step read? And will it still be the same after ten more steps?"),
         test=_test_everything,
         solved="The check took your dict to other networks, and the run went on bit for bit.",
     ),
@@ -1446,8 +1383,11 @@ EXERCISES = (
         title="The planted bug",
         difficulty=2,
         minutes=10,
-        start="Copy the step with the bug, and repair it.",
+        start=(
+            "Copy the step with the bug. Then follow D's gradients: who fills them, who clears "
+            "them, and what happens in between?"
+        ),
         test=_test_planted_bug,
-        solved="Cleared behind the step, not before backward: D learned to call fakes real.",
+        solved="Cleared after the step, not before backward: D learned to call fakes real.",
     ),
 )

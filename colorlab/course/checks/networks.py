@@ -44,7 +44,7 @@ def two_networks(*, norm: bool = False) -> SimpleNamespace:
             if pictures.dim() == 4 and pictures.shape[1] == 2:
                 raise NotYet(
                     "D sees only colors, without the photo that they belong to.",
-                    "torch.cat([L, ab], 1): three channels, L first.",
+                    "D needs three channels: L comes first.",
                 )
             log.append("D looks at G" if pictures.requires_grad else "D looks")
             return super().forward(pictures)
@@ -145,7 +145,7 @@ def explain(
 
     Args:
         order: the keys of a round in the order in which they come about. What went wrong first is
-            explained, as all behind it follows from it.
+            explained, as all after it follows from it.
         replay: without arguments the right rounds.
         known: what `replay` can make wrong, each with its flaw.
         seen: findings about a key that need no comparison with the right rounds.
@@ -173,7 +173,7 @@ def explain(
             when = f" in call {last + 1}; before that it was right" if last else ""
             return Flaw(
                 f"{key} moves, but not one step down {key}'s loss{when}.",
-                "For each network once: zero_grad, backward of its own loss, step.",
+                "Follow that network's three lines, zero_grad, backward and step, in this order.",
             )
         otherwise = Flaw(
             f'"{key}" should be {wanted:.4f} in this check; yours is {found:.4f}.',
@@ -203,11 +203,11 @@ def _unmoved(who: str, networks: SimpleNamespace) -> Flaw:
     if log.index(f"{who} steps") < log.index(f"{who} learns"):
         return Flaw(
             f"{who}'s step is taken before any gradient is there, and so moves nothing.",
-            "backward, then step.",
+            "Which of the two fills .grad, and which uses it?",
         )
     return Flaw(
         f"{who}'s gradient is thrown away between backward and step: nothing moves.",
-        "zero_grad stands before backward.",
+        "At which moment may the gradients be empty?",
     )
 
 
@@ -225,7 +225,7 @@ def half_by_half(networks: SimpleNamespace) -> Flaw | None:
     between = log[first : log.index("D steps", first + 1)]
     if "D learns" not in between or "G learns" in between:
         return None
-    return Flaw("D steps twice, once for each half.", "Add both, then one step.")
+    return Flaw("D steps twice, once for each half.", "Its loss is the sum of both halves.")
 
 
 def moved_oddly(who: str, before: Any, networks: SimpleNamespace) -> Flaw | None:
@@ -268,6 +268,6 @@ def lone_number(value: Any, what: str) -> float:
     if getattr(value, "requires_grad", False) is True and getattr(value, "shape", None) == ():
         raise NotYet(
             f"{what[:1].upper()}{what[1:]} comes back as a tensor that holds on to its graph.",
-            "A list of them fills the memory: return loss.item().",
+            "A list of them fills the memory. A plain number was asked for.",
         )
     return want_number(value, what)

@@ -4,21 +4,24 @@ from colorlab.course.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "In D's part of the step G's colors are detached, in G's part they are not. Why?",
+        "A friend wants to be safe and detaches G's colors in both parts of the step. What will "
+        "the run look like?",
         (
             Option(
-                "In G's part torch.cat makes a copy, which cuts the graph anyway.",
-                "torch.cat makes a copy and keeps the graph: gradients flow through it.",
-            ),
-            Option(
-                "D's loss is not to teach G; G's loss reaches G only by way of these colors.",
-                "Down D's loss G's colors would become easier to recognize. In G's part the way "
-                "leads from the loss through D and the colors into G's weights.",
+                "Like a run with L1 alone: G's photos turn brown, and D is right nearly always.",
+                "D's opinion reaches G only through these colors. Cut off there, G is left with "
+                "L1, and D has an opponent that never answers.",
                 True,
             ),
             Option(
-                "Without it D's weights would get no gradient from the fakes.",
-                "They would: detach cuts off what lies before D. D's own weights lie behind it.",
+                "It stops with an error: no gradient comes to G.",
+                "L1 still reaches G, since it is computed from the colors that are not detached. "
+                "No error tells you.",
+            ),
+            Option(
+                "Like a healthy run: D's loss has never been meant for G.",
+                "True for D's part, where the detach belongs. In G's part the way from the "
+                "adversarial loss through D into G is all that G learns from D.",
             ),
         ),
     ),
@@ -43,28 +46,31 @@ QUIZ = (
         ),
     ),
     Question(
-        "For hundreds of steps D has been right about every real patch and every fake one. What "
-        "now?",
+        "You train a GAN that sharpens photos. From step 50 on D is right on 100 % of the real "
+        "patches and on none of the generated ones. Where do you look first?",
         (
             Option(
-                "D is far ahead: lower its learning rate, or soften its labels.",
-                "G is always recognized, and D, sure of everything, teaches it little about the "
-                "way out. A weaker D is the better teacher.",
+                "At G: it is so good already that D can't recognize its photos.",
+                "Then D would doubt the real ones as well, and be right on about half of each. "
+                "This D says real to everything.",
+            ),
+            Option(
+                "At what reaches D's weights: one optimizer for both, or gradients of G's loss "
+                "that nobody cleared.",
+                "G's loss asks D to call generated patches real. A D that obeys has gone down the "
+                "wrong loss.",
                 True,
             ),
             Option(
-                "The run has converged: stop it and keep these weights.",
-                "Had G reached its goal, D would be right about half of the time.",
-            ),
-            Option(
-                "G is far ahead: lower its learning rate, or train D twice a step.",
-                "It is D that wins here: not one fake gets past it. This would help it further.",
+                "At D's learning rate: a lower one would help.",
+                "A slower D would go the same wrong way. The mean of both accuracies, 50 %, looks "
+                "harmless, and hides what the two of them show.",
             ),
         ),
     ),
     Question(
-        "As adversarial training goes on, the held-out L1 rises slowly, and the held-out photos "
-        "become more vivid. What do you conclude?",
+        "In your run on portraits the held-out L1 rises slowly while the adversarial stage goes "
+        "on, and the portraits become more vivid. What do you conclude?",
         (
             Option(
                 "G has learned the training photos by heart; the run should have ended earlier.",
@@ -84,21 +90,23 @@ QUIZ = (
         ),
     ),
     Question(
-        "A run was killed at step 950; its last checkpoint is of step 900. What is needed for it "
-        "to go on exactly as if nothing had happened?",
+        "A friend's run trains in fp16 on a GPU, with a gradient scaler; dropout draws from CUDA's "
+        "random numbers. Its checkpoint holds both networks, both Adams, the step and "
+        "torch.get_rng_state(). What is missing for the run to go on as if nothing had happened?",
         (
             Option(
-                "The weights of G and D of step 900, and the seed that the run began with.",
-                "Adam would begin with empty m and v, and dropout would draw the numbers of step "
-                "0 once more.",
+                "Nothing: that is all that exercise 6.6 asked for.",
+                "There, everything ran on the CPU in full precision. Each part of a run that "
+                "remembers something belongs into the file.",
             ),
             Option(
-                "The losses of steps 901 to 950, to make up for the steps that are lost.",
-                "Losses are for reading. Those 50 steps are simply taken again.",
+                "The losses so far, for the scaler to start from.",
+                "The scaler has a state of its own, and losses are only for reading.",
             ),
             Option(
-                "Both networks, both optimizers, the step and the random state, all of step 900.",
-                "Then steps 901 to 950 come out again bit for bit, and cost only their time.",
+                "The scaler's state and CUDA's random state.",
+                "The scale decides which steps are skipped, and get_rng_state() knows the CPU's "
+                "random numbers alone: torch.cuda.get_rng_state() reads the GPU's.",
                 True,
             ),
         ),

@@ -144,8 +144,10 @@ class FailureMuseum(Panel):
     def _head(self, exhibit: str, diagnosis: str, step: int, width: int) -> np.ndarray:
         """What is shown, the diagnosis and whether it was right, and how many are solved."""
         name = exhibits.EXHIBITS[exhibit]
-        noise = exhibits.PIECES[name].recipe().generator.noise_channels
-        kind = "U-Net with a noise input" if noise else "U-Net without noise"
+        kind = ""
+        if exhibit in self.solved | self.opened:  # before that it would give one exhibit away
+            noise = exhibits.PIECES[name].recipe().generator.noise_channels
+            kind = "U-Net with a noise input" if noise else "U-Net without noise"
         title = "none yet"
         if diagnosis != UNDECIDED:
             mark = "✓ right" if diagnosis == name else "✗ no"

@@ -65,8 +65,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "You train on one GPU with 64 photos a step, and it learns well. On eight GPUs you let each "
-        "take 8, so the batch stays 64. The network has plain batch norm. What changes?",
+        "You train on one GPU with 64 photos a step, and it learns well. On eight GPUs you let "
+        "each take 8, so the batch stays 64. The network has plain batch norm. What changes?",
         (
             Option(
                 "Nothing: the mean of eight means over 8 is the mean over 64.",

@@ -112,7 +112,7 @@ LESSONS = (
         "Speed and scale",
         "a faster step: half precision, channels-last, compile, several processes",
         "the profile; predicted and measured speed",
-        45,
+        60,
     ),
     Lesson(
         "08",

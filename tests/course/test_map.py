@@ -23,7 +23,7 @@ matplotlib.use("agg")
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MINUTES = (10, 45, 40, 60, 45, 45, 75, 45, 60, 45, 45)
+MINUTES = (10, 45, 40, 60, 45, 45, 75, 60, 60, 45, 45)
 REFERENCES = ("unet-perceptual", "lab-pix2pix", "noise-unet", "rgb-pix2pix", "ab-npy")
 TO_COME = "to come"
 
@@ -159,7 +159,7 @@ def test_number_title_and_minutes_stand_below_each_thumbnail(whole_map):
             more = " min, to come"
         assert below == [f"{lesson.number}  {lesson.title}", f"{lesson.minutes}{more}"]
     total = whole_map.texts[-1].get_text()
-    assert "8 h 35 to read and play" in total  # 515 minutes
+    assert "8 h 50 to read and play" in total  # 530 minutes
     hours, minutes = divmod(sum(EXERCISES.values()), 60)
     assert f"{hours} h {minutes:02d} of exercises" in total
 

@@ -376,7 +376,7 @@ _OF_BOTH = mistakes(
     ),
     (
         "G wants its colors to be called fake.",
-        "Which label does G want D to give them? See 5.2.",
+        "Which label does G want D to give them? See 5.3.",
         {"aim": "fake"},
     ),
     (

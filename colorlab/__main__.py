@@ -6,6 +6,7 @@ It only parses; each command stands in a file of its own, ``colorlab/commands/NA
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -35,8 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser(arguments).parse_args(arguments)
         with warnings.catch_warnings():
             warnings.showwarning = partial(_warn, warnings.showwarning)
+            # Pillow's, from half of the size on at which a photo is refused.
+            warnings.filterwarnings("ignore", "Image size .* could be decompression bomb")
             _refuse_empty(options)
-            return options.run(options)
+            status = options.run(options)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:  # who reads has seen enough, as in `colorlab … | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell tells it
     except KeyboardInterrupt:
         print("colorlab: stopped", file=sys.stderr)
         return 130

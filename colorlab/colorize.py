@@ -31,6 +31,7 @@ from colorlab.devices import best_device
 from colorlab.hints import Hint
 from colorlab.palette import Suggestion
 from colorlab.photos.files import open_layers, upright_layers
+from colorlab.photos.layers import Layers
 from colorlab.recipes.recipe import Recipe
 from colorlab.sources.bundled import starter_weights
 from colorlab.unet import colors_of
@@ -87,7 +88,8 @@ class Colorizer:
         *,
         hints: Iterable[Hint] = (),
         temperature: float | None = None,
-    ) -> Image.Image:
+        depth: int = 8,
+    ) -> Image.Image | np.ndarray:
         """Color a photo.
 
         Args:
@@ -100,11 +102,14 @@ class Colorizer:
             temperature: color by the annealed mean of the distribution, from 0 (the likeliest
                 color, vivid and patchy) to 1 (the mean, pale); see
                 ``colorlab.palette.annealed_mean``. Left out: as the recipe has it.
+            depth: bits of the result. The lightness of a photo of 16 bits is read in 16 bits; with
+                16 they are also given back.
 
         Returns:
             A picture of the same size (upright, where EXIF says that it lay on its side), mode
             RGB, or RGBA with the photo's own alpha. Its L is the photo's up to 8-bit rounding:
-            where sRGB has no such color, chroma gives way and L stays.
+            where sRGB has no such color, chroma gives way and L stays. With a depth of 16, which no
+            mode of Pillow's has, the same as a uint16 array ``(H, W, 3)`` or ``(H, W, 4)``.
 
         Raises:
             colorlab.photos.PhotoError: a file that can't be read.
@@ -115,14 +120,18 @@ class Colorizer:
         """
         if not 0 <= saturation < float("inf"):
             raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
-        rgb, alpha = _layers(photo)
-        prediction = self.predict(rgb, seed, hints=hints, temperature=temperature)
-        result = _at_full_size(rgb, *prediction, saturation)
-        if alpha is not None:
-            result.putalpha(alpha)
+        layers = _layers(photo)
+        prediction = self._predict(layers, seed, hints, temperature)
+        colored = _at_full_size(layers, *prediction, saturation, depth)
+        if depth > 8:
+            if layers.alpha is None:
+                return colored
+            return np.dstack([colored, np.asarray(layers.alpha).astype(np.uint16) * 257])
+        result = Image.fromarray(colored)
+        if layers.alpha is not None:
+            result.putalpha(layers.alpha)
         return result
 
-    @torch.inference_mode()
     def predict(
         self,
         photo: Photo,
@@ -141,8 +150,13 @@ class Colorizer:
             ValueError: hints or a temperature, for weights that know none; and as ``colorize``.
             colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
         """
-        rgb, _ = _layers(photo)
-        lightness, planes = self._seen(rgb, hints)
+        return self._predict(_layers(photo), seed, hints, temperature)
+
+    @torch.inference_mode()
+    def _predict(
+        self, photo: Layers, seed: int, hints: Iterable[Hint], temperature: float | None
+    ) -> tuple[Tensor, Tensor]:
+        lightness, planes = self._seen(photo, hints)
         if temperature is None and planes is None:
             return lightness.cpu(), self._predict_ab(lightness, seed).cpu()
         if not self.takes_hints:
@@ -162,22 +176,23 @@ class Colorizer:
             colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
             ValueError: a place outside the photo, or weights that take no hints.
         """
-        rgb, _ = _layers(photo)
+        layers = _layers(photo)
+        rgb = layers.rgb
         full = _lightness(rgb)
         here = user_hints.check_hints([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
         if not self.takes_hints:
             raise ValueError(_KNOWS_NONE)
-        lightness, planes = self._seen(rgb, hints)
+        lightness, planes = self._seen(layers, hints)
         logits = self.generator(lightness, planes, both=True)[1][0]  # (261, h/4, w/4)
         height, width = logits.shape[1:]
         row, column = here.y * height // rgb.height, here.x * width // rgb.width
         return palette.top_colors(logits[:, row, column], float(full[here.y, here.x]), count)
 
-    def _seen(self, rgb: Image.Image, hints: Iterable[Hint]) -> tuple[Tensor, Tensor | None]:
+    def _seen(self, photo: Layers, hints: Iterable[Hint]) -> tuple[Tensor, Tensor | None]:
         """L ``(1, 1, h, w)`` at the network's size and the planes of the hints, on the device."""
+        rgb = photo.rgb
         height, width = network_size(rgb.height, rgb.width, self.size, _stride(self.generator))
-        small = rgb.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        lightness, _ = normalize_lab(rgb_to_lab(_tensor(small)[None]))
+        lightness, _ = normalize_lab(rgb_to_lab(_reduced(photo, width, height)[None]))
         hints, planes = list(hints), None
         if hints:
             hints = user_hints.check_hints(hints, _lightness(rgb))
@@ -201,22 +216,28 @@ _KNOWS_NONE = (
 
 @torch.inference_mode()
 def _at_full_size(
-    rgb: Image.Image, lightness: Tensor, ab: Tensor, saturation: float
-) -> Image.Image:
-    """The photo in color: coarse ab carried to its own size along the edges of its own L."""
+    photo: Layers, lightness: Tensor, ab: Tensor, saturation: float, depth: int
+) -> np.ndarray:
+    """The photo in color: coarse ab carried to its own size along the edges of its own L.
+
+    The result is uint8 or uint16 ``(H, W, 3)``, by ``depth``.
+    """
     slope, offset = guided_coefficients(lightness, ab)
-    pixels = np.asarray(rgb)
-    out = np.empty_like(pixels)
+    pixels = np.asarray(photo.rgb) if photo.deep is None else photo.deep
     height, width = pixels.shape[:2]
+    out = np.empty((height, width, 3), np.uint16 if depth > 8 else np.uint8)
     for top in range(0, height, STRIP):
-        strip = torch.from_numpy(pixels[top : top + STRIP].copy()).movedim(-1, 0)
+        strip = _strip(pixels[top : top + STRIP])
         lightness, _ = normalize_lab(rgb_to_lab(strip)[None])
         rows = (top, top + strip.shape[1])
         ab = _enlarge(slope, rows, height, width) * lightness
         ab = (ab + _enlarge(offset, rows, height, width)) * saturation
         colored = lab_to_rgb(fit_gamut(denormalize_lab(lightness, ab)))[0]
-        out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
-    return Image.fromarray(out)
+        if depth > 8:
+            out[rows[0] : rows[1]] = (colored * 65535).round().movedim(0, -1).numpy()
+        else:
+            out[rows[0] : rows[1]] = (colored * 255).round().byte().movedim(0, -1).numpy()
+    return out
 
 
 def guided_coefficients(
@@ -276,6 +297,30 @@ def _enlarge(small: Tensor, rows: tuple[int, int], height: int, width: int) -> T
     return F.interpolate(wanted, size=(len(y), width), mode="bilinear", align_corners=False)
 
 
+def _strip(pixels: np.ndarray) -> Tensor:
+    """Rows of a photo -> what ``rgb_to_lab`` takes, ``(3, h, W)``."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None].repeat(3, -1)
+    if pixels.dtype == np.uint16:
+        pixels = pixels.astype(np.float32) / 65535
+    return torch.from_numpy(np.array(pixels)).movedim(-1, 0)
+
+
+def _reduced(photo: Layers, width: int, height: int) -> Tensor:
+    """The photo at the network's size, as ``_strip`` gives it."""
+
+    def small(image: Image.Image) -> np.ndarray:
+        bicubic = Image.Resampling.BICUBIC
+        return np.array(image.resize((width, height), bicubic, reducing_gap=3.0))
+
+    if photo.deep is None:
+        return _strip(small(photo.rgb))
+    channels = photo.deep.reshape(*photo.deep.shape[:2], -1)
+    some = [small(Image.fromarray(c.astype(np.float32))) for c in np.moveaxis(channels, -1, 0)]
+    reduced = torch.from_numpy(np.stack(some)).div(65535).clamp(0, 1)
+    return reduced.expand(3, -1, -1)
+
+
 def _tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).movedim(-1, 0)
 
@@ -285,8 +330,8 @@ def _lightness(rgb: Image.Image) -> Tensor:
     return rgb_to_lab(_tensor(rgb))[0]
 
 
-def _layers(photo: Photo) -> tuple[Image.Image, Image.Image | None]:
-    """The photo as an upright RGB picture, and its alpha where it has one."""
+def _layers(photo: Photo) -> Layers:
+    """The photo as an upright RGB picture, its alpha, and its sixteen bits where it has them."""
     if isinstance(photo, (str, os.PathLike)):
         return open_layers(Path(photo))
     if isinstance(photo, Image.Image):

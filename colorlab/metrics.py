@@ -91,6 +91,7 @@ def evaluate(
     progress: bool = False,
     hints: Sequence[int] = (),
     make_hints: Callable[[Image.Image, int, int], list[Any]] | None = None,
+    left_out: list[str] | None = None,
 ) -> Scores:
     """Score a colorizer on color photos that it has not been trained on.
 
@@ -101,10 +102,12 @@ def evaluate(
             ``colorize(gray, hints=[...])``.
         make_hints: photo, count, seed -> hints; ``colorlab.hints.hints_from`` when it is left
             out. The seed is the photo's index.
+        left_out: gets, in words, each photo that can't be read or scored, and the others are
+            scored; None: the first of them raises.
 
     Raises:
-        ValueError: no photos, a photo without color or too small for SSIM, a result of another
-            size than the photo, or a number of hints below 1.
+        ValueError: no photos, or none that can be scored; a photo without color or too small for
+            SSIM; a result of another size than the photo; or a number of hints below 1.
     """
     from tqdm.auto import tqdm
 
@@ -117,8 +120,14 @@ def evaluate(
     classifier = EfficientNetLite0().eval()
     rows, features = [], []
     for index, path in enumerate(tqdm(list(paths), disable=not progress, desc="evaluate")):
-        truth = open_photo(path)
-        _require_scorable(truth, path)
+        try:
+            truth = open_photo(path)
+            _require_scorable(truth, path)
+        except ValueError as error:
+            if left_out is None:
+                raise
+            left_out.append(str(error))
+            continue
         gray = gray_of(truth)
         colored = _colored(colorize(gray), truth, path)
         pictures = torch.stack([colored, _unit(gray), _unit(truth)])
@@ -131,7 +140,8 @@ def evaluate(
                 result = colorize(gray, hints=make_hints(truth, count, index))
             rows[-1][hinted_name(count)] = psnr(_colored(result, truth, path), pictures[2])
     if not rows:
-        raise ValueError("there are no photos to evaluate on")
+        why = f": {left_out[0]}" if left_out else ""
+        raise ValueError(f"there are no photos to evaluate on{why}")
     return _scores(rows, np.stack(features), hints)
 
 

@@ -6,7 +6,13 @@ from typing import Any
 
 
 def progress_bar(
-    total: int, unit: str, *, name: str | None = None, begin: int = 0, visible: bool = True
+    total: int,
+    unit: str,
+    *,
+    name: str | None = None,
+    begin: int = 0,
+    visible: bool = True,
+    delay: float = 0,
 ) -> Any:
     """Show tqdm's bar: a widget in a notebook, text in a terminal; ``update(n)`` moves it.
 
@@ -15,6 +21,7 @@ def progress_bar(
         unit: what is counted; ``"B"`` is written as kB, MB and so on.
         name: what stands before it.
         visible: False for a bar that can be moved and is not seen.
+        delay: seconds after which it appears, if it is not done by then.
     """
     from tqdm.auto import tqdm  # here, since in a notebook it brings all of ipywidgets
 
@@ -25,4 +32,5 @@ def progress_bar(
         unit_scale=unit == "B",
         desc=name,
         disable=not visible,
+        delay=delay,
     )

@@ -39,6 +39,7 @@ SLOW = (
     "photos/test_arrays.py",
     "photos/test_batches.py",
     "photos/test_folder.py",
+    "photos/test_kinds.py",
     "photos/test_packed.py",
     "sources/test_downloads.py",
     "speed/",

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -155,7 +156,7 @@ def test_a_second_run_over_the_folder_that_holds_the_first(here, colorize):
     photo("a.png")
     assert colorize(".", "-o", "out")[0] == 0
     status, out, err = colorize(".", "-o", "out")
-    assert (status, out[-1], len(err)) == (1, "0 colored, 1 not", 1)
+    assert (status, out[-1], len(err)) == (0, "0 colored, 0 not, 1 there already", 1)
     assert colorize(".", "-o", "out", "--overwrite")[:2] == (
         0,
         ["a.png -> out/a.png", "1 colored, 0 not"],
@@ -555,6 +556,109 @@ def test_evaluate_leaves_out_what_a_list_names(here, weights, capsys):
     out, err = capsys.readouterr()
     assert out.splitlines()[0].split() == ["photos", "2"]
     assert "colorlab: 1 photo(s) left out, as exclude.txt says" in err
+
+
+def test_evaluate_scores_the_others_and_names_a_bad_photo(here, weights, capsys):
+    photo("photos/a.png"), photo("photos/gray.png", "L"), photo("photos/z.png", seed=1)
+    Path("photos/empty.jpg").touch()
+    command = ["evaluate", "photos", "--weights", weights, "--device", "cpu", "--grid", "g.png"]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["photos", "2"]
+    told = [line for line in err.splitlines() if line.startswith(("not scored", "colorlab"))]
+    assert "photos/empty.jpg: the file is empty" in told[0]
+    assert "photos/gray.png is a gray photo" in told[1]
+    assert "colorlab audit photos --exclude" in told[2]
+    assert Path("g.png").exists()
+
+
+@pytest.mark.parametrize("grid", ["g.xyz", "g", "folder.png"])
+def test_a_grid_that_can_not_be_written_is_refused_before_the_scores(
+    here, weights, capsys, monkeypatch, grid
+):
+    photo("photos/a.png"), Path("folder.png").mkdir()
+    monkeypatch.setattr("colorlab.metrics.evaluate", None)
+    assert main(["evaluate", "photos", "--weights", weights, "--grid", grid]) == 2
+    assert grid in capsys.readouterr().err
+
+
+def test_pictures_of_other_kinds_are_named_by_every_command(here, weights, capsys):
+    photo("photos/a.png")
+    for name in ("b.heic", "sub/c.jp2"):
+        Path("photos", name).parent.mkdir(exist_ok=True)
+        Path("photos", name).touch()
+    assert main(["colorize", "photos", "-o", "out", "--weights", weights]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "1 colored, 0 not, 2 left out"
+    assert "left out: photos/b.heic" in err and "left out: photos/sub/c.jp2" in err
+    for command in (["pack", "photos", "-o", "packed"], ["audit", "photos", "--processes", "0"]):
+        main(command)
+        err = capsys.readouterr().err
+        assert "2 picture(s) of kinds that are not read here were left out: photos/b.heic" in err
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(here, weights):
+    for number in range(3):
+        photo(f"photos/{number}.png", seed=number)
+    words = [sys.executable, "-m", "colorlab", "colorize", "photos", "-o", "out"]
+    process = subprocess.Popen(
+        [*words, "--weights", weights, "--device", "cpu"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_a_photo_of_ninety_megapixels_gets_no_warning_of_pillows(here, colorize, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    photo("a.png")  # 600 pixels
+    status, _, err = colorize("a.png", "-o", "out")
+    assert (status, err) == (0, [])
+
+
+def test_gray_photos_to_train_on_are_warned_of(capsys, here):
+    from colorlab.commands.train import warn_of_gray
+
+    gray = [photo(f"{number}.png", "L", number) for number in range(3)]
+    warn_of_gray(gray)
+    assert "all 3 photos that were looked at are gray" in capsys.readouterr().err
+    warn_of_gray([*gray, photo("c.png")])
+    assert capsys.readouterr().err == ""
+
+
+def test_what_a_photo_carries_goes_along_or_not(here, colorize):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112], exif[0x8825] = "Grandmother", 6, {1: "N", 2: (48.0, 12.0, 30.0)}
+    Image.new("L", (30, 20), 90).save("a.jpg", exif=exif, dpi=(600, 600))
+    for words, caption, place, mark in (
+        ((), "Grandmother", True, True),
+        (("--strip",), None, False, True),
+        (("--no-mark",), "Grandmother", True, False),
+        (("--strip", "--no-mark"), None, False, False),
+    ):
+        assert colorize("a.jpg", "-o", "b.jpg", "--overwrite", *words)[0] == 0
+        with Image.open("b.jpg") as image:
+            told = image.getexif()
+            assert image.size == (20, 30) and told.get(0x0112, 1) == 1
+            assert told.get(0x010E) == caption
+            assert bool(told.get_ifd(0x8825)) == place
+            assert (image.info.get("dpi") == (600, 600)) == place
+            assert (b"algorithmicallyEnhanced" in image.info.get("xmp", b"")) == mark
+            assert image.info["icc_profile"]
+
+
+def test_sixteen_bits_stay_sixteen_or_are_told(here, colorize):
+    values = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
+    Image.fromarray(values).save("a.tif")
+    assert colorize("a.tif", "-o", "b.tif")[0] == 0
+    with tifffile.TiffFile("b.tif") as tiff:
+        assert tiff.asarray().shape == (20, 30, 3) and tiff.asarray().dtype == np.uint16
+    status, _, err = colorize("a.tif", "-o", "b.jpg")
+    assert status == 0
+    assert err == ["note: a.tif: its 16 bits became 8, as .jpg holds no more; .png does"]
 
 
 def test_evaluate_on_nothing(here, capsys):

@@ -321,6 +321,18 @@ def test_a_gray_photo_is_refused_by_name(classifier, photos, tmp_path):
         evaluate(lambda gray: gray, [*photos, tmp_path / "g.png"])
 
 
+def test_a_photo_that_can_not_be_scored_is_named_and_others_scored(classifier, photos, tmp_path):
+    Image.new("L", (8, 8), 100).save(tmp_path / "g.png")
+    (tmp_path / "empty.jpg").touch()
+    left_out = []
+    some = [photos[0], tmp_path / "g.png", tmp_path / "empty.jpg", *photos[1:]]
+    scores = evaluate(lambda gray: gray, some, left_out=left_out)
+    assert scores.psnr == evaluate(lambda gray: gray, photos).psnr
+    assert ["g.png is a gray photo" in left_out[0], "file is empty" in left_out[1]] == [True, True]
+    with pytest.raises(ValueError, match=r"no photos to evaluate on: .*g\.png is a gray photo"):
+        evaluate(lambda gray: gray, [tmp_path / "g.png"], left_out=[])
+
+
 def test_no_photos_are_refused(classifier):
     with pytest.raises(ValueError, match="no photos"):
         evaluate(lambda gray: gray, [])

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from colorlab.commands.options import tell_left_out
 from colorlab.photos.exclusions import FILE_NAME, quoted, read_list
 from colorlab.photos.files import SUFFIXES, list_photos
 
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     progress = sys.stderr.isatty()
     report = audit(options.folders, progress=progress, exclude=not options.all, **chosen)
     print(report)
+    tell_left_out(options.folders)
     if options.exclude is not None:
         with clear_write_errors(listed or "a list of photos to leave out"):
             written = report.exclude(listed)

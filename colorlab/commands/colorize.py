@@ -9,17 +9,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from colorlab.atomic import write_whole
 from colorlab.commands.options import add_weights, device
-from colorlab.photos.files import SUFFIXES, PhotoError, list_photos
+from colorlab.photos.carried import Carried, carried
+from colorlab.photos.files import OTHER_PICTURES, SUFFIXES, PhotoError, look_into
+from colorlab.photos.writing import DEEP, NO_ALPHA, encode
+from colorlab.progress import progress_bar
 
 if TYPE_CHECKING:
     from colorlab.colorize import Colorizer
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
 
 # Written as the file came, where Pillow can write it without an argument about what is lost.
 KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
-NO_ALPHA = frozenset({".jpg", ".jpeg", ".bmp"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +59,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="from 0 (the likeliest colors) to 1 (the mean of all likely ones)",
     )
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out what the photo carries: date, place, camera, caption, resolution",
+    )
+    parser.add_argument(
+        "--no-mark", action="store_true", help="don't note in the copy that its colors are made"
+    )
     add_weights(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Color the photos; returns 1 if one of them could not be colored, else 0."""
-    plan(options.inputs, options.output)  # a wrong name is refused before the weights are loaded
+    # A wrong name is refused before the weights are loaded.
+    found = plan(options.inputs, options.output)
     from colorlab import hints
     from colorlab.colorize import Colorizer
 
@@ -68,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
     wanted += map(hints.parse, options.hint)
 
     colorizer = Colorizer.load(options.weights, device(options.device))
-    done = failed = 0
-    for outcome in colorize_album(
+    outcomes = colorize_album(
         colorizer,
         options.inputs,
         options.output,
@@ -78,30 +90,67 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         hints=wanted,
         temperature=options.temperature,
-    ):
-        if outcome.problem is None:
-            done += 1
-            print(f"{outcome.source} -> {outcome.target}")
-        else:
-            failed += 1
-            print(f"not colored: {outcome.problem}", file=sys.stderr)
-    print(f"{done} colored, {failed} not")
-    return 1 if failed else 0
+        strip=options.strip,
+        mark=not options.no_mark,
+    )
+    return _report(outcomes, len(found.pairs), found.is_album)
+
+
+def _report(outcomes: Iterator[Outcome], total: int, is_album: bool) -> int:
+    """Tell each outcome as it is reached, and all of them in a line; the exit status."""
+    count: Counter[str] = Counter()
+    with progress_bar(total, "photo", visible=sys.stderr.isatty(), delay=2) as bar:
+        for outcome in outcomes:
+            for note in outcome.notes:
+                bar.write(f"note: {note}", file=sys.stderr)
+            # What an earlier run of the same album wrote is as good as written by this one.
+            kind = "not" if outcome.kind == "there already" and not is_album else outcome.kind
+            count[kind] += 1
+            if outcome.problem is None:
+                bar.write(f"{outcome.source} -> {outcome.target}", file=sys.stdout)
+            elif kind == "not":
+                bar.write(f"not colored: {outcome.problem}", file=sys.stderr)
+            else:
+                bar.write(f"{kind}: {outcome.problem}", file=sys.stderr)
+            bar.update(outcome.kind != "left out")
+    more = [f"{count[kind]} {kind}" for kind in ("there already", "left out") if count[kind]]
+    print(", ".join([f"{count['colored']} colored", f"{count['not']} not", *more]))
+    return 1 if count["not"] else 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one photo; ``problem`` is None where ``target`` was written."""
+    """What became of one photo; ``problem`` is None where ``target`` was written.
+
+    ``kind``: "colored"; "not"; "there already", for a target that was left alone; "left out", for a
+    picture of a kind that is not read. ``notes``: what was odd about the photo, or is lost in the
+    copy."""
 
     source: Path
     target: Path
     problem: str | None = None
+    notes: tuple[str, ...] = ()
+    kind: str = "colored"
 
 
-def plan(
-    inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
-) -> list[tuple[Path, Path]]:
-    """Pairs (photo, where its colored copy goes).
+class Plan(NamedTuple):
+    """What is to be colored.
+
+    Attributes:
+        pairs: each photo, and where its colored copy goes.
+        left_out: what is not colored and why, as far as it is known before.
+        is_album: whether a folder or several photos were named.
+        is_named: whether the file to write was named.
+    """
+
+    pairs: list[tuple[Path, Path]]
+    left_out: list[Outcome]
+    is_album: bool
+    is_named: bool
+
+
+def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> Plan:
+    """What is to be colored, and where to.
 
     One file goes to ``output`` itself if that is named like a photo, else into the folder
     ``output``; a folder's photos go below ``output`` as they lay below the folder. Copies keep the
@@ -110,44 +159,80 @@ def plan(
     Raises:
         FileNotFoundError: an input that is not there.
         PhotoError: a folder without a photo.
-        ValueError: two photos that would be written to the same file, several photos or a folder
-            and an ``output`` that names a file, or an ``output`` that can't be a folder.
+        ValueError: two photos of one name from different folders, several photos or a folder and an
+            ``output`` that names a file, or an ``output`` that can't be written.
     """
     out = Path(output)
-    names_a_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
-    if names_a_file and out.suffix.lower() not in KEPT_SUFFIXES:
+    is_named = out.suffix.lower() in SUFFIXES | OTHER_PICTURES and not out.is_dir()
+    _check_output(out, is_named)
+    sources: list[tuple[Path, Path]] = []  # (photo, its name below the output)
+    left_out: list[Outcome] = []
+    for named in map(Path, inputs):
+        if named.is_dir():
+            if is_named:
+                raise ValueError(f"{named} is a folder and {out} one file; name a folder for it")
+            photos, closed = _photos_in(named, out)
+            sources += photos
+            left_out += closed
+        elif named.exists():
+            sources.append((named, Path(named.name)))
+        else:
+            raise FileNotFoundError(f"there is no file or folder {named}")
+    if is_named and len(sources) > 1:
+        raise ValueError(f"{len(sources)} photos can't all go to the one file {out}; name a folder")
+    pairs = [(sources[0][0], out)] if is_named else _apart(sources, out)
+    is_album = len(pairs) > 1 or any(map(os.path.isdir, inputs))
+    return Plan(pairs, left_out, is_album, is_named)
+
+
+def _check_output(out: Path, is_named: bool) -> None:
+    if is_named and out.suffix.lower() not in KEPT_SUFFIXES:
         raise ValueError(
             f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(KEPT_SUFFIXES))}"
         )
-    if out.is_file() and not names_a_file:
+    if out.is_file() and not is_named:
         raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
-    pairs: list[tuple[Path, Path]] = []
-    for path in map(Path, inputs):
-        if path.is_dir():
-            if names_a_file:
-                raise ValueError(f"{path} is a folder and {out} one file; name a folder for it")
-            names = list_photos(path)
-            if path.resolve() in out.resolve().parents:
-                # Copies from an earlier run may lie inside the folder: leave them out.
-                names = [n for n in names if out.resolve() not in (path / n).resolve().parents]
-            if not names:
-                raise PhotoError(f"there is no photo in {path} besides those in {out}")
-            pairs += [(path / name, out / _writable(Path(name))) for name in names]
-        elif path.exists():
-            pairs.append((path, out if names_a_file else out / _writable(Path(path.name))))
-        else:
-            raise FileNotFoundError(f"there is no file or folder {path}")
-    if names_a_file and len(pairs) > 1:
-        raise ValueError(f"{len(pairs)} photos can't all go to the one file {out}; name a folder")
+    for folder in out.parents:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{out} can't be written, as {folder} is a file; name another place")
+
+
+def _photos_in(folder: Path, out: Path) -> tuple[list[tuple[Path, Path]], list[Outcome]]:
+    """A folder's photos with their names below it, and what of it is not colored."""
+    found = look_into(folder)
+    names = found.photos
+    if folder.resolve() in out.resolve().parents:
+        # Copies from an earlier run may lie inside the folder: leave them out.
+        names = [n for n in names if out.resolve() not in (folder / n).resolve().parents]
+    if not names:
+        raise PhotoError(f"there is no photo in {folder} besides those in {out}")
+    others = [
+        Outcome(folder / name, out, f"{folder / name} ({_UNREAD})", kind="left out")
+        for name in found.others
+    ]
+    closed = [
+        Outcome(folder / name, out, f"{folder / name} can't be read ({error.strerror})", kind="not")
+        for name, error in found.closed.items()
+    ]
+    return [(folder / name, Path(name)) for name in names], others + closed
+
+
+def _apart(sources: list[tuple[Path, Path]], out: Path) -> list[tuple[Path, Path]]:
+    """A target for each photo, no two alike: of two that would become one PNG, the second keeps the
+    suffix that it had in its name, as in anim.gif.png."""
     taken: dict[Path, Path] = {}
-    for source, target in pairs:
+    kept = {out / name: source for source, name in reversed(sources) if _writable(name) == name}
+    for source, name in sources:
+        target = out / _writable(name)
+        if target in taken or kept.get(target, source) != source:
+            target = out / f"{name}.png" if _writable(name) != name else target
         if target in taken:
             raise ValueError(
                 f"{taken[target]} and {source} would both be written to {target}; color them in "
                 f"separate runs, to separate folders"
             )
         taken[target] = source
-    return pairs
+    return [(source, target) for target, source in taken.items()]
 
 
 def colorize_album(
@@ -160,57 +245,124 @@ def colorize_album(
     seed: int = 0,
     hints: Sequence[Hint] = (),
     temperature: float | None = None,
+    strip: bool = False,
+    mark: bool = True,
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
+    A copy holds what its photo carried (see ``colorlab.photos.carried``), without it with
+    ``strip``; and with ``mark`` a note in XMP that the colors are made. A photo of 16 bits gives a
+    copy of 16 bits where the format has them. One with transparency becomes PNG where the format
+    that it had can't hold it, unless ``output`` names the file.
+
     Raises:
-        ValueError: hints with several photos, since their places belong to one; and as ``plan``.
+        ValueError: hints with several photos, since their places belong to one; and as ``plan``,
+            before anything is written.
         PhotoError: as ``plan``; that of one photo goes into its outcome.
     """
-    pairs = plan(inputs, output)
-    if hints and len(pairs) > 1:
+    found = plan(inputs, output)
+    if hints and len(found.pairs) > 1:
         raise ValueError(
-            f"hints are places in one photo, and {len(pairs)} photos are named; color that one by "
-            f"itself"
+            f"hints are places in one photo, and {len(found.pairs)} photos are named; color that "
+            f"one by itself"
         )
-    how = {"hints": hints, "temperature": temperature}
-    for source, target in pairs:
+    how: dict[str, Any] = {"hints": hints, "temperature": temperature}
+    targets = {target for _, target in found.pairs}
+    yield from found.left_out
+    for source, target in found.pairs:
+        notes: list[str] = []
+
+        def outcome(problem: str | None, kind: str = "not") -> Outcome:
+            return Outcome(source, target, problem, tuple(notes), kind)  # noqa: B023 - used at once
+
         try:
-            if target.exists() and target.resolve() == source.resolve():
-                raise PhotoError(f"{target} is the photo itself; choose another output")
-            if target.exists() and not overwrite:
-                raise PhotoError(f"{target} exists and was left alone (--overwrite replaces it)")
-            write_photo(colorizer.colorize(source, saturation, seed, **how), target)
+            if _is_there(source, target) and not overwrite:
+                yield outcome(f"{target} {_THERE}", "there already")
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow's; what is broken is told by name
+                what = carried(source)
+            deep = {"depth": 16} if what.depth > 8 and target.suffix.lower() in DEEP else {}
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                picture = colorizer.colorize(source, saturation, seed, **how, **deep)
+            notes += dict.fromkeys(str(warning.message) for warning in caught)
+            if _has_alpha(picture) and target.suffix.lower() in NO_ALPHA and not found.is_named:
+                other = target.with_suffix(".png")
+                target = target.with_name(f"{target.name}.png") if other in targets else other
+                if _is_there(source, target) and not overwrite:
+                    yield outcome(f"{target} {_THERE}", "there already")
+                    continue
+            lost = write_photo(picture, target, what, strip=strip, mark=mark)
+            notes += [f"{source}: {words}" for words in lost]
         except PhotoError as error:
-            yield Outcome(source, target, str(error))
+            yield outcome(str(error))
         except OSError as error:  # from writing; one from reading is a PhotoError by now
-            yield Outcome(source, target, f"{target}: {error.strerror or error}")
+            yield outcome(f"{target}: {error.strerror or error}")
         except MemoryError:
-            yield Outcome(source, target, f"{source}: too large for this machine's memory")
+            yield outcome(f"{source}: too large for this machine's memory")
         else:
-            yield Outcome(source, target)
+            yield outcome(None, "colored")
 
 
-def write_photo(image: Image.Image, target: Path) -> None:
+_THERE = "exists and was left alone (--overwrite replaces it)"
+_UNREAD = "this kind is not read here; save it as JPEG or PNG"
+
+
+def _is_there(source: Path, target: Path) -> bool:
+    """Whether the target exists; raises ``PhotoError`` where it is the photo itself."""
+    if target.exists() and target.resolve() == source.resolve():
+        raise PhotoError(f"{target} is the photo itself; choose another output")
+    return target.exists()
+
+
+def _has_alpha(picture: Image.Image | np.ndarray) -> bool:
+    return picture.shape[2] == 4 if isinstance(picture, np.ndarray) else picture.mode == "RGBA"
+
+
+def write_photo(
+    picture: Image.Image | np.ndarray,
+    target: Path,
+    what: Carried | None = None,
+    *,
+    strip: bool = False,
+    mark: bool = False,
+) -> list[str]:
     """Write a picture beside its name and rename it, so that no half-written file is left.
+
+    Args:
+        picture: mode RGB or RGBA; or uint16 ``(H, W, 3)`` or ``(H, W, 4)``.
+        target: its suffix is the format.
+        what: what the photo carried and is to go along; None: nothing is.
+        strip: leave out what tells of the photo.
+        mark: note that the colors are made.
+
+    Returns:
+        What of the photo is lost, in words.
 
     Raises:
         PhotoError: the format can't hold the picture's alpha, or that many rows or columns.
         OSError: the disk is full, the folder can't be written.
     """
     suffix = target.suffix.lower()
-    if image.mode == "RGBA" and suffix in NO_ALPHA:
+    if _has_alpha(picture) and suffix in NO_ALPHA:
         raise PhotoError(f"{target}: {suffix} can't hold transparency; write it as .png or .webp")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if what is not None and strip:
+        what = Carried(depth=what.depth, lossless=what.lossless, frames=what.frames)
     # Encoded in memory, written by Python: Pillow's own writing to a file takes a JPEG cut short by
     # a full disk for a whole one.
-    encoded = BytesIO()
-    options = {"quality": 95, "subsampling": 0} if suffix.startswith(".jp") else {}
     try:
-        image.save(encoded, Image.registered_extensions()[suffix], **options)
+        encoded, lost = encode(picture, suffix, what, mark)
     except ValueError as error:
         raise PhotoError(f"{target}: {error}") from error
-    write_whole(target, [encoded.getbuffer()])
+    write_whole(target, [encoded])
+    if what is not None and what.frames > 1:
+        lost.append(f"it holds {what.frames} pages or frames, of which the first was colored")
+    if what is not None and what.depth > 8 and suffix not in DEEP:
+        lost.append(f"its {what.depth} bits became 8, as {suffix} holds no more; .png does")
+    return lost
 
 
 def _writable(name: Path) -> Path:

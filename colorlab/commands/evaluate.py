@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from colorlab.commands.options import add_weights, device
@@ -59,19 +61,39 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.csv:  # a folder that can't be made is refused before the minutes of work
         Path(options.csv).parent.mkdir(parents=True, exist_ok=True)
+    if options.grid:
+        _check_grid(Path(options.grid))
     hints = HINT_COUNTS if options.hints else ()
     colorize = colorizer.colorize
     if options.temperature is not None:
         colorize = partial(colorize, temperature=options.temperature)
-    scores = evaluate(colorize, paths, progress=True, hints=hints)
+    left_out: list[str] = []
+    scores = evaluate(colorize, paths, progress=True, hints=hints, left_out=left_out)
     print(scores)
+    for why in left_out:
+        print(f"not scored: {why}", file=sys.stderr)
+    if left_out and options.folder:
+        command = f"colorlab audit {quote(options.folder)} --exclude"
+        print(f"colorlab: `{command}` lists such photos, to leave them out", file=sys.stderr)
+    paths = [Path(row["name"]) for row in scores.by_photo]
     if colorizer.recipe.generator.noise_channels:
         print(row("colorings apart, Lab units", f"{diversity(colorizer, paths):.1f}"))
     if options.csv:
         scores.write_csv(options.csv)
     if options.grid:
         _draw_grid(colorize, paths, Path(options.grid))
-    return 0
+    return 1 if left_out else 0
+
+
+def _check_grid(target: Path) -> None:
+    """Raise ValueError where the grid can't be written, before minutes are spent on scores."""
+    from matplotlib.figure import Figure
+
+    kinds = sorted(Figure().canvas.get_supported_filetypes())
+    if target.suffix.lower().removeprefix(".") not in kinds:
+        raise ValueError(f"{target}: can't write {target.suffix}; use one of .{', .'.join(kinds)}")
+    if target.is_dir():
+        raise ValueError(f"{target} is a folder; name a file in it")
 
 
 def _draw_grid(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import reprlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from colorlab.recipes.fields import Range
 
@@ -62,3 +65,17 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--weights``."""
     parser.add_argument("--weights", metavar="FILE", help="default: the starter weights")
     parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
+
+
+def tell_left_out(folders: Iterable[str | os.PathLike[str]]) -> None:
+    """Name the pictures in ``folders`` that are of kinds which are not read."""
+    from colorlab.photos.files import look_into
+
+    left = [f"{folder}/{name}" for folder in folders for name in look_into(Path(folder)).others]
+    if left:
+        more = f" and {len(left) - 8} more" if len(left) > 8 else ""
+        print(
+            f"colorlab: {len(left)} picture(s) of kinds that are not read here were left out: "
+            f"{', '.join(left[:8])}{more}; save them as JPEG or PNG",
+            file=sys.stderr,
+        )

@@ -191,11 +191,13 @@ def _photos(options: argparse.Namespace) -> tuple[Any, Any]:
     folder = sources.data_dir() / "photos"
     check_splits(options.data or [])
     photos = data_set(options.data or folder / "train")
+    if options.data:
+        warn_of_gray(getattr(photos, "paths", ()))
     return photos, data_set(options.validation or folder / "val")
 
 
 def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Named sets. One that has a part of its own to judge by is held out so, of others a tenth."""
+    """Named sets, with their own held-out part, or a tenth where they have none."""
     from colorlab import sources
     from colorlab.photos.folder import PhotoFolder
     from colorlab.sources.catalog import find
@@ -219,6 +221,18 @@ def _sources(options: argparse.Namespace) -> tuple[Any, Any]:
         photos = PhotoFolder([folder for photos in sets for folder in photos.folders])
     parts = photos.split({"train": 0.9, "val": 0.1})
     return parts["train"], parts["val"]
+
+
+def warn_of_gray(paths: Sequence[Path]) -> None:
+    """Say so where up to 16 photos, spread over the set, are all gray."""
+    count = min(_LOOKED_AT, len(paths))
+    looks = {_is_gray(paths[i * len(paths) // count]) for i in range(count)}
+    if True in looks and False not in looks:
+        print(
+            f"colorlab: all {count} photos that were looked at are gray, and gray is all that can "
+            "be learned from them; name a folder of color photos",
+            file=sys.stderr,
+        )
 
 
 def lab_arrays(folder: str | os.PathLike[str], part: str) -> LabArrays:

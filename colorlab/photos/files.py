@@ -13,16 +13,24 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
+
+from colorlab.photos.decode import (
+    FORMATS,
+    Decoded,
+    decode,
+    stored_size,
+)
+from colorlab.photos.decode import orientation as find_orientation
+from colorlab.photos.errors import PhotoError
+from colorlab.photos.layers import Layers, flat, layers
 
 INDEX = "colorlab-pack.npz"  # in a folder of packed photos, see `colorlab.photos.packed`
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
-ORIENTATION = 0x0112
 # EXIF 2.3, section 4.6.4: the side that row 0 shows -> the move that sets the picture upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -33,14 +41,15 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 means that white is 0
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 )
-
-
-class PhotoError(ValueError):
-    """A photo that cannot be read; the message names the file, the cause and the next step."""
+# Pictures of kinds that are not read here; a folder's are named when they are left out.
+OTHER_PICTURES = frozenset(
+    {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".psd", ".psb"}
+    | {".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".exr", ".hdr", ".eps", ".pdf", ".svg"}
+    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"}
+)
 
 
 @dataclass(frozen=True)
@@ -63,15 +72,18 @@ def open_photo(path: str | os.PathLike[str]) -> Image.Image:
 
     - Formats: JPEG, PNG, WebP, GIF, TIFF, BMP, known by content, not by name. Of an animation or a
       multi-page file: the first frame.
-    - The EXIF orientation is applied. Broken EXIF is passed over.
-    - Gray and bilevel: the same value in all three channels.
-    - Palette: looked up.
-    - 16-bit gray: value / 257, rounded, so that 65535 becomes 255 and nothing is clipped. 16-bit
-      color: Pillow keeps the upper byte. 32-bit pixels are refused: no standard says what is white.
+    - The EXIF orientation is applied. Broken EXIF is passed over, and so is XMP's orientation.
+    - Gray and bilevel: the same value in all three channels. Palette: looked up.
+    - TIFF: any depth from 1 to 16 bits, either byte order, white or black as zero, planes together
+      or apart. Over 8 bits: scaled so that the highest value becomes 255, nothing is clipped.
+      32-bit pixels, signed ones and Lab are refused by their kind.
     - Alpha (also a transparent palette entry): laid over white, as a web page shows it.
-    - CMYK and RGB with an embedded ICC profile other than sRGB (Display P3, Adobe RGB, a press):
-      converted to sRGB, perceptual intent. CMYK without a usable profile: Pillow's plain formula,
-      R = (1 - C)(1 - K). A profile that does not fit its picture is ignored, as browsers do.
+    - Colors of an embedded ICC profile that does not do what sRGB does (dot gain, gamma 1.8, a
+      wide gamut, a press): converted to sRGB, perceptual intent, in every mode. In a PNG without
+      one: its cICP, sRGB or gAMA and cHRM chunks, in this order. CMYK without a usable profile:
+      Pillow's plain formula, R = (1 - C)(1 - K). A profile that is broken, or does not fit its
+      picture, is passed over with a warning.
+    - A JPEG or PNG whose last bytes are missing but no pixel is read with a warning.
 
     Damage that leaves a decodable file, such as a flipped bit in a JPEG or BMP, looks like a
     picture.
@@ -93,14 +105,10 @@ def read_photo(
     the factor of two left to the resampling filter keeps the picture the same. The photo's edge can
     then fall inside a pixel: 341 columns, halved, fill 170.5 of 171. Else it fills the picture.
     """
-    with _opened(path) as image:
-        reduced = None
-        if short_side is not None:
-            reduced = image.draft(None, (2 * short_side, 2 * short_side))
-        image.load()
-        orientation = _orientation(image)
-        photo = _to_rgb(image)
-    width, height = photo.size if reduced is None else reduced[1][2:]
+    with opened(path) as file:
+        decoded = decode(file, str(path), short_side)
+        photo = flat(layers(decoded, str(path)))
+    orientation, (width, height) = decoded.orientation, decoded.filled
     unfilled = photo.width - width, photo.height - height  # on the right and at the bottom
     if orientation in TURNS:
         photo = photo.transpose(TURNS[orientation])
@@ -117,118 +125,77 @@ def photo_size(path: Path) -> tuple[int, int]:
     Raises:
         PhotoError: the head is damaged, or what ``open_photo`` refuses.
     """
-    with _opened(path, check=False) as image:
-        width, height = image.size
-        return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
+    with opened(path) as file:
+        (width, height), orientation = stored_size(file)
+    return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
-def open_layers(path: Path) -> tuple[Image.Image, Image.Image | None]:
-    """Read a photo as it is under its alpha, and the alpha (mode "L"; None without one).
+def open_layers(path: Path | StoredPhoto) -> Layers:
+    """Read a photo as it is under its alpha, with the alpha and its sixteen bits.
 
-    Else as ``open_photo``.
+    An alpha that is opaque everywhere is none. Else as ``open_photo``.
 
     Raises:
         PhotoError: as ``open_photo``.
     """
-    with _opened(path) as image:
-        image.load()
-        return upright_layers(image)
+    with opened(path) as file:
+        decoded = decode(file, str(path))
+        return _upright(layers(decoded, str(path)), decoded.orientation)
 
 
-def upright_layers(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def upright_layers(image: Image.Image) -> Layers:
     """The same of a picture in memory, of any mode that ``open_photo`` takes."""
-    turn = TURNS.get(_orientation(image))
-    alpha = None
-    if image.mode.startswith("I;16"):
-        if (clear := image.info.get("transparency")) is not None:  # the one value that is unseen
-            alpha = Image.fromarray(np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8))
-    elif image.has_transparency_data:
-        profile = image.info.get("icc_profile")
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
-        image.info = {"icc_profile": profile} if profile else {}
-    layers = _to_rgb(image), alpha
-    if turn is None:
-        return layers
-    return tuple(layer and layer.transpose(turn) for layer in layers)
+    image.load()
+    colors = image
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        colors = np.asarray(image).astype(np.uint16)[..., None]
+    decoded = Decoded(colors, image.info, find_orientation(image), image.size)
+    return _upright(layers(decoded, "the picture"), decoded.orientation)
+
+
+def _upright(photo: Layers, orientation: int) -> Layers:
+    rgb, alpha, deep = photo
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    if orientation in TURNS:
+        turn = TURNS[orientation]
+        rgb, alpha = rgb.transpose(turn), alpha and alpha.transpose(turn)
+        deep = None if deep is None else _turned(deep, orientation)
+    return Layers(rgb, alpha, deep)
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """What ``Image.transpose`` does, of (H, W, ...)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    across = -1 if orientation in (2, 3, 6, 7) else 1
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    return np.ascontiguousarray(pixels[::down, ::across])
 
 
 @contextmanager
-def _opened(path: Path | StoredPhoto, check: bool = True) -> Iterator[Image.Image]:
-    """The file, opened; whatever goes wrong inside becomes a ``PhotoError`` that names it."""
+def opened(path: Path | StoredPhoto) -> Iterator[BinaryIO]:
+    """The file, opened.
+
+    Raises:
+        PhotoError: whatever goes wrong inside, with the file's name.
+    """
     try:
-        with Image.open(_source(path), formats=FORMATS) as image:
-            if check and image.format == "PNG":
-                _check_sums(path)
-            yield image
+        with _checked(path).open("rb") as file:
+            yield file
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on broken bytes
         raise PhotoError(f"{path}: {_cause(path, error)}") from error
 
 
-def _source(path: Path | StoredPhoto) -> Path | BytesIO:
-    """What Pillow opens: a file by its name where it has one, as it then maps some formats."""
+def _checked(path: Path | StoredPhoto) -> Path | StoredPhoto:
     if isinstance(path, StoredPhoto):
-        return path.open()
+        return path
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would wait for ever
         raise PhotoError("not a regular file, but a pipe, socket or device. Move it elsewhere.")
     return path
-
-
-def _check_sums(path: Path | StoredPhoto) -> None:
-    """Raise where a chunk of a PNG is damaged; Pillow decodes pixels without looking."""
-    with Image.open(_source(path), formats=("PNG",)) as image:
-        image.verify()
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 (upright) where there is none to be read."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken metadata raise nearly anything; the pixels may well be good
-        return 1
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode that Pillow reads -> "RGB" in sRGB, with an empty ``info``."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        # Pillow's own conversion clips at 255, and everything brighter would turn white.
-        values = np.asarray(image).astype(np.float32)
-        if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
-            values = 65535 - values
-        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
-    elif image.mode in ("I", "F", "LAB"):
-        raise PhotoError(
-            f"its pixels are of Pillow's mode {image.mode!r} (32-bit numbers or Lab), for which "
-            "no standard range is known here. Save it as an 8-bit or 16-bit RGB picture."
-        )
-    elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    if profile and image.mode in ("RGB", "CMYK"):
-        transform = _transform_to_srgb(profile, image.mode)
-        if transform is not None:
-            image = ImageCms.applyTransform(image, transform)
-    image = image.convert("RGB")
-    image.info = {}  # a stale profile or orientation would be written out again with the picture
-    return image
-
-
-@lru_cache(maxsize=16)
-def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Lookup from ``mode`` pixels in that ICC profile to sRGB; None: already sRGB, or unusable."""
-    if mode == "RGB" and (b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile):
-        return None
-    try:
-        source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        target = ImageCms.createProfile("sRGB")
-        return ImageCms.buildTransform(source, target, mode, "RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return None
 
 
 def is_passing(error: BaseException | None) -> bool:
@@ -275,14 +242,27 @@ def _cause(path: Path | StoredPhoto, error: Exception) -> str:
     return f"corrupt or truncated ({type(error).__name__}: {error}). Fetch it again or remove it."
 
 
-def list_photos(folder: Path) -> list[str]:
-    """Names of the photos below ``folder``, relative, with "/", sorted the same on every machine.
+class Listing(NamedTuple):
+    """What lies below a folder.
+
+    Photos; pictures of kinds that are not read here; and subfolders that can't be looked into.
+    Names are relative, with "/", sorted the same on every machine.
+    """
+
+    photos: list[str]
+    others: list[str]
+    closed: dict[str, OSError]
+
+
+def look_into(folder: Path) -> Listing:
+    """The photos below ``folder``, and what is left out.
 
     Known by ``SUFFIXES`` in upper or lower case. Hidden files and folders (".DS_Store", "._x.jpg")
-    and all other files are left out; links to folders are not followed.
+    are left out without a word, and so is what is no picture. Links to folders are not followed.
 
     Raises:
         FileNotFoundError, NotADirectoryError: no such folder.
+        OSError: the folder can't be looked into.
         PhotoError: there is no photo in it.
     """
     if not folder.exists():
@@ -292,39 +272,54 @@ def list_photos(folder: Path) -> list[str]:
         )
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; a folder of photos was expected.")
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    names, others = [], set()
-    for top, folders, files in os.walk(folder, onerror=stop):
+    errors: list[OSError] = []
+    names, pictures, others = [], [], set()
+    for top, folders, files in os.walk(folder, onerror=errors.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(top).relative_to(folder).as_posix()
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
+            whole = name if inside == "." else f"{inside}/{name}"
             if name.startswith("."):
                 continue
             if suffix in SUFFIXES:
-                names.append(name if inside == "." else f"{inside}/{name}")
-            else:
-                others.add(suffix or name)
-    if not names and (folder / INDEX).is_file():
-        raise PhotoError(
+                names.append(whole)
+                continue
+            others.add(suffix or name)
+            if suffix in OTHER_PICTURES:
+                pictures.append(whole)
+    closed = {Path(error.filename).relative_to(folder).as_posix(): error for error in errors}
+    if not names:
+        if closed:
+            raise errors[0]
+        raise PhotoError(_why_none(folder, others))
+    return Listing(sorted(names, key=canonical), sorted(pictures, key=canonical), closed)
+
+
+def list_photos(folder: Path) -> list[str]:
+    """The photos of ``look_into``; a subfolder that can't be looked into is an error here."""
+    found = look_into(folder)
+    for error in found.closed.values():
+        raise error
+    return found.photos
+
+
+def _why_none(folder: Path, others: set[str]) -> str:
+    if (folder / INDEX).is_file():
+        return (
             f"{folder} is a packed folder, and a folder of photo files is expected here; name the "
             "one that was packed. colorlab train --data, and PackedPhotos, read packed ones."
         )
-    if not names and ".npy" in others:
-        raise PhotoError(
+    if ".npy" in others:
+        return (
             f"No photo in {folder}, but arrays (.npy). Lab arrays are trained on with colorlab "
             "train --arrays, and read by LabArrays."
         )
-    if not names:
-        found = f"only {', '.join(sorted(others)[:8])}" if others else "nothing"
-        raise PhotoError(
-            f"No photo in {folder} or its subfolders: found {found}, and looked for "
-            f"{', '.join(sorted(SUFFIXES))}. An archive not yet unpacked is the usual cause."
-        )
-    return sorted(names, key=canonical)
+    found = f"only {', '.join(sorted(others)[:8])}" if others else "nothing"
+    return (
+        f"No photo in {folder} or its subfolders: found {found}, and looked for "
+        f"{', '.join(sorted(SUFFIXES))}. An archive not yet unpacked is the usual cause."
+    )
 
 
 def check_apart(folders: Sequence[Path]) -> None:

@@ -56,6 +56,7 @@ from colorlab.photos.folder import PhotoFolder
 _AT_ONCE = 16  # photos in memory while packing
 _NAMED_IN_WARNING = 20
 _QUALITY = 95
+_DECODING = 2  # 2: color profiles in every mode, TIFF by its tags. A reduced photo keeps its pixels
 
 
 def is_packed(folder: str | os.PathLike[str]) -> bool:
@@ -107,6 +108,12 @@ class PackedPhotos(PhotoSet):
         self.folder_of: list[int] = index.facts["folder_of"]
         self.reduced_to: int | None = index.facts["reduced_to"]
         self.skipped: dict[str, str] = index.facts["skipped"]
+        if self.reduced_to is not None and index.facts.get("decoding", 1) < _DECODING:
+            warnings.warn(
+                f"{self.target} holds photos reduced by an earlier colorlab, which read some scans "
+                "and color profiles wrongly. Pack them anew if there may be such photos.",
+                stacklevel=2,
+            )
         self._numbers: Sequence[int] = range(len(self.names))
 
     def _picture(self, index: int) -> torch.Tensor:
@@ -184,6 +191,7 @@ def pack(
                 "names": None if names == shards.index.members else names,
                 "folder_of": folder_of,
                 "reduced_to": size,
+                "decoding": _DECODING,
                 "skipped": skipped,
             }
             shards.index.write(folder)

@@ -2,6 +2,7 @@
 lost."""
 
 import errno
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from colorlab.commands import colorize
 from colorlab.commands.colorize import Outcome, colorize_album, plan, write_photo
 from colorlab.hints import Hint
-from colorlab.photos.files import PhotoError
+from colorlab.photos.files import PhotoError, open_photo
 
 RED = Hint(1, 1, (200, 20, 20))
 
@@ -57,17 +58,17 @@ def files(folder: Path) -> list[str]:
 
 def test_one_file_goes_to_a_file_or_into_a_folder(tmp_path):
     photo = make(tmp_path / "a.jpg")
-    assert plan([photo], tmp_path / "b.png") == [(photo, tmp_path / "b.png")]
-    assert plan([photo], tmp_path / "out") == [(photo, tmp_path / "out/a.jpg")]
+    assert plan([photo], tmp_path / "b.png").pairs == [(photo, tmp_path / "b.png")]
+    assert plan([photo], tmp_path / "out").pairs == [(photo, tmp_path / "out/a.jpg")]
     (tmp_path / "odd.png").mkdir()  # a folder, whatever its name looks like
-    assert plan([photo], tmp_path / "odd.png") == [(photo, tmp_path / "odd.png/a.jpg")]
+    assert plan([photo], tmp_path / "odd.png").pairs == [(photo, tmp_path / "odd.png/a.jpg")]
 
 
 def test_a_folder_keeps_its_structure(tmp_path):
     for name in ("b.jpg", "x/a.PNG", "x/y/c.webp", "x/notes.txt", ".hidden.jpg"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).touch()
-    targets = [target for _, target in plan([tmp_path / "in"], tmp_path / "out")]
+    targets = [target for _, target in plan([tmp_path / "in"], tmp_path / "out").pairs]
     assert targets == [tmp_path / "out" / name for name in ("b.jpg", "x/a.PNG", "x/y/c.webp")]
 
 
@@ -77,23 +78,23 @@ def test_a_folder_keeps_its_structure(tmp_path):
 )
 def test_formats_are_kept_or_become_png(tmp_path, name, expected):
     (tmp_path / name).touch()
-    assert plan([tmp_path / name], tmp_path / "out")[0][1].name == expected
+    assert plan([tmp_path / name], tmp_path / "out").pairs[0][1].name == expected
 
 
 def test_copies_inside_the_input_folder_are_left_out(tmp_path, monkeypatch):
     for name in ("a.jpg", "out/a.jpg", "out/x/b.jpg", "outer/c.jpg"):
         make(tmp_path / name)
     expected = [tmp_path / "a.jpg", tmp_path / "outer/c.jpg"]
-    assert [source for source, _ in plan([tmp_path], tmp_path / "out")] == expected
+    assert [source for source, _ in plan([tmp_path], tmp_path / "out").pairs] == expected
     monkeypatch.chdir(tmp_path)
-    assert [str(source) for source, _ in plan(["."], "out")] == ["a.jpg", "outer/c.jpg"]
+    assert [str(source) for source, _ in plan(["."], "out").pairs] == ["a.jpg", "outer/c.jpg"]
 
 
 def test_photos_below_the_output_folder_are_not_forgotten(tmp_path, monkeypatch):
     make(tmp_path / "in/a.jpg")
     monkeypatch.chdir(tmp_path)
-    assert plan(["in"], ".") == [(Path("in/a.jpg"), Path("a.jpg"))]
-    assert plan(["in"], "in") == [(Path("in/a.jpg"), Path("in/a.jpg"))]
+    assert plan(["in"], ".").pairs == [(Path("in/a.jpg"), Path("a.jpg"))]
+    assert plan(["in"], "in").pairs == [(Path("in/a.jpg"), Path("in/a.jpg"))]
 
 
 def test_a_folder_of_copies_alone_is_reported(tmp_path):
@@ -104,24 +105,68 @@ def test_a_folder_of_copies_alone_is_reported(tmp_path):
 
 def test_plans_that_can_not_be_are_refused(tmp_path):
     a, b = make(tmp_path / "x/a.jpg"), make(tmp_path / "y/a.jpg")
-    gif, png = make(tmp_path / "z/a.gif", mode="L"), make(tmp_path / "z/a.png")
+    png = make(tmp_path / "z/a.png")
     (tmp_path / "void").mkdir()
     (tmp_path / "notes").touch()
     for inputs, output, error, words in (
         ([tmp_path / "absent.jpg"], "out", FileNotFoundError, ["absent.jpg"]),
         ([tmp_path / "void"], "out", PhotoError, ["void", "nothing"]),
         ([a, b], "out", ValueError, [str(a), str(b), "separate"]),
-        ([gif, png], "out", ValueError, [str(gif), str(png)]),
         ([a, a], "out", ValueError, [str(a)]),
         ([a, png], "out.jpg", ValueError, ["2 photos", "out.jpg", "folder"]),
         ([tmp_path / "x"], "out.jpg", ValueError, ["out.jpg", "folder"]),
         ([a], "out.gif", ValueError, [".gif", ".png"]),
+        ([a], "out.avif", ValueError, [".avif", ".png"]),
+        ([a], "out.jp2", ValueError, [".jp2", ".png"]),
+        ([a], "notes/x.png", ValueError, ["notes is a file"]),
         ([a], "notes", ValueError, ["notes", "file", "folder"]),
         ([tmp_path / "x"], "y/a.jpg", ValueError, ["a.jpg", "folder"]),
     ):
         with pytest.raises(error) as caught:
             plan(inputs, tmp_path / output)
         assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_targets_of_one_stem_are_distinct(tmp_path):
+    for name in ("anim.gif", "anim.jfif", "anim.png", "anim.jpg", "b.gif"):
+        (tmp_path / name).touch()
+    pairs = plan([tmp_path], tmp_path / "out").pairs
+    assert {source.name: target.name for source, target in pairs} == {
+        "anim.gif": "anim.gif.png",
+        "anim.jfif": "anim.jfif.png",
+        "anim.jpg": "anim.jpg",
+        "anim.png": "anim.png",
+        "b.gif": "b.png",
+    }
+
+
+def test_pictures_of_other_kinds_are_named(tmp_path):
+    make(tmp_path / "a.png")
+    for name in ("b.HEIC", "c/d.jp2", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    outcomes = run([tmp_path], tmp_path / "out")
+    assert [outcome.kind for outcome in outcomes] == ["left out", "left out", "colored"]
+    assert [outcome.source.name for outcome in outcomes] == ["b.HEIC", "d.jp2", "a.png"]
+    assert "not read here; save it as JPEG or PNG" in outcomes[0].problem
+
+
+def test_a_folder_that_can_not_be_read_stops_nothing(tmp_path, monkeypatch):
+    """Whoever tests as root may read every folder, so the system's answer is made."""
+    make(tmp_path / "in/a.png"), make(tmp_path / "in/closed/b.png"), make(tmp_path / "in/z/c.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    first, *others = run([tmp_path / "in"], tmp_path / "out")
+    assert (first.kind, first.source) == ("not", tmp_path / "in/closed")
+    assert "closed can't be read (Permission denied)" in first.problem
+    assert [outcome.source.name for outcome in others] == ["a.png", "c.png"]
+    assert files(tmp_path / "out") == ["a.png", "z/c.png"]
 
 
 # --- the run --------------------------------------------------------------------------------------
@@ -317,3 +362,44 @@ def test_hints_and_temperature_reach_the_colorizer(tmp_path: Path) -> None:
         Listener(), [tmp_path / "a.png"], tmp_path / "out", hints=[RED], temperature=0.5
     )
     assert outcome.problem is None and heard == {"hints": [RED], "temperature": 0.5}
+
+
+class Clear(Inverter):
+    """Gives every photo a hole."""
+
+    def colorize(self, photo, *words, **how):
+        image = super().colorize(photo, *words, **how)
+        image.putalpha(77)
+        return image
+
+
+def test_transparency_in_a_folder_goes_to_png(tmp_path: Path) -> None:
+    make(tmp_path / "in/a.jpg"), make(tmp_path / "in/b.bmp"), make(tmp_path / "in/b.png")
+    outcomes = list(colorize_album(Clear(), [tmp_path / "in"], tmp_path / "out"))
+    assert [outcome.target.name for outcome in outcomes] == ["a.png", "b.bmp.png", "b.png"]
+    assert files(tmp_path / "out") == ["a.png", "b.bmp.png", "b.png"]
+    (outcome,) = colorize_album(Clear(), [tmp_path / "in/a.jpg"], tmp_path / "b.jpg")
+    assert "can't hold transparency" in outcome.problem
+
+
+def test_warnings_become_notes_of_their_photo(tmp_path: Path) -> None:
+    cut = make(tmp_path / "a.jpg")
+    cut.write_bytes(cut.read_bytes()[:-1])
+
+    class Reader(Inverter):
+        def colorize(self, photo, *words, **how):
+            return open_photo(photo)
+
+    (outcome,) = colorize_album(Reader(), [cut], tmp_path / "out")
+    assert outcome.problem is None
+    assert outcome.notes == (f"{cut}: its last bytes are missing, but no pixel is",)
+
+
+def test_of_several_pages_the_first_is_colored_and_that_is_said(tmp_path: Path) -> None:
+    pages = [Image.new("L", (6, 4), value) for value in (10, 20, 30)]
+    for name in ("a.tif", "b.gif"):
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+        (outcome,) = run([tmp_path / name], tmp_path / "out")
+        assert outcome.notes[-1].endswith(
+            "it holds 3 pages or frames, of which the first was colored"
+        )

@@ -24,6 +24,7 @@ from colorlab.photos import files as photo_files
 from colorlab.photos import folder as photo_folder
 from colorlab.photos.base import split_by_name
 from colorlab.photos.batches import photo_loader
+from colorlab.photos.decode import ORIENTATION
 from colorlab.photos.files import PhotoError, open_photo
 from colorlab.photos.folder import PhotoFolder
 
@@ -122,7 +123,7 @@ UPRIGHT = {
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
 def test_exif_orientation(tmp_path, orientation, suffix):
     exif = Image.Exif()
-    exif[photo_files.ORIENTATION] = orientation
+    exif[ORIENTATION] = orientation
     options = {"webp": {"lossless": True}, "jpg": {"quality": 98, "subsampling": 0}}.get(suffix, {})
     path = save(tmp_path / f"x.{suffix}", smooth(20, 33), exif=exif, **options)
     expected = UPRIGHT[orientation](smooth(20, 33)).astype(int)
@@ -145,7 +146,7 @@ def test_16_bit_gray_is_scaled_not_clipped(tmp_path):
     expected = gray_box(np.rint(values / 65535 * 255))
     for path in (tmp_path / "x.png", tmp_path / "x.tif"):
         assert np.array_equal(read(save(path, values)), expected)
-    inverted = save(tmp_path / "white_is_zero.tif", values, tiffinfo={photo_files.PHOTOMETRIC: 0})
+    inverted = save(tmp_path / "white_is_zero.tif", values, tiffinfo={262: 0})
     assert np.array_equal(read(inverted), 255 - expected)
 
 
@@ -327,7 +328,7 @@ def test_missing_files_and_folders_are_named(tmp_path):
 def test_a_damaged_file_is_a_photo_or_a_photo_error(tmp_path_factory, suffix, where, byte):
     buffer = io.BytesIO()
     exif = Image.Exif()
-    exif[photo_files.ORIENTATION] = 6
+    exif[ORIENTATION] = 6
     Image.fromarray(smooth(12, 17)).save(buffer, suffix, exif=exif)
     content = bytearray(buffer.getvalue())
     for place in where:
@@ -344,7 +345,7 @@ def test_a_damaged_file_is_a_photo_or_a_photo_error(tmp_path_factory, suffix, wh
 
 def test_the_size_comes_from_the_head_alone(tmp_path):
     exif = Image.Exif()
-    exif[photo_files.ORIENTATION] = 8
+    exif[ORIENTATION] = 8
     path = save(tmp_path / "x.jpg", smooth(20, 33), exif=exif)
     assert photo_files.photo_size(path) == open_photo(path).size == (20, 33)
     path.write_bytes(path.read_bytes()[:-100])
@@ -590,7 +591,7 @@ def test_a_photo_of_the_right_size_is_not_resampled(tmp_path):
 def test_a_jpeg_reduced_while_decoding_stays_the_same_picture(tmp_path, size, factor, orientation):
     """Sides of 455 x 251 leave a part of the last reduced column and row unfilled."""
     exif = Image.Exif()
-    exif[photo_files.ORIENTATION] = orientation
+    exif[ORIENTATION] = orientation
     stored = Image.open(PHOTO).resize((455, 251))
     save(tmp_path / "x.jpg", stored, quality=97, subsampling=0, exif=exif)
     save(tmp_path / "oracle.bmp", UPRIGHT[orientation](np.asarray(stored)))
@@ -1080,7 +1081,7 @@ def test_a_bad_file_in_a_worker_is_still_named(folder):
 
 
 def layers(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    rgb, alpha = photo_files.open_layers(path)
+    rgb, alpha, _ = photo_files.open_layers(path)
     assert rgb.mode == "RGB" and rgb.info == {}
     assert alpha is None or (alpha.mode == "L" and alpha.size == rgb.size)
     return np.asarray(rgb).astype(int), None if alpha is None else np.asarray(alpha)

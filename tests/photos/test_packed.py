@@ -11,6 +11,7 @@ import sys
 import tarfile
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -436,3 +437,15 @@ def test_two_processes_share_a_packed_set_and_go_on_after_a_kill(tmp_path: Path)
 
     whole, cut = (tmp_path / name / "weights.safetensors" for name in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
+
+
+def test_photos_reduced_by_an_earlier_decoding_are_told(folder: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(packed, "_DECODING", 1)
+    pack(folder, tmp_path / "reduced", size=20)
+    pack(folder, tmp_path / "whole")
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="reduced holds photos reduced by an earlier colorlab"):
+        PackedPhotos(tmp_path / "reduced")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # these are files still, decoded anew
+        PackedPhotos(tmp_path / "whole")

@@ -1,5 +1,5 @@
-"""The testers of lesson 07: a stopwatch, three costs, a batch in parts, gradients of several
-processes, and a bug in dealing out photos."""
+"""The testers of lesson 07: a stopwatch, two costs, a step in half precision, a batch in parts,
+gradients of several processes, and a bug in dealing out photos."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from colorlab.course.checks.exercise import (
     NotYet,
     call,
     describe,
+    load_optimizers,
     match,
     name_of,
     own_random,
@@ -110,7 +111,11 @@ def _stopwatch_mistakes(repeats: int, script: Sequence[float]) -> dict[int, Mist
             "The minimum is the luckiest moment, the median an ordinary one.",
         ),
         (max(w), "That is the slowest call.", "The median stands in the middle."),
-        (sum(w), "That is the time of all calls together.", "The time of a single one is wanted."),
+        (
+            sum(w),
+            "That is the time of all calls together.",
+            "Keep each time by itself: a median needs them all.",
+        ),
         (
             sum(d[: repeats + 1]),
             "That is the sum, the warm-up included.",
@@ -344,126 +349,309 @@ def _test_conv_cost(conv_cost: Any) -> Flaw | None:
     return _compared(conv_cost, cases, found, right, mistakes, advice)
 
 
-# --- 7.3: the roofline ---------------------------------------------------------------------------
+# --- 7.3: the step in half precision -------------------------------------------------------------
 
-CEILINGS = ("compute", "memory")
-# Both ceilings, each with an operation a byte more and less than one.
-ROOFS = (
-    (344e9, 2e9, 1.6e12, 20e9),  # 0.215 s of computing, 0.1 s of moving
-    (1e9, 4e9, 1.6e12, 20e9),
-    (40e9, 2e9, 1.6e12, 20e9),
-    (2e9, 4e9, 1e9, 20e9),
+SCALE, WEIGHT = 2.0**10, 3.0  # of the loss at first; of L1
+
+
+class _HalfBench:
+    """Two small networks, their optimizers, a scaler, and `log`: what has been done with them."""
+
+    def __init__(self, scale: float = SCALE) -> None:
+        import torch
+        from torch import nn
+
+        load_optimizers()
+        torch.manual_seed(7)
+        self.G = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.LeakyReLU(0.2))
+        self.G.extend([nn.Conv2d(4, 2, 3, padding=1), nn.Tanh()])
+        self.D = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.LeakyReLU(0.2))
+        self.D.append(nn.Conv2d(4, 1, 2))
+        self.log: list[str] = []
+        self.dtypes: dict[str, set] = {"G": set(), "D": set()}
+        self.losses: list[Any] = []  # as they were given to the scaler
+        log, losses = self.log, self.losses
+
+        class Spied(torch.optim.SGD):
+            def step(self, *args: Any, **options: Any) -> Any:
+                log.append(f"{self.who} moves")
+                return super().step(*args, **options)
+
+        class Scaler(torch.amp.GradScaler):
+            def scale(self, outputs: Any) -> Any:
+                log.append("scale under autocast" if torch.is_autocast_enabled("cpu") else "scale")
+                losses.append(outputs)
+                return super().scale(outputs)
+
+            def step(self, optimizer: Any, *args: Any, **options: Any) -> Any:
+                log.append(f"scaler steps {optimizer.who}")
+                return super().step(optimizer, *args, **options)
+
+            def update(self, *args: Any) -> None:
+                log.append("update")
+                super().update(*args)
+
+        self.for_G, self.for_D = (Spied(net.parameters(), lr=0.5) for net in (self.G, self.D))
+        self.for_G.who, self.for_D.who = "G", "D"
+        self.scaler = Scaler("cpu", init_scale=scale)
+        for who in "GD":
+            getattr(self, who)[0].register_forward_hook(
+                lambda module, inputs, output, who=who: self.dtypes[who].add(output.dtype)
+            )
+        self.L, self.truth = torch.rand(3, 1, 8, 8) - 0.5, torch.rand(3, 2, 8, 8) - 0.5
+
+    def weights(self) -> dict[str, Any]:
+        import torch
+
+        return {
+            who: torch.cat([p.detach().float().flatten() for p in getattr(self, who).parameters()])
+            for who in "GD"
+        }
+
+    def has_gradients(self, who: str) -> bool:
+        gradients = [parameter.grad for parameter in getattr(self, who).parameters()]
+        return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
+    def plant(self, who: str, value: float) -> None:
+        """Gradients of this value in all weights of the networks named."""
+        for network in who:
+            for parameter in getattr(self, network).parameters():
+                parameter.grad = parameter.detach() * 0 + value
+
+    def run(self, half_step: Any) -> Any:
+        return call(
+            half_step, self.G, self.D, self.for_G, self.for_D, self.L, self.truth, WEIGHT,
+            self.scaler,
+        )  # fmt: skip
+
+
+def _half_step(
+    bench: _HalfBench, *, leak: bool = False, cut: bool = False, first: str = "D",
+    clear: str = "GD", saturating: bool = False, whole: bool = False, weight: float = WEIGHT,
+) -> dict[str, float]:  # fmt: skip
+    """The right step on a bench; the options make well-known mistakes. In float32: what rounding
+    to half precision changes is far less than any of them."""
+    import torch
+    import torch.nn.functional as F
+
+    G, D, L, truth = bench.G, bench.D, bench.L, bench.truth
+    ours = G(L)
+    if "D" in clear:
+        bench.for_D.zero_grad()
+    if "G" in clear and leak:
+        bench.for_G.zero_grad()
+    fake = D(torch.cat([L, ours if leak else ours.detach()], 1))
+    loss_d = F.softplus(-D(torch.cat([L, truth], 1))).mean() + F.softplus(fake).mean()
+    loss_d = loss_d if whole else loss_d / 2
+    loss_d.backward(retain_graph=True)
+    if first == "D":
+        torch.optim.SGD.step(bench.for_D)
+        logits = D(torch.cat([L, ours.detach() if cut else ours], 1))
+    else:
+        learned = [parameter.grad.clone() for parameter in D.parameters()]
+        logits = D(torch.cat([L, ours.detach() if cut else ours], 1))
+    color = (ours - truth).abs().mean()
+    adversarial = (-F.softplus(logits) if saturating else F.softplus(-logits)).mean()
+    if "G" in clear and not leak:
+        bench.for_G.zero_grad()
+    (weight * color + adversarial).backward()
+    if first != "D":
+        for parameter, gradient in zip(D.parameters(), learned, strict=True):
+            parameter.grad = gradient
+        torch.optim.SGD.step(bench.for_D)
+    torch.optim.SGD.step(bench.for_G)
+    losses = {"color": color, "generator": adversarial, "discriminator": loss_d}
+    return {name: loss.item() for name, loss in losses.items()}
+
+
+_HALF_MISTAKES = (
+    ({"leak": True}, "D's loss reaches G as well.", "Which fakes may D see in its own step?"),
+    (
+        {"cut": True},
+        "G gets nothing from D: its fakes are cut off in G's own step.",
+        "A detach belongs into D's step alone.",
+    ),
+    ({"first": "G"}, "G looks at D before D has stepped.", "In full_step D steps first."),
+    (
+        {"clear": ""},
+        "Gradients of the step before are still there.",
+        "Each optimizer clears its own before the backward pass.",
+    ),
+    ({"clear": "G"}, "D's gradients are never cleared.", "G's backward pass leaves some in D too."),
+    ({"clear": "D"}, "G's gradients are never cleared.", "Before its backward pass, as in D's."),
+    ({"saturating": True}, "That is G's saturating loss.", "full_step has the other one."),
+    ({"whole": True}, "D's loss is not halved.", "full_step takes half the sum."),
+    ({"weight": 1.0}, "The weight of the color loss is not used.", "It is an argument."),
 )
 
 
-def _roof(value: Any) -> tuple[float, str]:
-    """The seconds and the ceiling's name, or the flaw that says how to return them."""
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise NotYet(
-            f"Seconds and a name were expected; it is {describe(value)}.", "return seconds, name"
-        )
-    if isinstance(value[0], str) and not isinstance(value[1], str):
-        raise NotYet("The name comes before the seconds.", "The other way: return seconds, name")
-    if not isinstance(value[1], str) or value[1] not in CEILINGS:
-        raise NotYet(
-            f"The ceiling is called {value[1]!r}."
-            if isinstance(value[1], str)
-            else f"A name was expected for the ceiling; it is {describe(value[1])}.",
-            'One of "compute" and "memory", spelled so.',
-        )
-    return want_number(value[0], "the time"), value[1]
+@own_random
+def _test_half_step(half_step: Any) -> Flaw | None:
+    import torch
 
-
-def _test_attainable(attainable: Any) -> Flaw | None:
-    found = [_roof(call(attainable, *case)) for case in ROOFS]
-    meet = "Where the ceilings meet depends on the machine: at peak / bandwidth operations a byte."
-
-    def right(n: float, moved: float, peak: float, wire: float) -> float:
-        return max(n / peak, moved / wire)
-
-    def mistakes(n: float, moved: float, peak: float, wire: float) -> MistakeRows:
-        computing, moving = n / peak, moved / wire
-        time, rate = max(computing, moving), "Amount by rate: operations / peak."
-        return (
-            (
-                computing + moving,
-                "The two times are added.",
-                "The machine computes and moves at once: the longer of the two counts.",
-            ),
-            (
-                min(computing, moving),
-                "That is the shorter of the two times.",
-                "Both have to be done: max.",
-            ),
-            (computing, "The time to move the bytes is left out.", "bytes_moved / bandwidth"),
-            (moving, "The time to compute is left out.", "operations / peak"),
-            (
-                n / time,
-                "That is the attainable rate, in operations a second.",
-                "The time is operations divided by it.",
-            ),
-            (
-                max(peak, wire * n / moved),
-                "That is a rate, and the larger of the two.",
-                "A time is asked for.",
-            ),
-            (1 / time, "That is one over the time.", rate),
-            (max(peak / n, wire / moved), "The fractions stand upside down.", rate),
-            (max(n * peak, moved * wire), "That is multiplied by the rates.", rate),
-            (1000 * time, "That is in milliseconds.", "Seconds are asked for."),
-            (max(computing, 8 * moving), "Bytes are turned into bits.", "bandwidth is in bytes."),
-            (
-                max(computing, 4 * moving),
-                "The bytes count four times.",
-                "bytes_moved is in bytes already, whatever kind of numbers they make up.",
-            ),
-            (n / moved, "That is the intensity, operations a byte.", "It has no time in it."),
-            (
-                computing if n > moved else moving,
-                "The time is chosen by whether there are more operations than bytes.",
-                meet,
-            ),
-            *(
-                (cut, "`//` cuts off what is below one second.", "One stroke divides: /.")
-                for cut in (
-                    max(n // peak, moved // wire),
-                    max(n // peak, moving),
-                    max(computing, moved // wire),
-                )
-            ),
-        )
-
-    names = ["compute", "memory", "memory", "compute"]
-    seconds = [seconds for seconds, _ in found]
-    advice = "Two lines: the time to compute, the time to move the bytes."
-    flaw = _compared(attainable, ROOFS, seconds, right, mistakes, advice)
-    said = [name for _, name in found]
-    if flaw is not None or said == names:
+    bench = _HalfBench()
+    before = bench.weights()
+    first = _losses_of(bench, half_step)
+    flaw = _half_protocol(bench) or _half_losses(first)
+    if flaw is not None:
         return flaw
-    if len(set(said)) == 1:
+    after = bench.weights()
+    planted = "".join(who for who in "GD" if bench.has_gradients(who))
+    bench.plant(planted, SCALE)  # who has not cleared its own by now must do so in the next step
+    _losses_of(bench, half_step)
+    flaw = _half_movement(before, after, bench.weights(), planted)
+    if flaw is not None:
+        return flaw
+    overflowing = _HalfBench(scale=2.0**60)
+    before = overflowing.weights()
+    _losses_of(overflowing, half_step)
+    if any(not torch.equal(before[who], overflowing.weights()[who]) for who in "GD"):
         return Flaw(
-            f'The time is right; the ceiling is "{said[0]}" whatever comes in.',
-            "Which of the two times is the longer one?",
+            "With gradients that overflow, the networks move nevertheless.",
+            "The scaler leaves such a step out, if it is the scaler that steps.",
         )
-    if all(a != b for a, b in zip(said, names, strict=True)):
+    return None
+
+
+def _losses_of(bench: _HalfBench, half_step: Any) -> dict[str, float]:
+    try:
+        returned = bench.run(half_step)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        if "unscale FP16" in str(error):
+            raise NotYet(
+                "The weights themselves are in half precision now.",
+                "Small steps vanish there. Autocast casts for each operation, and leaves them.",
+            ) from None
+        if "No inf checks" in str(error) and "scale" in bench.log:
+            raise NotYet(
+                "The scale is updated before any step.", "Scale, backward, step; then the update."
+            ) from None
+        if "step() has already been called since the last update" in str(error):
+            raise NotYet(
+                "The scaler is never told that the step is over.",
+                "What does the scaler do after the last step, to choose its next scale?",
+            ) from None
+        if "_scale is None" in str(error) or "No inf checks" in str(error):
+            raise NotYet(
+                "The scaler steps an optimizer whose loss it has not scaled.",
+                "Each loss goes through the scaler before its backward pass.",
+            ) from None
+        raise
+    names = {"color", "generator", "discriminator"}
+    if not isinstance(returned, dict) or set(returned) != names:
+        raise NotYet(
+            f"A dict of {', '.join(sorted(names))} was expected; it is {describe(returned)}.",
+            "Return the same dict as full_step.",
+        )
+    return {name: want_number(value, name) for name, value in returned.items()}
+
+
+def _half_protocol(bench: _HalfBench) -> Flaw | None:
+    """What was computed in which precision, and what the scaler was asked to do."""
+    import torch
+
+    names = {"G": "The generator", "D": "The discriminator"}
+    for who, dtypes in bench.dtypes.items():
+        if torch.float32 in dtypes:
+            some = "" if len(dtypes) == 1 else " in one of its passes"
+            return Flaw(
+                f"{names[who]} computes in float32{some}.",
+                "Which of the forward passes stand outside of autocast?",
+            )
+        if dtypes != {torch.float16}:
+            kind = ", ".join(sorted(str(dtype) for dtype in dtypes))
+            return Flaw(
+                f"{names[who]} computes in {kind}.", "Autocast takes the kind as an argument."
+            )
+    log = bench.log
+    scaled = [entry for entry in log if entry.startswith("scale") and "steps" not in entry]
+    if not scaled and "scaler steps D" not in log and "scaler steps G" not in log:
         return Flaw(
-            "The time is right, and the two names have changed places.",
-            'Where computing takes longer, "compute" binds.',
+            "The scaler that is handed in is not used.",
+            "Small gradients become 0 in float16. Who makes them larger, and small again?",
         )
-    if said == ["compute", "memory", "compute", "memory"]:
+    for who in "DG":
+        if f"scaler steps {who}" not in log:
+            return Flaw(
+                f"{names[who]}'s optimizer steps by itself, with gradients that are still scaled."
+                if f"{who} moves" in log
+                else f"{names[who]}'s optimizer does not step.",
+                "The scaler knows the scale. Who should ask the optimizer to step?",
+            )
+    if len(scaled) < 2:
         return Flaw(
-            "The time is right; the name says only whether there are more operations than bytes.",
-            meet,
+            "Only one of the two losses is scaled.", "The scaler divides both networks' gradients."
         )
-    wrong = next(i for i in range(4) if said[i] != names[i])
-    n, b, p, w = ROOFS[wrong]
-    inverted = said in (["compute"] * 3 + ["memory"], ["memory"] * 3 + ["compute"])
+    if "scale under autocast" in scaled:
+        return Flaw(
+            "A loss goes backward under autocast.",
+            "Only forward passes belong there; the backward pass takes each one's precision.",
+        )
+    if any(loss.dtype != torch.float32 for loss in bench.losses):
+        return Flaw(
+            "A loss is computed in half precision.",
+            "What leaves a network under autocast is float16. When does it become float32?",
+        )
+    if "update" not in log:
+        return Flaw(
+            "The scaler is never told that the step is over.",
+            "What does the scaler do after the last step, to choose its next scale?",
+        )
+    return None
+
+
+def _half_losses(found: dict[str, float]) -> Flaw | None:
+    wanted = _half_step(_HalfBench())
+    for name, right in wanted.items():
+        if abs(found[name] - right) <= 0.02 * abs(right):
+            continue
+        if abs(found[name] - SCALE * right) <= 0.02 * SCALE * abs(right):
+            return Flaw(
+                f'"{name}" is returned with the scale in it.', "Return the loss as it was before."
+            )
+        for options, *sentences in _HALF_MISTAKES:
+            if abs(found[name] - _half_step(_HalfBench(), **options)[name]) <= 0.02 * abs(right):
+                return Flaw(*sentences)
+        if name == "color" and abs(found[name] - WEIGHT * right) <= 0.02 * WEIGHT * right:
+            return Flaw('"color" is returned with its weight in it.', "Return L1 alone.")
+        return Flaw(
+            f'"{name}" should be about {right:.3f}; yours is {found[name]:.3f}.',
+            "Compare your lines with those of full_step: the losses are the same.",
+        )
+    return None
+
+
+def _half_movement(start: Any, after: Any, second: Any, planted: str) -> Flaw | None:
+    """Whether both networks moved as in float32, but for rounding, in two steps."""
+    import torch
+
+    found = (after, second)
+
+    def is_(options: dict[str, Any]) -> bool:
+        bench = _HalfBench()
+        for moved in found:
+            before = bench.weights()
+            _half_step(bench, **options)
+            bench.plant(planted, 1.0)
+            for who in "GD":
+                step = bench.weights()[who] - before[who]
+                if torch.norm(moved[who] - bench.weights()[who]) > 0.05 * torch.norm(step):
+                    return False
+        return True
+
+    if is_({}):
+        return None
+    for options, *sentences in _HALF_MISTAKES:
+        if is_(options):
+            return Flaw(*sentences)
+    if all(torch.equal(start[who], after[who]) for who in "GD"):
+        return Flaw("Neither network has moved.", "scale, backward, step.")
+    for who, name in (("D", "discriminator"), ("G", "generator")):
+        if torch.norm(after[who] - start[who]) > 100:
+            return Flaw(f"The {name}'s gradients are still scaled when it steps.", "Who divides?")
     return Flaw(
-        f"The time is right; but with {n / p:g} s of computing and {b / w:g} s of moving, "
-        f'"{said[wrong]}" does not bind.',
-        "Does a fraction stand upside down? operations / bytes_moved goes with peak / bandwidth."
-        if inverted
-        else "The longer time names the ceiling.",
+        "The networks move, but not as full_step moves them.",
+        "Change full_step only in its precision and in who scales, steps and updates.",
     )
 
 
@@ -1267,8 +1455,8 @@ EXERCISES = (
         difficulty=1,
         minutes=8,
         start=(
-            "Call work() once, then `repeats` times between two readings of the clock, and return "
-            "the median. A first step: `before = perf_counter()`."
+            "Which of the calls says nothing about the others? And which single number stands for "
+            "the rest, whatever one hiccup does?"
         ),
         test=_test_stopwatch,
         solved="One slow call, the first above all, can no longer mislead you.",
@@ -1279,23 +1467,24 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Return the number of operations. A first step: count the numbers that come out, "
-            "`batch * c_out * h_out * w_out`."
+            "Take one number of the output: how many multiplications and additions make it? Then "
+            "count such numbers."
         ),
         test=_test_conv_cost,
         solved="That is what torch's own counter says, too.",
     ),
     Exercise(
         name="7.3",
-        title="The roofline",
-        difficulty=2,
-        minutes=8,
+        title="The step in half precision",
+        difficulty=3,
+        minutes=12,
         start=(
-            "Return the seconds and the name of the ceiling. A first step: how long would it take "
-            "to compute alone, `operations / peak`?"
+            "Mark in full_step what is a forward pass, what is a loss, and what steps. Which of "
+            "the three belongs under autocast, and which is the scaler's?"
         ),
-        test=_test_attainable,
-        solved="Before you make something faster, ask which of the two it waits for.",
+        test=_test_half_step,
+        solved="The largest rung of the ladder, by your own hand.",
+        seconds=60.0,  # as 7.4
     ),
     Exercise(
         name="7.4",
@@ -1303,8 +1492,8 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Gather the gradients of all parts, take one step, and return the loss. A first step: "
-            "`loss_of(network, part)` for each part, and backward right away."
+            "What does a second backward() do to the gradients that are there already? And how do "
+            "the means of the parts make the mean of the whole?"
         ),
         test=_test_accumulate,
         solved="The batch is as large as you like, and the memory that of one part.",
@@ -1316,9 +1505,7 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Write the mean of all replicas' gradients into each of them. A first step: "
-            "`zip(*(replica.parameters() for replica in replicas))` brings together what belongs "
-            "together."
+            "Which weights belong together? Every replica lists its parameters in the same order."
         ),
         test=_test_average,
         solved="Equal weights, equal gradients, equal steps: the replicas stay equal.",
@@ -1328,10 +1515,7 @@ EXERCISES = (
         title="What the wire costs",
         difficulty=2,
         minutes=8,
-        start=(
-            "Return the seconds of all messages together. A first step: how long does one message "
-            "take, with its latency?"
-        ),
+        start=("How many turns has the ring, and how large is the message of one turn?"),
         test=_test_ring,
         solved="With more processes the bytes hardly cost more; the latencies do.",
     ),
@@ -1340,7 +1524,7 @@ EXERCISES = (
         title="The planted bug",
         difficulty=2,
         minutes=8,
-        start="Copy the function with the bug, and repair it.",
+        start="What must all processes agree on, and what should differ between epochs?",
         test=_test_photos,
         solved="No error, a falling loss: and with four processes a third of the photos unread.",
     ),

@@ -44,39 +44,41 @@ QUIZ = (
         ),
     ),
     Question(
-        "Training in fp16 needs a gradient scaler, training in bf16 does not. Why?",
+        "fp16, one scaler for both optimizers. In one step D's gradients hold an infinity, G's are "
+        "all finite. What happens?",
         (
             Option(
-                "bf16 has float32's 8 exponent bits, so tiny gradients don't become 0.",
-                "fp16 has 5: below about 6e-8 nothing is left. The scaler lifts the loss, and so "
-                "the gradients, above that.",
+                "D's step is left out, G steps, and the next scale is half as large.",
+                "The scaler looks at each optimizer's gradients by themselves, and its update at "
+                "all of them together.",
                 True,
             ),
             Option(
-                "bf16 has more digits, so its gradients are rounded less.",
-                "It has fewer: 8 significant bits against 11 of fp16. What it has is range.",
+                "Both steps are left out, since they share the scaler.",
+                "They share the scale. Whether a step is left out is decided for each optimizer.",
             ),
             Option(
-                "bf16 is scaled by the chip itself, in its matrix units.",
-                "No chip scales anything here; the kind of number makes it needless.",
+                "Both step, and D's weights become NaN.",
+                "That is what would happen if the optimizer were asked directly: the scaler leaves "
+                "such a step out.",
             ),
         ),
     ),
     Question(
-        "Four processes train with 16 photos each and average their gradients; the network has "
-        "plain batch norm. Is a step equal to that of one process with all 64 photos?",
+        "You train on one GPU with 64 photos a step, and it learns well. On eight GPUs you let each "
+        "take 8, so the batch stays 64. The network has plain batch norm. What changes?",
         (
             Option(
-                "Yes: the mean of four means over 16 is the mean over 64.",
+                "Nothing: the mean of eight means over 8 is the mean over 64.",
                 "Of the losses it is, as long as each photo's loss is its own. Batch norm mixes "
                 "photos.",
             ),
             Option(
-                "No: the gradients are four times smaller, so the learning rate must grow.",
+                "The gradients are eight times smaller, so the learning rate must grow.",
                 "They are averaged, not divided: their size is that of one process with 64.",
             ),
             Option(
-                "No: each batch norm sees the mean and variance of 16 photos, not of 64.",
+                "Each batch norm sees the mean and variance of 8 photos, not of 64.",
                 "The rest is equal. nn.SyncBatchNorm computes them over all processes, which costs "
                 "messages.",
                 True,

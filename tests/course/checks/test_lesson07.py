@@ -13,6 +13,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from solutions import cases, check_enough, check_refused, exercise
 from torch import nn
 from torch.utils.data import DistributedSampler
@@ -336,51 +337,94 @@ numbers = itertools.count()
 # --- 7.3 -----------------------------------------------------------------------------------------
 
 
-def attainable(operations, bytes_moved, peak, bandwidth):
-    computing, moving = operations / peak, bytes_moved / bandwidth
-    return max(computing, moving), "compute" if computing > moving else "memory"
+def half(**how):
+    """A solution with other ways or mistakes: see the options below."""
+
+    def step(G, D, for_G, for_D, L, truth, weight, scaler):
+        return half_step(G, D, for_G, for_D, L, truth, weight, scaler, **how)
+
+    step.__name__ = f"half_{'_'.join(how)}"
+    return step
 
 
-def by_intensity(operations, bytes_moved, peak, bandwidth):
-    intensity = operations / bytes_moved
-    rate = min(peak, bandwidth * intensity)
-    return [np.float64(operations / rate), "memory" if intensity < peak / bandwidth else "compute"]
+def half_step(
+    G, D, for_G, for_D, L, truth, weight, scaler, *, kinds=(torch.float16,) * 3, to_float=True,
+    under=False, leak=False, cut=False, clear="GD", order="DG", scale="DG", steps="DG", update=1,
+    early=False, scaled_out=False, weighted=False, halved=True, saturating=False,
+    cast_weights=False, use_weight=True, scaler_of_its_own=False, one_batch=False,
+    clear_after=False,
+):  # fmt: skip
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024) if scaler_of_its_own else scaler
+    if cast_weights:
+        G.half(), D.half()
+
+    def forward(network, pictures, kind):
+        with torch.autocast("cpu", kind or torch.float16, enabled=kind is not None):
+            out = network(pictures)
+        return out.float() if to_float else out
+
+    def descend(who, optimizer, loss):
+        if who in clear:
+            optimizer.zero_grad()
+        with torch.autocast("cpu", torch.float16, enabled=under):
+            (scaler.scale(loss) if who in scale else loss).backward(retain_graph=leak)
+        if early:
+            scaler.update()
+        scaler.step(optimizer) if who in steps else optimizer.step()
+
+    if leak and "G" in clear:
+        for_G.zero_grad()
+    ours = forward(G, L, kinds[0]).float()
+    pair = [torch.cat([L, truth], 1), torch.cat([L, ours if leak else ours.detach()], 1)]
+    if one_batch:
+        real, fake = forward(D, torch.cat(pair), kinds[1]).chunk(2)
+    else:
+        real, fake = (forward(D, one, kinds[1]) for one in pair)
+    loss_d = F.softplus(-real).mean() + F.softplus(fake).mean()
+    loss_d = loss_d / 2 if halved else loss_d
+    if order == "DG":
+        descend("D", for_D, loss_d)
+    logits = forward(D, torch.cat([L, ours.detach() if cut else ours], 1), kinds[2])
+    adversarial = (-F.softplus(logits) if saturating else F.softplus(-logits)).mean()
+    color = (ours - truth).abs().mean()
+    if leak:  # the gradient of D's loss is still in G
+        clear = clear.replace("G", "")
+    descend("G", for_G, (weight if use_weight else 1) * color + adversarial)
+    for _ in range(update):
+        scaler.update()
+    if clear_after:
+        for_G.zero_grad(), for_D.zero_grad()
+    found = {"color": color * (weight if weighted else 1), "generator": adversarial}
+    found["discriminator"] = loss_d
+    return {n: x.item() * (scaler.get_scale() if scaled_out else 1) for n, x in found.items()}
 
 
-def by_tuples(operations, bytes_moved, peak, bandwidth):
-    return max((operations / peak, "compute"), (bytes_moved / bandwidth, "memory"))
+def two_updates(G, D, for_G, for_D, L, truth, weight, scaler):
+    def descend(optimizer, loss):
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        ours = G(L).float()
+    with torch.autocast("cpu", dtype=torch.float16):
+        real, fake = D(torch.cat([L, truth], 1)), D(torch.cat([L, ours.detach()], 1))
+    ones, zeros = torch.ones_like(real).float(), torch.zeros_like(real).float()
+    bce = F.binary_cross_entropy_with_logits
+    loss_d = (bce(real.float(), ones) + bce(fake.float(), zeros)) / 2
+    descend(for_D, loss_d)
+    D.requires_grad_(False)
+    with torch.autocast("cpu", dtype=torch.float16):
+        logits = D(torch.cat([L, ours], 1)).float()
+    color, adversarial = F.l1_loss(ours, truth), bce(logits, ones)
+    descend(for_G, weight * color + adversarial)
+    D.requires_grad_(True)
+    return {"color": color.item(), "generator": adversarial.item(), "discriminator": loss_d.item()}
 
 
-def roof(seconds=None, name=None):
-    """A solution with other seconds or another name: from (computing, moving, *arguments)."""
-
-    def wrong(operations, bytes_moved, peak, bandwidth):
-        arguments = operations, bytes_moved, peak, bandwidth
-        both = operations / peak, bytes_moved / bandwidth
-        right = attainable(*arguments)
-        return (
-            seconds(*both, *arguments) if seconds else right[0],
-            name(*both, *arguments) if name else right[1],
-        )
-
-    wrong.__name__ = f"roof_{next(numbers)}"
-    return wrong
-
-
-def binding(test):
-    return roof(name=lambda *arguments: "compute" if test(*arguments) else "memory")
-
-
-def by_more_operations(n, b, p, w):
-    return (n / p, "compute") if n > b else (b / w, "memory")
-
-
-def no_name(*arguments):
-    return attainable(*arguments)[0]
-
-
-def name_first(*arguments):
-    return attainable(*arguments)[::-1]
+def no_dict(*arguments):
+    return half_step(*arguments)["color"]
 
 
 # --- 7.4 -----------------------------------------------------------------------------------------
@@ -1131,34 +1175,32 @@ WRONG = {
         costs(lambda *c: print(c[0])): "gave back nothing",
     },
     "7.3": {
-        roof(lambda c, m, *g: c + m): "The two times are added",
-        roof(lambda c, m, *g: min(c, m)): "the shorter of the two times",
-        roof(lambda c, m, *g: c): "The time to move the bytes is left out",
-        roof(lambda c, m, *g: m): "The time to compute is left out",
-        roof(lambda c, m, n, b, p, w: min(p, w * n / b)): "the attainable rate",
-        roof(lambda c, m, n, b, p, w: max(p, w * n / b)): "a rate, and the larger",
-        roof(lambda c, m, *g: 1 / max(c, m)): "one over the time",
-        roof(lambda c, m, *g: max(1 / c, 1 / m)): "The fractions stand upside down",
-        roof(lambda c, m, n, b, p, w: max(n * p, b * w)): "multiplied by the rates",
-        roof(lambda c, m, *g: 1000 * max(c, m)): "in milliseconds",
-        roof(lambda c, m, *g: max(c, 8 * m)): "turned into bits",
-        roof(lambda c, m, *g: max(c, 4 * m)): "The bytes count four times",
-        roof(lambda c, m, n, b, *g: n / b): "That is the intensity",
-        by_more_operations: "more operations than bytes",
-        roof(lambda c, m, n, b, p, w: max(n // p, b // w)): "cuts off what is below one second",
-        roof(lambda c, m, n, b, p, w: max(n // p, m)): "cuts off what is below one second",
-        roof(lambda c, m, *g: (c * m) ** 0.5): "should give",
-        binding(lambda *g: True): 'the ceiling is "compute" whatever',
-        binding(lambda *g: False): 'the ceiling is "memory" whatever',
-        binding(lambda c, m, *g: c < m): "the two names have changed places",
-        binding(lambda c, m, n, b, p, w: n > b): "more operations than bytes",
-        binding(lambda c, m, n, b, p, w: n / b > w / p): "Does a fraction stand upside down?",
-        binding(lambda c, m, n, b, p, w: b / n > p / w): "Does a fraction stand upside down?",
-        binding(lambda c, m, n, b, p, w: n > 1.5e9): "The longer time names the ceiling",
-        roof(name=lambda *g: "Compute"): "The ceiling is called 'Compute'",
-        roof(name=lambda *g: 1): "A name was expected for the ceiling",
-        no_name: "Seconds and a name were expected",
-        name_first: "The name comes before the seconds",
+        half(kinds=(None,) * 3): "The generator computes in float32.",
+        half(kinds=(torch.float16, None, None)): "The discriminator computes in float32.",
+        half(kinds=(torch.float16, torch.float16, None)): "in one of its passes",
+        half(kinds=(torch.bfloat16,) * 3): "computes in torch.bfloat16",
+        half(to_float=False): "A loss is computed in half precision",
+        half(under=True): "goes backward under autocast",
+        half(scale="", steps="", update=0): "The scaler that is handed in is not used",
+        half(scaler_of_its_own=True): "The scaler that is handed in is not used",
+        half(scale="", update=0): "an optimizer whose loss it has not scaled",
+        half(scale="D"): "Only one of the two losses is scaled",
+        half(steps="G"): "The discriminator's optimizer steps by itself",
+        half(steps="D"): "The generator's optimizer steps by itself",
+        half(update=0): "never told that the step is over",
+        half(early=True): "updated before any step",
+        half(scaled_out=True): "with the scale in it",
+        half(weighted=True): "with its weight in it",
+        half(leak=True): "D's loss reaches G",
+        half(cut=True): "G gets nothing from D",
+        half(clear=""): "Gradients of the step before",
+        half(clear="G"): "D's gradients are never cleared",
+        half(clear="D"): "G's gradients are never cleared",
+        half(saturating=True): "saturating loss",
+        half(halved=False): "D's loss is not halved",
+        half(use_weight=False): "weight of the color loss is not used",
+        half(cast_weights=True): "The weights themselves",
+        no_dict: "A dict of",
     },
     "7.4": {
         parted(share=lambda parts: 1): "4 times too large",
@@ -1339,9 +1381,10 @@ def test_there_are_enough():
         ("7.2", conv_cost),
         ("7.2", counted),
         ("7.2", lambda *arguments: float(conv_cost(*arguments))),
-        ("7.3", attainable),
-        ("7.3", by_intensity),
-        ("7.3", by_tuples),
+        ("7.3", half()),
+        ("7.3", half(one_batch=True)),
+        ("7.3", half(clear_after=True)),
+        ("7.3", two_updates),
         ("7.4", accumulate),
         ("7.4", by_divided_gradients),
         ("7.4", by_gradient_argument),
@@ -1426,3 +1469,14 @@ def test_the_same_solution_gets_the_same_result(one):
 def test_the_function_itself_is_asked_for():
     result = try_solution(exercise("7.5"), 3)
     assert "needs the function itself" in result.finding
+
+
+def test_half_precision_moves_the_networks_as_full_precision_does():
+    bench = lesson07._HalfBench()
+    exact = lesson07._HalfBench()
+    for _ in range(2):
+        lesson07._half_step(exact)
+        bench.run(half_step)
+    for who in "GD":
+        assert torch.allclose(bench.weights()[who], exact.weights()[who], atol=5e-3)
+        assert not torch.equal(bench.weights()[who], exact.weights()[who])

@@ -39,7 +39,8 @@ def _check_geometry(conv: Any, inputs: int, outputs: int) -> Flaw | None:
     name = type(conv).__name__
     if (conv.in_channels, conv.out_channels) == (outputs, inputs):
         return Flaw(
-            "Inputs and outputs have changed places.", f"{name} wants (inputs, outputs, ...)."
+            "Inputs and outputs have changed places.",
+            f"Look up the order of {name}'s first two arguments.",
         )
     if (conv.in_channels, conv.out_channels) != (inputs, outputs):
         return Flaw(
@@ -50,17 +51,19 @@ def _check_geometry(conv: Any, inputs: int, outputs: int) -> Flaw | None:
     if conv.stride != (2, 2):
         return Flaw(
             f"The stride is {conv.stride[0]}, so the size does not change by a factor of 2.",
-            "stride=2.",
+            "Which stride makes a kernel skip every second position?",
         )
     if conv.kernel_size != (4, 4):
         return Flaw(
             f"The kernel is {conv.kernel_size[0]} pixels wide.",
-            "Take 4: a kernel that the stride divides covers all pixels equally often.",
+            "It should be a multiple of the stride, and the next smaller one that still overlaps "
+            "is 4.",
         )
     if conv.padding != (1, 1):
         return Flaw(
             f"With padding={conv.padding[0]} the size is off: not half, not double.",
-            "padding=1 gives exactly half on the way down, and exactly twice on the way up.",
+            "Put k = 4 and s = 2 into the formula above: which p gives exactly half, or exactly "
+            "twice?",
         )
     return None
 
@@ -73,8 +76,8 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Flaw | N
     for layer in layers_of(block):
         if isinstance(layer, nn.BatchNorm2d) and layer.num_features != outputs:
             return Flaw(
-                f"The norm is made for {layer.num_features} channels, and {outputs} come to it.",
-                "It stands behind the convolution: nn.BatchNorm2d(outputs).",
+                f"The norm is made for {layer.num_features} channels, and {outputs} reach it.",
+                "It follows the convolution: count the channels that come out there.",
             )
     conv = next(m for m in layers_of(block) if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
     plain = conv.groups == 1 and conv.padding_mode == "zeros"
@@ -90,7 +93,8 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Flaw | N
         found = tuple(output.shape)
     if not torch.equal(inputs, x):
         return Flaw(
-            "The block writes into its input, which a skip still needs.", "Without inplace=True."
+            "The block writes into its input, which a skip still needs.",
+            "Look for a layer that works in place.",
         )
     side = int(16 * factor)
     if found == (2, outputs, side, side):
@@ -98,13 +102,13 @@ def _check_run(block: Any, inputs: int, outputs: int, factor: float) -> Flaw | N
             if not torch.allclose(output, nn.Sequential(*layers_of(block))(x), atol=1e-4):
                 return Flaw(
                     "The layers are right, but the block does not send x through all of them.",
-                    "nn.Sequential(*layers) does, one after the other.",
+                    "nn.Sequential walks all layers that it gets, one after the other.",
                 )
     if found != (2, outputs, side, side):
         return Flaw(
             f"A map of 16 × 16 became {found[2]} × {found[3]}; it should be {side} × {side}.",
-            "kernel 4, stride=2, padding=1, bias=False, all else as it is. Give them by name: the "
-            "two kinds of convolution order their other arguments differently.",
+            "Give stride, padding and bias by name, and leave all else as it is: the two kinds of "
+            "convolution order their other arguments differently.",
         )
     return None
 
@@ -114,9 +118,8 @@ def _check_order(layers: Sequence[Any], wanted: Sequence[type]) -> Flaw | None:
     if kinds != list(wanted):
         names = ", ".join(type(layer).__name__ for layer in layers)
         return Flaw(
-            f"The layers stand in this order: {names}.",
-            "First the activation, then the convolution, then the norm: "
-            f"{', '.join(kind.__name__ for kind in wanted)}.",
+            f"The order of the layers is another one than asked for. Yours stand {names}.",
+            "The text above names the order, and says why the activation has its place.",
         )
     return None
 
@@ -137,23 +140,29 @@ def _test_down(down: Any) -> Flaw | None:
             return Flaw(
                 "The convolution has a bias. A norm behind it would take it off again; pix2pix has "
                 "none without a norm either.",
-                "bias=False, always.",
+                "The convolution has an argument that turns the bias off.",
             )
         if norm and not norms:
-            return Flaw("With norm=True there is no BatchNorm2d.", "nn.BatchNorm2d(outputs).")
+            return Flaw(
+                "With norm=True there is no BatchNorm2d.",
+                "Append one after the convolution, for the channels that come out of it.",
+            )
         if not norm and norms:
             return Flaw(
                 "With norm=False there is a BatchNorm2d all the same.",
-                "The innermost block has none: `if norm: layers.append(...)`.",
+                "Let the argument norm decide whether it is appended.",
             )
         if any(type(layer) is nn.ReLU for layer in layers):
             return Flaw(
-                "On the way down the activation is a LeakyReLU, not a ReLU.",
-                "nn.LeakyReLU(0.2): a fifth of what is negative passes, and so does its gradient.",
+                "Your activation stops everything that is negative, and its gradient.",
+                "The docstring names another one, which lets a fifth of it pass.",
             )
         leaky = _only(layers, nn.LeakyReLU, "LeakyReLU")
         if leaky.negative_slope != 0.2:
-            return Flaw(f"The LeakyReLU's slope is {leaky.negative_slope}.", "pix2pix uses 0.2.")
+            return Flaw(
+                f"The LeakyReLU multiplies what is negative by {leaky.negative_slope}.",
+                "The docstring names another factor.",
+            )
         wanted = (nn.LeakyReLU, nn.Conv2d, *((nn.BatchNorm2d,) if norm else ()))
         flaw = _check_order(layers, wanted) or _check_run(block, 6, 10, 0.5)
         if flaw is not None:
@@ -175,18 +184,30 @@ def _test_up(up: Any) -> Flaw | None:
     if any(isinstance(layer, nn.Conv2d) for layer in layers):
         return Flaw(
             "A Conv2d of stride 2 halves the map once more.",
-            "The way up needs its counterpart: nn.ConvTranspose2d.",
+            "The way up needs the layer that doubles it; section 3 names it.",
         )
     conv = _only(layers, nn.ConvTranspose2d, "ConvTranspose2d")
     flaw = _check_geometry(conv, 10, 6)
     if flaw is not None:
         return flaw
+    if conv.bias is not None and any(isinstance(part, bool) for part in conv.output_padding):
+        return Flaw(
+            "Your False became output_padding, the sixth argument of nn.ConvTranspose2d, and the "
+            "bias is still on.",
+            "nn.Conv2d and nn.ConvTranspose2d order their arguments differently. Which ones do you "
+            "have to name?",
+        )
     if conv.bias is not None:
-        return Flaw("The convolution has a bias.", "bias=False, since a norm follows.")
+        return Flaw(
+            "The convolution has a bias, though a norm follows it.",
+            "The norm subtracts it again: turn it off, as in the down block.",
+        )
     if not any(isinstance(layer, nn.BatchNorm2d) for layer in layers):
-        return Flaw("The norm is missing.", "nn.BatchNorm2d(outputs) stands last.")
+        return Flaw("The norm is missing.", "The docstring names it as the last layer.")
     if any(isinstance(layer, nn.LeakyReLU) for layer in layers):
-        return Flaw("On the way up the activation is a plain ReLU.", "nn.ReLU().")
+        return Flaw(
+            "The activation is the one of the way down.", "The docstring names a plainer one."
+        )
     flaw = _check_order(layers, (nn.ReLU, nn.ConvTranspose2d, nn.BatchNorm2d))
     return flaw or _check_run(block, 10, 6, 2.0)
 
@@ -256,7 +277,7 @@ def _test_walk(walk: Any) -> Flaw | None:
     if isinstance(result, torch.Tensor) and result.dim() == 4 and len(result) != 2:
         return Flaw(
             f"Two photos went in, {len(result)} came out: they are joined along the batch.",
-            "Channels are dimension 1: torch.cat([x, skip], 1).",
+            "In (B, C, H, W), which dimension holds the channels? Give it to torch.cat.",
         )
     result = want_tensor(result, what="the network's output")
 
@@ -272,41 +293,43 @@ def _test_walk(walk: Any) -> Flaw | None:
             _walked(downs, ups, x, lambda one, other: one),
             Flaw(
                 "No skip is used: each up block gets only what the one before it gave.",
-                "Join them first: torch.cat([x, skips.pop()], 1).",
+                "Before each up block but the first, take a map off the list and join it with x.",
             ),
         ),
         (
             _walked(downs, ups, x, lambda one, other: cat(other, one)),
             Flaw(
                 "The two halves have changed places: the skip stands first.",
-                "torch.cat([x, skip], 1). Trained weights only fit one of the two orders, and it "
-                "is this one in the library.",
+                "Trained weights fit only one of the two orders. In section 4, x comes first.",
             ),
         ),
         (
             _walked(downs, ups, x, lambda one, other: one + other),
             Flaw(
                 "The skips are added.",
-                "A U-Net lays them beside each other as more channels: torch.cat([x, skip], 1).",
+                "A U-Net lays them beside each other as more channels. Section 4 names the "
+                "function.",
             ),
         ),
         (
             twice,
             Flaw(
                 "The innermost map goes in twice: as x and as its own skip.",
-                "Take it off the list before the first up block: ups[0](skips.pop()).",
+                "It has no partner. Take it off the list before the first up block.",
             ),
         ),
         (
             _walked(downs, ups, x, lambda one, other: cat(one, one)),
-            Flaw("Each map is joined with itself.", "Its partner comes from skips.pop()."),
+            Flaw(
+                "Each map is joined with itself.",
+                "Where is the map of this size from the way down?",
+            ),
         ),
         (encoded, Flaw("That is only the way down.", "The up blocks have not been walked yet.")),
     )
     otherwise = Flaw(
         f"The output's shape is {tuple(result.shape)}, and its numbers are not those of the walk.",
-        "Print the shape after each block. Each up block but the first gets "
-        "torch.cat([x, skips.pop()], 1).",
+        "Print the shape after each block, and compare with the boxes at the top of the lesson.",
     )
     flaw = match(result, right, mistakes, otherwise)
     if flaw is not None:
@@ -319,7 +342,7 @@ def _test_walk(walk: Any) -> Flaw | None:
     if found is None or not torch.allclose(found, wanted, rtol=1e-3):
         return Flaw(
             "The numbers are right, but the gradient does not flow back along all ways.",
-            "No .detach(), .data or torch.no_grad(): the skips teach the way down, too.",
+            "Look for .detach(), .data or torch.no_grad(): the skips train the way down, too.",
         )
     shorter = downs[:2], [ups[1], ups[2]]
     other = want_tensor(call(walk, *shorter, x.clone()), what="the output of a shallower network")
@@ -401,66 +424,71 @@ def _test_parameters(parameters: Any) -> Flaw | None:
             ),
             (
                 _count(*size, norms="innermost"),
-                Flaw("The innermost down block has a norm.", "It has none: norm=False there."),
+                Flaw(
+                    "You count a norm in the innermost down block.",
+                    "Look at `middle` in SmallUNet: for which block is norm False?",
+                ),
             ),
             (
                 _count(*size, norms="first"),
-                Flaw("The first down block has a norm.", "It is a bare convolution."),
+                Flaw(
+                    "You count a norm in the first down block.",
+                    "Look at `first` in SmallUNet: which layers does it hold?",
+                ),
             ),
             (
                 _count(*size, norms="one"),
-                Flaw("One number a channel for each norm.", "A scale and a shift: two."),
+                Flaw(
+                    "You count one parameter a channel for each norm.",
+                    "What does a norm learn after it has normalized?",
+                ),
             ),
             (
                 _count(*size, doubled="never"),
                 Flaw(
                     "The skips are not counted.",
-                    "Every up block but the innermost gets twice the channels in.",
+                    "How many channels go into an up block that also gets a skip?",
                 ),
             ),
             (
                 _count(*size, bias=True),
                 Flaw(
                     "You have counted a bias in every convolution.",
-                    "Only the outermost up block has one; the others are followed by a norm or "
-                    "have none to be equal to pix2pix.",
+                    "Which of the blocks that you built has a convolution with a bias?",
                 ),
             ),
             (
                 _count(*size, norms="none"),
                 Flaw(
                     "The norms are missing.",
-                    "Each holds two numbers a channel, a scale and a shift.",
+                    "They are the second sum of the formula.",
                 ),
             ),
             (
                 _count(*size, norms="all"),
                 Flaw(
                     "You have counted a norm in every block.",
-                    "The outermost and the innermost down block have none, nor has the last up "
-                    "block.",
+                    "Three blocks have none. Look at SmallUNet and output_block.",
                 ),
             ),
             (
                 _count(*size, last_bias=False),
                 Flaw(
                     f"Off by {int(right - number)}: the outermost up block's bias is missing.",
-                    "It has one number for each of its two channels.",
+                    "It is the last term of the formula.",
                 ),
             ),
             (
                 _count(*size, kernel=9),
-                Flaw("You have counted kernels of 3 × 3.", "A kernel of 4 × 4 has 16 numbers."),
+                Flaw("You have counted kernels of 3 × 3.", "How wide are the kernels here?"),
             ),
             (
                 _count(*size, kernel=4),
-                Flaw("You have counted 4 numbers a kernel.", "A kernel of 4 × 4 has 16 numbers."),
+                Flaw("You have counted 4 numbers a kernel.", "Its area counts, not its side."),
             ),
             (
                 _count(*size, capped=False),
-                Flaw(
-                    "The channels grow without end.", "Never above cap: min(base * 2**level, cap)."
-                ),
+                Flaw("The channels grow without end.", "What is the argument cap for?"),
             ),
         )
         otherwise = Flaw(
@@ -509,7 +537,7 @@ def _test_step(train_step: Any) -> Flaw | None:
             return Flaw(
                 "You return a tensor that holds on to the whole graph: a list of them fills the "
                 "memory.",
-                "Return the number: loss.item().",
+                "A method of the tensor gives the plain number.",
             )
         number = want_number(returned, "the loss")
         l1, l2, total = losses[-1]
@@ -517,8 +545,8 @@ def _test_step(train_step: Any) -> Flaw | None:
             number,
             l1,
             (
-                (l2, Flaw("That is the L2 loss.", "L1 is the mean of the absolute difference.")),
-                (total, Flaw("That is the sum over all pixels.", "L1 is the mean.")),
+                (l2, Flaw("That is the L2 loss.", "L1 does not square.")),
+                (total, Flaw("That is the sum over all pixels.", "Look at the formula.")),
                 (
                     later,
                     Flaw(
@@ -529,14 +557,17 @@ def _test_step(train_step: Any) -> Flaw | None:
             ),
             Flaw(
                 f"The loss should be {l1:.4f} here; yours is {number:.4f}.",
-                "(net(L) - ab).abs().mean()",
+                "Follow the formula above: difference, absolute value, mean.",
             ),
             1e-5,
         )
         if flaw is not None:
             return flaw
     if "backward" not in order:
-        return Flaw("No gradient is computed.", "loss.backward() comes before the step.")
+        return Flaw(
+            "No gradient is computed.",
+            "One call on the loss computes it. It comes before the step.",
+        )
     moved = any(not torch.equal(value, before[name]) for name, value in net.named_parameters())
     if "step" not in order and moved:
         return Flaw(
@@ -544,24 +575,29 @@ def _test_step(train_step: Any) -> Flaw | None:
             "A new one for each step forgets what Adam has gathered: use the argument.",
         )
     if "step" not in order:
-        return Flaw("The gradient is there, and the weights stay as they are.", "optimizer.step().")
+        return Flaw(
+            "The gradient is there, and the weights stay as they are.",
+            "Moving the weights is the optimizer's part.",
+        )
     if steps_right == [True, False]:
         return Flaw(
             "The second step also goes along the first one's gradient: gradients add up.",
-            "optimizer.zero_grad() before backward.",
+            "The old gradient has to be set to zero before the new one is computed.",
         )
     if order.index("step") < order.index("backward") and not steps_right[0]:
-        return Flaw("The step is taken before the gradient is there.", "backward, then step.")
+        return Flaw(
+            "The step is taken before the gradient is there.", "Which call computes the gradient?"
+        )
     first = order[order.index("backward") : order.index("step")]
     if "zero" in first and not steps_right[0]:
         return Flaw(
             "The gradient is thrown away between backward and step.",
-            "zero_grad stands before backward, or behind the step.",
+            "Set the old gradient to zero where nothing that is still needed gets lost.",
         )
     if not all(steps_right):
         return Flaw(
             "The loss is right, but the step is not the one down this loss.",
-            "One backward() of the loss that you return, and one step.",
+            "Which loss did you call backward() on? How many steps did you take?",
         )
     if not net.training:
         return Flaw("The network is left in eval mode.", "Leave its mode to whoever calls you.")
@@ -595,14 +631,15 @@ def _test_output(output_block: Any) -> Flaw | None:
                 torch.relu(raw),
                 Flaw(
                     "The bug is still in: nothing below 0 comes out.",
-                    "a < 0 is green and b < 0 is blue. Which activation reaches from -1 to 1?",
+                    "a < 0 is green and b < 0 is blue. Which layer takes them away?",
                 ),
             ),
             (
                 torch.sigmoid(raw),
                 Flaw(
                     "A sigmoid ends at 0 too: still no green and no blue.",
-                    "ab / 110 lies in -1..1: nn.Tanh().",
+                    "ab / 110 lies on both sides of 0. Which function is a sigmoid, stretched to "
+                    "−1 to 1?",
                 ),
             ),
             (
@@ -610,7 +647,7 @@ def _test_output(output_block: Any) -> Flaw | None:
                 Flaw(
                     f"Without a bound the outputs reach {float(raw.abs().max()):.1f}; ab / 110 "
                     "ends at 1.",
-                    "nn.Tanh() keeps them inside.",
+                    "Which activation maps any number into −1 to 1?",
                 ),
             ),
             (
@@ -621,7 +658,7 @@ def _test_output(output_block: Any) -> Flaw | None:
                 torch.relu(torch.tanh(raw)),
                 Flaw(
                     "The ReLU beside the Tanh still cuts off what is negative.",
-                    "Put Tanh in its place.",
+                    "Which of the two activations does the target need? Keep that one.",
                 ),
             ),
         )
@@ -633,7 +670,7 @@ def _test_output(output_block: Any) -> Flaw | None:
             )
         otherwise = Flaw(
             f"The block's layers are {', '.join(type(layer).__name__ for layer in layers)}.",
-            "ReLU, ConvTranspose2d, and one activation that reaches from -1 to 1.",
+            "Only one layer of the block with the bug has to change.",
         )
         flaw = match(result, torch.tanh(raw), mistakes, otherwise)
     if flaw is None and conv.bias is None:
@@ -644,7 +681,7 @@ def _test_output(output_block: Any) -> Flaw | None:
     return flaw
 
 
-# --- 3.7: the best guess -------------------------------------------------------------------------
+# --- 3.7: the expected loss -----------------------------------------------------------------------
 
 
 def _test_expected(expected_loss: Any) -> Flaw | None:
@@ -658,11 +695,12 @@ def _test_expected(expected_loss: Any) -> Flaw | None:
         if isinstance(result, np.ndarray) and result.shape == (3,):
             return Flaw(
                 "That is one number a color.",
-                "Weigh each with its share and add them up: (shares * each).sum().",
+                "Weight each with its share, and sum them.",
             )
         if isinstance(result, np.ndarray) and result.shape == (2,):
             return Flaw(
-                "That is one number for a and one for b.", "Add up over the last axis, a and b."
+                "That is one number for a and one for b.",
+                "The inner sum of the formula is missing.",
             )
         number = want_number(result, "the expected loss")
         each = (away**power).sum(axis=1)
@@ -672,43 +710,43 @@ def _test_expected(expected_loss: Any) -> Flaw | None:
                 float(each.mean()),
                 Flaw(
                     "All colors count alike.",
-                    "Each counts with its share: (shares * each).sum().",
+                    "What is the argument shares for?",
                 ),
             ),
             (
                 float((shares * signed).sum()),
                 Flaw(
                     "Distances to either side cancel each other.",
-                    "Take the absolute value before the power.",
+                    "What stands between the bars in the formula?",
                 ),
             ),
             (
                 float((shares * away.sum(axis=1)).sum()),
-                Flaw("The power is not used.", "np.abs(...) ** power."),
+                Flaw("The power is not used.", "Where does p stand in the formula?"),
             ),
             (
                 float((shares * (away**2).sum(axis=1)).sum()),
-                Flaw("That is L2 whatever the power is.", "np.abs(...) ** power."),
+                Flaw("That is L2 whatever the power is.", "The exponent is an argument."),
             ),
             (
                 float((shares * np.sqrt((away**2).sum(axis=1))).sum()),
                 Flaw(
                     "That is the length of the arrow between the colors.",
-                    "L1 and L2 add up over a and b, without a root.",
+                    "The formula has no root.",
                 ),
             ),
             (
                 float((np.abs(shares @ colors - prediction) ** power).sum()),
                 Flaw(
                     "You average the colors first, and then take the distance to the prediction.",
-                    "First the cost of each color, then the mean of the costs.",
+                    "First the loss for each color, then the weighted mean of the losses.",
                 ),
             ),
             (
                 float((shares * each).mean()),
                 Flaw(
-                    "Weighed, and then divided by the number of colors as well.",
-                    "The shares add up to 1 already: .sum().",
+                    "Weighted, and then divided by the number of colors as well.",
+                    "The shares sum to 1 already. Which of mean and sum fits?",
                 ),
             ),
             (
@@ -719,7 +757,7 @@ def _test_expected(expected_loss: Any) -> Flaw | None:
         otherwise = Flaw(
             f"For power {power} the expected loss should be "
             f"{float((shares * each).sum()):.2f} in this check; yours is {number:.2f}.",
-            "First |color - prediction| ** power, added up over a and b; then weighed.",
+            "Compute the inner sum for one color by hand, and compare.",
         )
         flaw = match(number, float((shares * each).sum()), mistakes, otherwise)
         if flaw is not None:
@@ -738,9 +776,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Return nn.Sequential(...) of a LeakyReLU, a convolution that halves the map, and a "
-            "BatchNorm2d where norm is True. A first step: "
-            "`layers = [nn.LeakyReLU(0.2), nn.Conv2d(inputs, outputs, 4, stride=2, ...)]`."
+            "Read the docstring as a list of layers, in their order. "
+            "Which of them depends on `norm`?"
         ),
         test=_test_down,
         solved="Half the size, more channels.",
@@ -751,9 +788,8 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Return nn.Sequential(...) of a ReLU, a transposed convolution that doubles the map, "
-            "and a BatchNorm2d. A first step: look up nn.ConvTranspose2d; it takes the same "
-            "arguments as nn.Conv2d."
+            "Compare with the down block: which of its three layers change? "
+            "Then look up the arguments of nn.ConvTranspose2d."
         ),
         test=_test_up,
         solved="It undoes the down block's sizes, and not its numbers.",
@@ -764,8 +800,9 @@ EXERCISES = (
         difficulty=3,
         minutes=15,
         start=(
-            "Send x through the downs and keep what each gives in a list; then through the ups. "
-            "A first step: the loop over downs, with `skips.append(x)` in it."
+            "Draw three blocks down and three up on paper, and number the maps in the order in "
+            "which "
+            "they are made. In which order are they needed on the way up?"
         ),
         test=_test_walk,
         solved="Two lists and two loops: that is the whole forward pass.",
@@ -775,19 +812,21 @@ EXERCISES = (
         title="The planted bug",
         difficulty=2,
         minutes=5,
-        start="Copy the block with the bug, and change the one layer that is wrong.",
+        start=(
+            "For each layer of the block with the bug, ask which numbers can come out of it. "
+            "Which numbers can the target ab / 110 have?"
+        ),
         test=_test_output,
         solved="An output that can't reach the target is a bug that no error message finds.",
     ),
     Exercise(
         name="3.5",
         title="Count the parameters",
-        difficulty=2,
-        minutes=10,
+        difficulty=1,
+        minutes=5,
         start=(
-            "Add up inputs * outputs * 16 over all convolutions, 2 * channels over all norms, and "
-            "the one bias. A first step: `channels = [min(base * 2**i, cap) for i in "
-            "range(levels)]`."
+            "Write the formula above as two sums over the lists `downs` and `ups`. "
+            "Which blocks have no norm?"
         ),
         test=_test_parameters,
         solved="54,409,858 for pix2pix's own: now you know where each of them sits.",
@@ -798,20 +837,21 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Compute the L1 loss, its gradient, take a step, and return the loss as a number. A "
-            "first step: `loss = (net(L) - ab).abs().mean()`."
+            "Which four things happen in one step of training? Section 5 trained a network with "
+            "the bug; "
+            "the loop there holds them."
         ),
         test=_test_step,
         solved="The same four lines train every network of this course.",
     ),
     Exercise(
         name="3.7",
-        title="What a guess costs",
+        title="What a prediction costs",
         difficulty=2,
         minutes=10,
         start=(
-            "Return the loss that the prediction has on average, where each color comes with its "
-            "share. A first step: `away = np.abs(colors - prediction) ** power`."
+            "Take one color and compute its part of the formula by hand. "
+            "Then let NumPy do it for all colors at once."
         ),
         test=_test_expected,
         solved="Now try all predictions and see which one is cheapest.",

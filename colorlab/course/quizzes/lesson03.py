@@ -22,45 +22,52 @@ QUIZ = (
         ),
     ),
     Question(
-        "What does a skip carry?",
+        "In one level of a U-Net the block before gives 64 channels, and the skip has 64. You add "
+        "the "
+        "skip instead of concatenating it. How many channels does the next up block take in?",
         (
             Option(
-                "The gradient alone, as in a residual network.",
-                "It is a path for the gradient too, but a U-Net lays the map itself beside x.",
+                "128, as before.",
+                "Concatenation gives 128. A sum has the shape of its parts.",
             ),
             Option(
-                "The photo's true colors.",
-                "The network never sees them; it would have nothing to learn.",
+                "None; a sum carries no detail across.",
+                "It does carry detail, mixed with x. It even has a shape that fits.",
             ),
             Option(
-                "The map that the way down had at this size, as extra channels.",
-                "So the detail need not pass through the few numbers at the bottom.",
+                "64.",
+                "Adding needs equal channels and keeps their number. Concatenation doubles it, "
+                "and lets "
+                "the next convolution weight the two parts apart.",
                 True,
             ),
         ),
     ),
     Question(
-        "Why does the output end in tanh?",
+        "A network predicts how far each pixel moves: left is negative, right is positive. It "
+        "ends in "
+        "a sigmoid. What will you see?",
         (
             Option(
-                "Because ab / 110 lies between −1 and 1, on both sides of 0.",
-                "A ReLU would lose green and blue, a sigmoid too.",
+                "Motion to the right at most, and no error.",
+                "A sigmoid gives 0 to 1. The loss falls as far as that allows, as with the ReLU "
+                "of 3.4.",
                 True,
             ),
             Option(
-                "Because it trains faster than no activation at all.",
-                "Not in general: where it is flat its gradient is small. It is there for the "
-                "range.",
+                "An error, since the target is out of range.",
+                "L1 takes any two numbers. Nothing compares their ranges.",
             ),
             Option(
-                "Because batch norm needs it.",
-                "There is no batch norm behind it, and none would need it.",
+                "Both directions, after enough steps.",
+                "No weights make a sigmoid give a negative number.",
             ),
         ),
     ),
     Question(
-        "Of gray balloons alike, 60 % were red and 40 % blue. A perfect network, trained with L1, "
-        "predicts which color for each of them?",
+        "Doors that look alike in gray: 60 % were red and 40 % blue. A perfect network, trained "
+        "with "
+        "L1, predicts which color for each of them?",
         (
             Option("Red in 60 % of them, blue in the others.", "It can't tell which are which."),
             Option("Purple, the mean.", "The mean is what L2 asks for."),
@@ -86,7 +93,7 @@ QUIZ = (
             ),
             Option(
                 "Take out the skips.",
-                "That makes the network weaker everywhere; it does not know more photos.",
+                "That changes what the network can pass on. It adds no photos to learn from.",
             ),
         ),
     ),

@@ -171,6 +171,11 @@ def up_by_position(inputs, outputs):
     return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(outputs))
 
 
+def up_false_by_position(inputs, outputs):
+    conv = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(outputs))
+
+
 def up_class(inputs, outputs):
     return nn.ConvTranspose2d
 
@@ -524,16 +529,16 @@ WRONG = {
         with_bias: "has a bias. A norm behind it",
         always_a_norm: "With norm=False",
         never_a_norm: "With norm=True",
-        plain_relu: "a LeakyReLU, not a ReLU",
-        other_slope: "slope is 0.01",
-        activation_last: "First the activation",
+        plain_relu: "stops everything that is negative",
+        other_slope: "multiplies what is negative by 0.01",
+        activation_last: "Yours stand Conv2d, BatchNorm2d, LeakyReLU",
         fixed_numbers: "no fixed numbers",
         as_a_list: "no list, but commas",
         in_place: "writes into its input",
         grouped: "an option that was not asked for",
         skips_its_norm: "does not send x through all",
         norm_of_inputs: "The norm is made for 6 channels",
-        dilated: "Give them by name",
+        dilated: "Give stride, padding and bias by name",
         no_convolution: "0 layers of the kind Conv2d",
     },
     "3.2": {
@@ -542,12 +547,13 @@ WRONG = {
         up_kernel_two: "The kernel is 2",
         up_swapped: "Inputs and outputs have changed places",
         up_bias: "The convolution has a bias",
-        up_leaky: "a plain ReLU",
+        up_leaky: "the one of the way down",
         up_no_norm: "The norm is missing",
         up_no_stride: "The stride is 1",
-        up_norm_first: "First the activation",
+        up_norm_first: "Yours stand ReLU, BatchNorm2d, ConvTranspose2d",
         up_enlarged: "the other way to double a map",
-        up_by_position: "Give them by name",
+        up_by_position: "Give stride, padding and bias by name",
+        up_false_by_position: "became output_padding",
         up_class: "Make one of it",
     },
     "3.3": {
@@ -578,7 +584,7 @@ WRONG = {
         bias_gone: "has lost its bias",
         hard_tanh: "with another function than the library's",
         two_by_two: "The convolution has changed",
-        leaky_first: "one activation that reaches",
+        leaky_first: "Only one layer of the block",
     },
     "3.5": {
         not_doubled: "The skips are not counted",
@@ -586,9 +592,9 @@ WRONG = {
         no_norms: "The norms are missing",
         all_norms: "a norm in every block",
         always_doubled: "The innermost up block gets twice",
-        innermost_norm: "The innermost down block has a norm",
-        first_norm: "The first down block has a norm",
-        one_number_a_norm: "One number a channel",
+        innermost_norm: "a norm in the innermost down block",
+        first_norm: "a norm in the first down block",
+        one_number_a_norm: "one parameter a channel",
         last_bias_missing: "bias is missing",
         three_by_three: "kernels of 3 × 3",
         side_not_area: "4 numbers a kernel",
@@ -624,7 +630,7 @@ WRONG = {
         writes_into_colors: "has changed its arguments",
         colors_averaged: "You average the colors first",
         divided_too: "divided by the number of colors as well",
-        halved: "First |color - prediction|",
+        halved: "the inner sum for one color by hand",
     },
 }
 

@@ -43,6 +43,7 @@ SLOW = (
     "sources/test_downloads.py",
     "speed/",
     "test_browser_guard.py",
+    "test_colab_gpu.py",
     "test_lessons.py",
     "test_main.py",
     "training/test_checkpoints.py",

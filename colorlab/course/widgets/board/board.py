@@ -33,6 +33,8 @@ DOING = {
     "stop": "stopping after the step under way …",
     "save": "saving after the step under way …",
 }
+# For those who can't see the picture beside the widget.
+ALT = {"image/png": {"alt": "The board of a run: its state and settings, held-out photos, curves."}}
 
 
 class Board(Playable):
@@ -254,7 +256,8 @@ class Board(Playable):
         from IPython.display import display
 
         self.shows_warnings = self.shows_failures = True
-        display(self._repr_mimebundle_(), raw=True, display_id=f"board-{self.box.model_id}")
+        name = f"board-{self.box.model_id}"
+        display(self._repr_mimebundle_(), raw=True, display_id=name, metadata=ALT)
 
     def _update_still(self) -> None:
         """Let the picture in the notebook's file be that of the end."""
@@ -265,7 +268,7 @@ class Board(Playable):
 
         if get_ipython() is not None:
             bundle, name = self._repr_mimebundle_(), f"board-{self.box.model_id}"
-            update_display(bundle, raw=True, display_id=name)
+            update_display(bundle, raw=True, display_id=name, metadata=ALT)
 
 
 def _check_that_it_asks(run: Run) -> None:

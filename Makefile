@@ -27,7 +27,7 @@ help:
 	@echo "make quick      set up, then lint and the tests that take no patience: under two minutes"
 	@echo "make setup      the set-up alone: everything into $(VENV)"
 	@echo "make lint       ruff"
-	@echo "make notebooks  run every lesson from top to bottom"
+	@echo "make notebooks  run every notebook from top to bottom"
 	@echo "make browser    run every lesson in JupyterLab in Chromium, and move its widgets"
 	@echo "make clean      remove $(VENV) and all caches"
 	@echo ""

@@ -45,6 +45,7 @@ SLOW = (
     "speed/",
     "test_browser_guard.py",
     "test_lesson06_gpu_path.py",
+    "test_colab_gpu.py",
     "test_lessons.py",
     "test_main.py",
     "training/test_checkpoints.py",

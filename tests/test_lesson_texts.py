@@ -1,4 +1,4 @@
-"""How the lessons read: short paragraphs, described figures, linked papers, one set-up cell."""
+"""How the notebooks read: short paragraphs, described figures, linked papers, one set-up cell."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from prose import (
 
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 each_lesson = pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize(
+    "notebook", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem
+)
 
 SET_UP = """\
 REPOSITORY = "https://github.com/OWNER/colorlab"
@@ -40,7 +43,7 @@ if COLAB or KAGGLE:
     sys.path.insert(0, folder)"""
 
 
-@each_lesson
+@each_notebook
 def test_no_paragraph_and_no_text_cell_is_long(notebook: Path) -> None:
     texts = texts_of(notebook)
     paragraphs = [part for text in texts for part in paragraphs_of(text)]
@@ -48,18 +51,18 @@ def test_no_paragraph_and_no_text_cell_is_long(notebook: Path) -> None:
     assert [text[:60] for text in texts if len(words_of(text)) > CELL] == []
 
 
-@each_lesson
+@each_notebook
 def test_few_parentheses(notebook: Path) -> None:
     assert count(notebook)["( per 1,000"] <= 8
 
 
-@each_lesson
+@each_notebook
 def test_every_figure_is_described(notebook: Path) -> None:
     for cell, alt in figures_of(notebook):
         assert alt and len(alt) >= 20, "".join(cell["source"])[:200]
 
 
-@each_lesson
+@each_notebook
 def test_every_paper_has_a_link(notebook: Path) -> None:
     for text in texts_of(notebook):
         if "**Papers" in text:
@@ -67,7 +70,7 @@ def test_every_paper_has_a_link(notebook: Path) -> None:
             assert items and [item for item in items if not LINK.search(item)] == []
 
 
-@each_lesson
+@each_notebook
 def test_the_set_up_cell_knows_colab_and_kaggle(notebook: Path) -> None:
     cells = ["".join(cell["source"]) for cell in cells_of(notebook, "code")]
     assert [cell for cell in cells if cell.startswith("REPOSITORY")] == [SET_UP]

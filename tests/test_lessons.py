@@ -15,7 +15,7 @@ import pytest
 
 from colorlab.course.checks import exercises, try_solution
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
 LABEL = re.compile(r"# EXERCISE (\d+\.\d+) · ([●○]{3}) · (\d+) min")
 

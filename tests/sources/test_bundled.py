@@ -1,6 +1,7 @@
 """colorlab.sources.bundled: the course's own data, where it is and where it is not."""
 
 import importlib.metadata
+import shutil
 import subprocess
 import sys
 from email.message import Message
@@ -64,11 +65,7 @@ def test_starter_weights(tmp_path, monkeypatch):
 
 def test_installed_outside_a_checkout_it_says_how_to_get_the_data(tmp_path):
     package = tmp_path / "site" / "colorlab"
-    package.mkdir(parents=True)
-    names = ("__init__", "lazy", "sources/__init__", "sources/bundled")
-    for name in (f"{name}.py" for name in (*names, "photos/__init__", "photos/files")):
-        (package / name).parent.mkdir(exist_ok=True)
-        (package / name).write_bytes((CHECKOUT / "colorlab" / name).read_bytes())
+    shutil.copytree(CHECKOUT / "colorlab", package, ignore=shutil.ignore_patterns("__pycache__"))
     code = "from colorlab import sources\nsources.bundled_photos('test')"
     done = subprocess.run(
         [sys.executable, "-c", code],

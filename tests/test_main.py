@@ -1,6 +1,7 @@
 """The command line, as a user meets it: what is printed, what is written, the exit status."""
 
 import csv
+import errno
 import json
 import os
 import runpy
@@ -595,6 +596,25 @@ def test_pictures_of_other_kinds_are_named_by_every_command(here, weights, capsy
         main(command)
         err = capsys.readouterr().err
         assert "2 picture(s) of kinds that are not read here were left out: photos/b.heic" in err
+
+
+def test_an_audit_goes_on_beside_a_folder_that_can_not_be_read(here, capsys, monkeypatch):
+    """Whoever tests as root may read every folder, so the system's error is made."""
+    photo("photos/a.png"), photo("photos/closed/b.png")
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["audit", "photos", "--processes", "0"]) == 1
+    out, err = capsys.readouterr()
+    assert "1 subfolder(s) that can't be read were left out: photos/closed (Permission" in err
+    assert "1 photo" in out
+    assert main(["pack", "photos", "-o", "packed"]) == 2
+    assert "photos/closed" in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(here, weights):

@@ -21,7 +21,7 @@ from colorlab.audit.every_core import on_every_core
 from colorlab.audit.measures import BINS, RECORD, UNREADABLE, Problem, measure
 from colorlab.audit.report import KINDS, Audit, Finding, Part
 from colorlab.photos.exclusions import AUDITED, excluded
-from colorlab.photos.files import PhotoError, check_apart, list_photos
+from colorlab.photos.files import PhotoError, check_apart, look_into
 from colorlab.progress import progress_bar
 
 __all__ = ["KINDS", "Audit", "Finding", "audit"]
@@ -158,7 +158,7 @@ def _listed(
         if split and not label:
             inside = _beside([name for name, _, _ in folders], folder)
         else:
-            inside = list_photos(folder)
+            inside = look_into(folder).photos
         listed.append([f"{label}/{name}" if label else name for name in inside])
     left_out: dict[str, str] = {}
     if exclude and folders[0][0] == "":  # one folder: its own list may name photos of its splits
@@ -183,7 +183,7 @@ def _listed(
 def _beside(splits: list[str], folder: Path) -> list[str]:
     """The photos of a folder that are in none of its splits."""
     try:
-        names = list_photos(folder)
+        names = look_into(folder).photos
     except PhotoError:  # there are none, or all are in splits that are links to folders
         return []
     return [name for name in names if name.partition("/")[0] not in splits]

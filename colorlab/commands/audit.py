@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorlab.commands.options import tell_left_out
+from colorlab.commands.options import report_left_out
 from colorlab.photos.exclusions import FILE_NAME, quoted, read_list
-from colorlab.photos.files import SUFFIXES, list_photos
+from colorlab.photos.files import SUFFIXES, look_into
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     progress = sys.stderr.isatty()
     report = audit(options.folders, progress=progress, exclude=not options.all, **chosen)
     print(report)
-    tell_left_out(options.folders)
+    closed = report_left_out(options.folders)
     if options.exclude is not None:
         with clear_write_errors(listed or "a list of photos to leave out"):
             written = report.exclude(listed)
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         with clear_write_errors(options.sheet):
             write_photo(sheet, Path(options.sheet))
         print(f"contact sheet: {options.sheet}")
-    return 1 if report.findings else 0
+    return 1 if report.findings or closed else 0
 
 
 def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
@@ -110,7 +110,7 @@ def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
             )
         # A photo may be a link to a file outside.
         if path.exists() and folder.is_dir():
-            links = (folder / n for n in list_photos(folder) if (folder / n).is_symlink())
+            links = (folder / n for n in look_into(folder).photos if (folder / n).is_symlink())
             if any(link.exists() and link.samefile(path) for link in links):
                 raise ValueError(f"{path} is one of the photos in {folder}; name another file")
 

@@ -67,15 +67,27 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, mps (default: the fastest there is)")
 
 
-def tell_left_out(folders: Iterable[str | os.PathLike[str]]) -> None:
-    """Name the pictures in ``folders`` that are of kinds which are not read."""
+def report_left_out(folders: Iterable[str | os.PathLike[str]]) -> bool:
+    """Name the pictures in ``folders`` of kinds that are not read, and subfolders that are closed.
+
+    Returns:
+        Whether there is a subfolder that can't be looked into.
+    """
     from colorlab.photos.files import look_into
 
-    left = [f"{folder}/{name}" for folder in folders for name in look_into(Path(folder)).others]
-    if left:
-        more = f" and {len(left) - 8} more" if len(left) > 8 else ""
-        print(
-            f"colorlab: {len(left)} picture(s) of kinds that are not read here were left out: "
-            f"{', '.join(left[:8])}{more}; save them as JPEG or PNG",
-            file=sys.stderr,
-        )
+    left, closed = [], []
+    for folder in folders:
+        found = look_into(Path(folder))
+        left += [f"{folder}/{name}" for name in found.others]
+        closed += [f"{folder}/{name} ({error.strerror})" for name, error in found.closed.items()]
+    for names, words, advice in (
+        (left, "picture(s) of kinds that are not read here were", "save them as JPEG or PNG"),
+        (closed, "subfolder(s) that can't be read were", "mend their permissions"),
+    ):
+        if names:
+            more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+            print(
+                f"colorlab: {len(names)} {words} left out: {', '.join(names[:8])}{more}; {advice}",
+                file=sys.stderr,
+            )
+    return bool(closed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from colorlab.commands.options import positive, tell_left_out
+from colorlab.commands.options import positive, report_left_out
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         shard_bytes=options.shard_mb * 2**20,
         progress=True,
     )
-    tell_left_out(options.folders)
+    report_left_out(options.folders)
     photos = PackedPhotos(options.output)
     files = f"{len(photos.shards)} tar file(s)"
     size = sum(path.stat().st_size for path in photos.shards) / 1e6

@@ -18,7 +18,14 @@ UNFINISHED := $(VENV)/.unfinished
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 AGAIN := $(shell test "$$(cat $(READY) 2>/dev/null)" = "$$(pwd -P)" && $(RUN) -c "" 2>/dev/null || echo again)
 
-.PHONY: help setup lab test quick lint notebooks browser clean again
+# Colab's versions have an environment of their own. Its stamp names the Python too.
+COLAB_PYTHON ?= python3.13
+COLAB := .venv-colab
+COLAB_READY := $(COLAB)/.ready
+COLAB_FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+COLAB_AGAIN := $(shell test "$$(cat $(COLAB_READY) 2>/dev/null)" = "$$(pwd -P) $(COLAB_PYTHON)" && $(COLAB)/bin/python -c "" 2>/dev/null || echo again)
+
+.PHONY: help setup lab test quick lint notebooks browser colab clean again
 .NOTPARALLEL:
 
 help:
@@ -29,9 +36,11 @@ help:
 	@echo "make lint       ruff"
 	@echo "make notebooks  run every notebook from top to bottom"
 	@echo "make browser    run every lesson in JupyterLab in Chromium, and move its widgets"
-	@echo "make clean      remove $(VENV) and all caches"
+	@echo "make colab      run every lesson with Colab's versions, set up in $(COLAB)"
+	@echo "make clean      remove $(VENV), $(COLAB) and all caches"
 	@echo ""
 	@echo 'PYTHON=/path/to/python3 makes $(VENV) with that Python (3.11 or newer).'
+	@echo 'COLAB_PYTHON=python3.12 makes $(COLAB) with that Python (3.11 to 3.13; Colab has 3.13).'
 	@echo 'CHROMIUM=/path/to/chrome names the browser to test with.'
 	@echo 'LAB_ARGS="--no-browser --port 9999" goes to JupyterLab.'
 
@@ -97,7 +106,35 @@ notebooks: $(READY)
 browser: $(READY)
 	$(IN_TESTS) $(RUN) -m pytest tests/browser
 
+# Errors fail. Outputs are not compared: other versions may print other digits.
+colab: $(COLAB_READY)
+	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
+	@passed=0; failed=0; \
+	for notebook in notebooks/*.ipynb; do \
+	    start=$$(date +%s); \
+	    if $(IN_TESTS) PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/bin/jupyter-execute --timeout=300 \
+	        "$$notebook"; then word=passed; passed=$$((passed + 1)); else word=FAILED; failed=$$((failed + 1)); fi; \
+	    echo "$$notebook $$word in $$(($$(date +%s) - start)) s"; \
+	done; \
+	echo "colab: $$passed passed, $$failed failed"; test $$failed = 0
+
+# Made anew whenever what it stands on has changed: pip would keep what is no longer asked for.
+$(COLAB_READY): pyproject.toml constraints-colab.txt $(COLAB_AGAIN)
+	@if ! "$(COLAB_PYTHON)" -c '$(COLAB_FITS)' 2>/dev/null; then \
+	    echo "Colab's versions need Python 3.13, or 3.11 or 3.12 in its place: $(COLAB_PYTHON) does not" \
+	        "run here or is none of them; install one (python.org), or name it:" \
+	        "make colab COLAB_PYTHON=python3.12" >&2; \
+	    exit 1; \
+	fi
+	@echo "Setting up $(COLAB) with $$("$(COLAB_PYTHON)" --version): some minutes, once."
+	@rm -rf $(COLAB)
+	"$(COLAB_PYTHON)" -m venv $(COLAB)
+	$(COLAB)/bin/python -m pip install --disable-pip-version-check -q -c constraints-colab.txt setuptools
+	$(COLAB)/bin/python -m pip install --disable-pip-version-check -q --no-build-isolation \
+	    -c constraints-colab.txt -e . ipykernel nbclient scikit-image
+	@echo "$$(pwd -P) $(COLAB_PYTHON)" > $(COLAB_READY)
+
 clean:
-	rm -rf $(VENV) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

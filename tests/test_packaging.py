@@ -124,6 +124,42 @@ def test_what_is_installed_here_is_what_is_pinned() -> None:
         assert set(found) - set(pinned) <= {"colorlab", "pip"}
 
 
+# What Colab had in August 2026.
+COLAB = {
+    "torch": "2.11.0",
+    "numpy": "2.1.3",
+    "scikit-image": "0.25.2",
+    "pillow": "11.3.0",
+    "ipython": "7.34.0",
+    "ipykernel": "6.17.1",
+    "ipywidgets": "7.7.1",
+    "kaggle": "2.0.2",
+    "accelerate": "1.14.0",
+}
+
+
+def colab_pins(python: str) -> dict[str, Version]:
+    lines = (ROOT / "constraints-colab.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = [r for r in pinned if not r.marker or r.marker.evaluate({"python_version": python})]
+    assert len({canonicalize_name(r.name) for r in here}) == len(here)
+    return {canonicalize_name(r.name): Version(str(r.specifier).removeprefix("==")) for r in here}
+
+
+def test_colabs_versions_are_pinned() -> None:
+    pinned = colab_pins("3.13")
+    assert {name: str(pinned[name]) for name in COLAB} == COLAB
+    # An older Python that stands in for Colab's has a torch that is installed elsewhere anyway.
+    assert colab_pins("3.11") == pinned | {"torch": pins()["torch"]}
+
+
+def test_colabs_versions_are_in_the_ranges_that_are_asked_for() -> None:
+    pinned = colab_pins("3.13")
+    for requirement in map(Requirement, PYPROJECT["project"]["dependencies"]):
+        version = pinned[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), (requirement.name, version)
+
+
 def test_importing_colorlab_is_free() -> None:
     code = (
         "import sys, time; began = time.perf_counter(); import colorlab; "
@@ -163,7 +199,7 @@ def test_the_repository_has_one_address() -> None:
 
 
 def _copy_of_the_makefile(folder: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-colab.txt"):
         shutil.copy(ROOT / name, folder)
 
 
@@ -194,6 +230,24 @@ def test_a_missing_python_gets_one_line(tmp_path: Path) -> None:
     ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
     assert done.returncode != 0 and len(ours) == 1
     assert "needs Python 3.11 or newer" in ours[0] and "install one" in ours[0]
+
+
+@pytest.mark.parametrize("version", [None, "3.14.0"], ids=["missing", "too-new"])
+def test_a_python_that_cannot_stand_for_colabs_gets_one_line(
+    tmp_path: Path, version: str | None
+) -> None:
+    _copy_of_the_makefile(tmp_path)
+    python = tmp_path / "python3.13"
+    if version:  # an own Python that says so of itself
+        python.write_text(
+            f'#!/bin/sh\ntest "$1" = --version && echo "Python {version}" && exit\nexit 1\n'
+        )
+        python.chmod(0o755)
+    done = _make(tmp_path, "colab", f"COLAB_PYTHON={python}")
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert done.returncode != 0 and len(ours) == 1
+    assert "need Python 3.13" in ours[0] and str(python) in ours[0]
+    assert not (tmp_path / ".venv-colab").exists()
 
 
 def test_the_citation_names_this_version_and_license() -> None:

@@ -47,26 +47,24 @@ def _test_map_size(map_size: Any) -> Flaw | None:
     for size, layers in _STACKS:
         result = call(map_size, size, list(layers), pure=True)
         if isinstance(result, list | tuple):
-            return Flaw(
-                "You return the sizes of all layers.", "Only the last one was asked for: sizes[-1]."
-            )
+            return Flaw("You return the sizes of all layers.", "Only the last one was asked for.")
         number = want_number(result, "the map's size")
         right = _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s + 1)
         mistakes = (
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s),
                 Flaw(
-                    "One is missing in each layer: the + 1.",
-                    "The kernel's first position counts too: (n + 2p - k) // s + 1.",
+                    "One is missing in each layer.",
+                    "The kernel's first position counts too. Try a kernel as wide as the photo.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + p - k) // s + 1),
-                Flaw("The padding counts on one side only.", "It is added left and right: 2 * p."),
+                Flaw("The padding counts on one side only.", "It is added left and right."),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n - k) // s + 1),
-                Flaw("The padding is not counted.", "It is added left and right: 2 * p."),
+                Flaw("The padding is not counted.", "It is added left and right."),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: n // s),
@@ -79,25 +77,26 @@ def _test_map_size(map_size: Any) -> Flaw | None:
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) / s + 1),
                 Flaw(
                     f"{number:g} is no whole number of logits.",
-                    "Half a step is none: divide with //.",
+                    "Half a step is none: which division rounds down?",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1),
                 Flaw(
                     "You round, up or to the nearest.",
-                    "A kernel that would reach beyond the rim is left out: //.",
+                    "A kernel that would reach beyond the rim is left out: which division rounds "
+                    "down?",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1)),
-                Flaw("You round, up or to the nearest.", "Half a step is none: divide with //."),
+                Flaw("You round, up or to the nearest.", "Which division rounds down?"),
             ),
             (
                 _sizes(size, layers[:1], lambda n, k, s, p: (n + 2 * p - k) // s + 1),
                 Flaw(
-                    "That is the size behind the first layer.",
-                    "Does `return` stand inside the loop? It belongs behind it.",
+                    "That is the size after the first layer.",
+                    "Does `return` stand inside the loop?",
                 ),
             ),
         )
@@ -159,46 +158,47 @@ def _test_field(receptive_field: Any) -> Flaw | None:
                     "inputs. So first the field, then the jump.",
                 ),
             ),
-            (zero, Flaw("You begin with 0.", "Without any layer a number sees one pixel: 1.")),
+            (zero, Flaw("You begin with 0.", "How many pixels does a number see without a layer?")),
             (
                 whole,
                 Flaw(
                     "Each layer adds its whole kernel.",
-                    "One of the kernel's places was seen already: (kernel - 1) * jump.",
+                    "One of the kernel's places was seen already. How many are new?",
                 ),
             ),
             (
                 flat,
                 Flaw(
                     "The strides play no part.",
-                    "Behind a stride of 2 neighbors lie 2 pixels apart, so a kernel reaches twice "
-                    "as far: multiply by the jump.",
+                    "After a stride of 2 neighbors lie 2 pixels apart. How far does the next "
+                    "kernel "
+                    "reach then?",
                 ),
             ),
             (
                 _field(layers[::-1]),
                 Flaw(
                     "You walk the layers from the wrong end.",
-                    "With field and jump one goes from the photo to the logit. (Backward goes too, "
-                    "with r = (r - 1) * stride + kernel.)",
+                    "With field and jump one goes from the photo to the logit. Backward "
+                    "another formula holds.",
                 ),
             ),
             (
                 sum(kernel for kernel, _ in layers),
-                Flaw("That is the sum of the kernels.", "Write the table of section 3 for it."),
+                Flaw("That is the sum of the kernels.", "Draw section 3's cone for two layers."),
             ),
             (
                 added,
-                Flaw("The strides are added up.", "Jumps multiply: jump *= stride."),
+                Flaw("The strides are added up.", "How do two strides of 2 combine?"),
             ),
             (
                 last,
                 Flaw(
                     "Only the stride of the layer before counts.",
-                    "All strides before it do: jump *= stride.",
+                    "All strides before it do.",
                 ),
             ),
-            (product, Flaw("That is the product of the kernels.", "Fields add up.")),
+            (product, Flaw("That is the product of the kernels.", "Fields add.")),
         )
         otherwise = Flaw(
             f"For {list(layers)} it should be {_field(layers)}; yours is {number:g}.",
@@ -261,7 +261,7 @@ def _test_patchgan(patchgan: Any) -> Flaw | None:
         if found != channels:
             return Flaw(
                 f"The channels are {found}; they should be {channels}.",
-                "base, doubled at each layer, never above 8 * base: base * min(2**i, 8).",
+                "base, doubled at each layer, never above 8 * base.",
             )
         norms = [i for i, layer in enumerate(layers) if isinstance(layer, nn.BatchNorm2d)]
         if norms and norms[0] == 1:
@@ -272,28 +272,31 @@ def _test_patchgan(patchgan: Any) -> Flaw | None:
         if len(norms) != depth:
             return Flaw(
                 f"There are {len(norms)} batch norms; it should be {depth}.",
-                "Behind each convolution but the first and the last.",
+                "Which convolutions does the table give none?",
             )
         biases = [conv.bias is not None for conv in convs]
         if biases != [True] + [False] * depth + [True]:
             return Flaw(
                 f"Which convolutions have a bias: {biases}.",
-                "Those that no norm follows: the first and the last. bias=False in the others.",
+                "A norm subtracts a bias again. Which convolutions have no norm?",
             )
         wide = [layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d)]
         if wide != channels[1:-1]:
             return Flaw(
-                f"The norms are made for {wide} channels; {channels[1:-1]} come to them.",
+                f"The norms are made for {wide} channels; {channels[1:-1]} reach them.",
                 "nn.BatchNorm2d takes the number of channels of the convolution before it.",
             )
         leaky = [layer for layer in layers if isinstance(layer, nn.LeakyReLU)]
         found = {layer.negative_slope for layer in leaky}
         if found - {0.2}:
-            return Flaw(f"A LeakyReLU has the slope {max(found - {0.2})}.", "nn.LeakyReLU(0.2).")
+            return Flaw(
+                f"A LeakyReLU multiplies what is negative by {max(found - {0.2})}.",
+                "The table names another factor.",
+            )
         if len(leaky) != depth + 1:
             return Flaw(
-                "A LeakyReLU(0.2) should stand behind each convolution (or its norm), but not "
-                "behind the last.",
+                f"There are {len(leaky)} LeakyReLU; with layers={depth} there should "
+                f"be {depth + 1}.",
                 f"Layers that are there: {', '.join(type(layer).__name__ for layer in layers)}.",
             )
         order = [type(layer).__name__[:4] for layer in layers]
@@ -317,7 +320,7 @@ def _test_patchgan(patchgan: Any) -> Flaw | None:
         if logits.shape != whole.shape or not torch.allclose(logits, whole, atol=1e-4):
             return Flaw(
                 "The layers are right, but the network does not send x through them alone.",
-                "nn.Sequential(*parts) does, one after the other.",
+                "nn.Sequential sends x through all of them, one after the other.",
             )
     return None
 
@@ -353,7 +356,10 @@ def _test_step(discriminator_step: Any) -> Flaw | None:
         returned = call(discriminator_step, D, optimizer, L, real_ab, fake_ab)
         right_way.append(torch.allclose(D.weight, wanted, atol=1e-5))
         if isinstance(returned, torch.Tensor) and returned.requires_grad:
-            return Flaw("You return a tensor that holds on to its graph.", "loss.item()")
+            return Flaw(
+                "You return a tensor that holds on to its graph.",
+                "A method of the tensor gives the plain number.",
+            )
         number = want_number(returned, "the loss")
 
         def loss(on_real: Any, on_fake: Any, half: float = 0.5) -> float:
@@ -368,22 +374,22 @@ def _test_step(discriminator_step: Any) -> Flaw | None:
             (
                 loss(fake, real),
                 Flaw(
-                    "The labels have changed places: real photos are called fake.",
-                    "Ones for the logits of real photos, zeros for the others.",
+                    "The targets have changed places: real photos are called fake.",
+                    "Which target belongs to the logits of real photos?",
                 ),
             ),
             (
                 loss(*probability),
                 Flaw(
                     "The sigmoid is taken twice.",
-                    "binary_cross_entropy_with_logits holds one: hand it the logits as they are.",
+                    "Look at the loss's name: what does it expect?",
                 ),
             ),
             (
                 loss(*turned),
                 Flaw(
                     "D sees [ab, L]: the channels stand in the wrong order.",
-                    "torch.cat([L, ab], 1), in this order everywhere in the course.",
+                    "The order is that of the docstring, everywhere in the course.",
                 ),
             ),
             (
@@ -401,39 +407,50 @@ def _test_step(discriminator_step: Any) -> Flaw | None:
         )
         otherwise = Flaw(
             f"The loss should be {loss(real, fake):.4f} here; yours is {number:.4f}.",
-            "F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)) for the real "
-            "ones, zeros_like for the others.",
+            "Compute the two parts one by one, and compare each with the formula.",
         )
         flaw = match(number, loss(real, fake), mistakes, otherwise, 1e-5)
         if flaw is not None:
             return flaw
     if "backward" not in order:
-        return Flaw("No gradient is computed.", "loss.backward() comes before the step.")
+        return Flaw("No gradient is computed.", "A call on the loss computes it, before the step.")
     if "step" not in order:
-        return Flaw("D's weights stay as they are.", "optimizer.step().")
+        return Flaw("D's weights stay as they are.", "Moving them is the optimizer's part.")
     between = order[order.index("backward") : order.index("step")]
     if right_way == [True, False] or ("zero" in between and not right_way[0]):
         return Flaw(
             "Gradients of several steps add up, or are thrown away too early.",
-            "zero_grad, backward, step: in this order.",
+            "When does the old gradient have to be 0, and when is the new one needed?",
         )
     if order.count("step") > 2:
-        return Flaw("D takes more than one step each time.", "One optimizer.step() is due.")
+        return Flaw("D takes more than one step each time.", "One is due.")
     if not all(right_way) and generator.weight.grad is None:
         return Flaw(
             "The loss is right, but D's step is not the one down this loss.",
             "Is D's *output* detached, or computed under no_grad? Then D learns nothing from it. "
-            "What must be cut is its input: D(torch.cat([L, fake_ab.detach()], 1)).",
+            "What must be cut off from its graph is D's input.",
         )
     if not fake_ab.requires_grad or not D.training:
         return Flaw(
             "Your step leaves something changed: D's mode, or fake_ab itself.",
-            "fake_ab.detach() makes a new tensor; detach_() with a line at its end does not.",
+            "detach() makes a new tensor; detach_() with a line at its end does not.",
         )
     if generator.weight.grad is not None:
         return Flaw(
             "The generator got a gradient too: to look *more* fake.",
-            "Cut it off where D looks at its colors: fake_ab.detach().",
+            "Which input of D carries the generator's graph? Cut it off there.",
+        )
+    sure = nn.Conv2d(3, 1, 1)
+    nn.init.constant_(sure.weight, -300.0)
+    nn.init.zeros_(sure.bias)
+    ones = torch.ones(1, 1, 2, 2), torch.ones(1, 2, 2, 2), -torch.ones(1, 2, 2, 2)
+    still = torch.optim.SGD(sure.parameters(), lr=0.0)
+    far = want_number(call(discriminator_step, sure, still, *ones), "the loss")
+    if abs(far - 600) > 1:  # half of 900 for the real one and 300 for the fake
+        return Flaw(
+            f"For logits of -900 and 300 the loss should be 600; yours is {far:.0f}.",
+            "A sigmoid by hand, and then its logarithm, fails far out. Which loss takes the logits "
+            "themselves?",
         )
     return None
 
@@ -465,48 +482,51 @@ def _test_instance(instance_norm: Any) -> Flaw | None:
             normed((0, 2, 3)),
             Flaw(
                 "That is batch norm: it takes mean and variance over the batch too.",
-                "Each photo for itself: over dimensions 2 and 3.",
+                "In (B, C, H, W), which dimensions make up one map?",
             ),
         ),
         (
             normed((1, 2, 3)),
             Flaw(
                 "That is layer norm: all channels of a photo share one mean.",
-                "Each channel for itself: over dimensions 2 and 3.",
+                "In (B, C, H, W), which dimensions make up one map?",
             ),
         ),
         (
             normed((1,)),
-            Flaw("You normalize over the channels of each pixel.", "Over dimensions 2 and 3."),
+            Flaw(
+                "You normalize over the channels of each pixel.",
+                "In (B, C, H, W), which dimensions make up one map?",
+            ),
         ),
         (
             normed((2, 3), unbiased=True),
             Flaw(
                 "Almost: the variance is divided by n - 1.",
-                "Norms divide by n: x.var((2, 3), keepdim=True, unbiased=False).",
+                "Norms divide by n. x.var has an argument for that.",
             ),
         ),
         (
             normed((2, 3), root=False),
-            Flaw("You divide by the variance.", "By its root: the standard deviation."),
+            Flaw("You divide by the variance.", "Which power of it has the unit of x?"),
         ),
         (
             x - x.mean((2, 3), keepdim=True),
-            Flaw("The mean is gone; the spread is not.", "Divide by the standard deviation."),
+            Flaw("The mean is 0; the variance is not 1.", "The formula has a denominator."),
         ),
         (
             x / torch.sqrt(x.var((2, 3), keepdim=True, unbiased=False) + 1e-5),
-            Flaw("The spread is right; the mean is not 0.", "Subtract it first."),
+            Flaw("The variance is 1; the mean is not 0.", "The formula has a numerator."),
         ),
         (
             normed((0, 1, 2, 3)),
-            Flaw("One mean for everything.", "Each photo and channel: dimensions 2 and 3."),
+            Flaw("One mean for everything.", "Each map has its own."),
         ),
     )
     mean = result.mean((2, 3)).abs().max()
     otherwise = Flaw(
         f"Over each map the mean should be 0 and the variance 1; the largest mean is {mean:.2g}.",
-        "(x - mean) / sqrt(variance + 1e-5), both over dimensions 2 and 3 with keepdim=True.",
+        "Follow the formula; mean and variance run over one map.",
     )
     flaw = match(result, normed((2, 3)), mistakes, otherwise, 1e-5)
     if flaw is not None:
@@ -521,8 +541,8 @@ def _test_instance(instance_norm: Any) -> Flaw | None:
     if found is None or not torch.allclose(found, wanted, rtol=1e-2, atol=1e-2):
         return Flaw(
             "Another map, with little contrast, comes out wrong, or its gradient does.",
-            "1e-5 is added to the variance, and mean and variance take part in the gradient: no "
-            ".detach(), no torch.no_grad().",
+            "Is 1e-5 added to the variance, under the root? Do mean and variance take part in the "
+            "gradient?",
         )
     return None
 
@@ -563,15 +583,15 @@ def _test_loss(discriminator_loss: Any) -> Flaw | None:
         ),
         (
             loss(torch.tanh(real), torch.tanh(fake)),
-            Flaw("A tanh bounds the logits as the sigmoid did.", "They need no activation."),
+            Flaw("A tanh bounds the logits as the sigmoid did.", "What does the loss expect?"),
         ),
         (
             loss(real.clamp(0, 1), fake.clamp(0, 1)),
-            Flaw("Clamping bounds the logits too.", "They need no activation."),
+            Flaw("Clamping bounds the logits too.", "What does the loss expect?"),
         ),
         (
             loss(real, -fake),
-            Flaw("Both get the label of real photos.", "The second one's were zeros."),
+            Flaw("Both get the target of real photos.", "Only one line was wrong."),
         ),
         (
             loss(torch.sigmoid(real), fake),
@@ -605,7 +625,7 @@ def _test_loss(discriminator_loss: Any) -> Flaw | None:
     if abs(float(call(discriminator_loss, far, far)) - 150) > 1:
         return Flaw(
             "For logits of 300 and -300 it should be 150.",
-            "A clamp, or a logarithm of a sigmoid, fails far out: ..._with_logits does not.",
+            "A clamp, or a logarithm of a sigmoid, fails far out. Which function does not?",
         )
     return None
 
@@ -617,8 +637,9 @@ EXERCISES = (
         difficulty=1,
         minutes=5,
         start=(
-            "Apply the formula once for each layer. A first step: "
-            "`for kernel, stride, padding in layers:`."
+            "What does the first layer make of 256 pixels? Compute it by hand with the formula, "
+            "then the "
+            "second layer from that."
         ),
         test=_test_map_size,
         solved="256 pixels, 30 × 30 logits.",
@@ -629,8 +650,8 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Keep two numbers, field and jump, both 1 at first, and update them layer by layer as "
-            "in the table. A first step: `for kernel, stride in layers:`."
+            "Write down field and jump after each of pix2pix's five layers, by hand. "
+            "Which of the two changes first within a layer?"
         ),
         test=_test_field,
         solved="16, 34, 70, 142, 286: now these are your numbers.",
@@ -641,8 +662,8 @@ EXERCISES = (
         difficulty=2,
         minutes=15,
         start=(
-            "Return nn.Sequential(...) of the layers in the table. A first step: the first "
-            "convolution, `nn.Conv2d(inputs, base, 4, stride=2, padding=1)`, and its LeakyReLU."
+            "Walk down the table for layers=3 and base=64, and write down kernel, stride, bias and "
+            "channels of each convolution. What changes from row to row?"
         ),
         test=_test_patchgan,
         solved="No 70 stands anywhere in it, and yet each of its logits sees 70 pixels.",
@@ -653,8 +674,8 @@ EXERCISES = (
         difficulty=2,
         minutes=10,
         start=(
-            "Two looks of D, two losses, half their sum, a step; return the loss as a number. A "
-            "first step: `real = D(torch.cat([L, real_ab], 1))`."
+            "How often does D look in one step, and at what? "
+            "Which of the tensors that it sees has a graph attached?"
         ),
         test=_test_step,
         solved="Half of the adversarial step is written; lesson 06 writes the other half.",
@@ -665,18 +686,21 @@ EXERCISES = (
         difficulty=2,
         minutes=5,
         start=(
-            "For each photo and channel subtract the mean and divide by the standard deviation. A "
-            "first step: `mean = x.mean((2, 3), keepdim=True)`."
+            "In (B, C, H, W), which dimensions make up one map? "
+            "The formula above wants one mean and one variance for each."
         ),
         test=_test_instance,
         solved="Each photo is normalized by itself.",
     ),
     Exercise(
         name="4.6",
-        title="The planted bug: a discriminator that can't make up its mind",
+        title="The planted bug",
         difficulty=1,
         minutes=5,
-        start="Copy the function with the bug, and repair it.",
+        start=(
+            "Follow one logit, say 300, through the function with the bug. What does each line "
+            "make of it?"
+        ),
         test=_test_loss,
         solved="A loss with a floor above 0 is worth a look at once.",
     ),

@@ -4,26 +4,25 @@ from colorlab.course.widgets.quiz import Option, Question
 
 QUIZ = (
     Question(
-        "Where in the code of a 70 × 70 PatchGAN are the photos cut into patches?",
+        "You want a PatchGAN of 34 × 34 instead of 70 × 70. What do you change in the code?",
         (
             Option(
-                "Before the first layer, with a stride of 8.",
-                "That would give the same patches at a far higher cost, without sharing work.",
+                "Cut the photos into patches of 34 pixels before the first layer.",
+                "No patch is ever cut. The stack of convolutions sees them by its shape.",
             ),
             Option(
-                "Nowhere: it is a plain stack of convolutions.",
-                "Each number of its last map depends on 70 × 70 pixels (and, through the norms, on "
-                "the mean and spread of the rest).",
+                "Take out one of the layers of stride 2.",
+                "The field is a matter of kernels and strides alone: 1, 4, 10, 22, 34.",
                 True,
             ),
             Option(
-                "In the loss, which splits the map.",
-                "The loss takes the mean over the map; the map is there before.",
+                "Take the mean of the loss over 34 × 34 logits.",
+                "The loss takes the mean over the map. That does not change what a logit sees.",
             ),
         ),
     ),
     Question(
-        "You add a fourth layer of stride 2 behind the three, before the two of stride 1. What "
+        "You add a fourth layer of stride 2 after the three, before the two of stride 1. What "
         "happens to the field of 70?",
         (
             Option("It becomes 142.", "Twice as far, and a little more: 2 · 70 + 2.", True),
@@ -34,13 +33,17 @@ QUIZ = (
         ),
     ),
     Question(
-        "D sees ab alone. Which fake can it not tell from a real photo, however long it trains?",
+        "A network turns sketches of shoes into photos. Its discriminator sees the photo alone, "
+        "without "
+        "the sketch. Which fault can it never notice?",
         (
-            Option("A gray photo.", "ab = 0 everywhere is easily seen."),
-            Option("A photo with its colors doubled.", "Too strong colors are seen in ab."),
             Option(
-                "A photo with the colors of another real photo.",
-                "Those are real colors. That they don't fit L can only be seen beside L.",
+                "A blurred shoe.", "Real photos are sharp, so blur is seen in the photo itself."
+            ),
+            Option("A shoe in an impossible color.", "The photo alone shows it."),
+            Option(
+                "A perfect photo of a different shoe.",
+                "It is a real photo. That it does not fit can only be seen beside the sketch.",
                 True,
             ),
         ),
@@ -66,20 +69,22 @@ QUIZ = (
         ),
     ),
     Question(
-        "Why does fake_ab get a detach() in the discriminator's step?",
+        "You forget fake_ab.detach() in D's step, and G's optimizer never calls zero_grad. What "
+        "does "
+        "G's next step do?",
         (
             Option(
-                "Because D would not learn otherwise.",
-                "D's own gradient is the same with and without it.",
+                "Nothing unusual: D's step is over.",
+                "D's backward went on into G. Its gradient stays there until it is set to zero.",
             ),
             Option(
-                "So that no gradient of D's loss reaches the generator.",
-                "It would teach it to be recognized, and cost a backward pass through it.",
+                "It also moves G toward colors that D recognizes as fake.",
+                "D's loss is small where fakes are recognized, and its gradient has reached G.",
                 True,
             ),
             Option(
-                "So that the colors stay in −1..1.",
-                "detach changes no value at all.",
+                "It moves D's weights as well.",
+                "An optimizer moves only the parameters that it was given.",
             ),
         ),
     ),

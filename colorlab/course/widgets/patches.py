@@ -139,15 +139,20 @@ def distorted(ab: Tensor, times: float, degrees: float, shift: int) -> Tensor:
     return (times * turned).clamp(-1, 1).roll(shift, -1)
 
 
-def cividis(values: np.ndarray) -> np.ndarray:
-    """Values in 0..1 (H, W) -> colors that any color vision tells apart, uint8 (H, W, 3)."""
+def diverging(values: np.ndarray) -> np.ndarray:
+    """Values in 0..1 (H, W) -> orange, white at 0.5, purple, uint8 (H, W, 3).
+
+    Any color vision tells the two sides apart.
+    """
     from matplotlib import colormaps
 
-    return (colormaps["cividis"](values.clip(0, 1))[..., :3] * 255).round().astype(np.uint8)
+    return (colormaps["PuOr"](values.clip(0, 1))[..., :3] * 255).round().astype(np.uint8)
 
 
 class ScoreMap(Panel):
     """A discriminator's logit of each patch, while the colors of a photo are distorted.
+
+    It opens with the colors moved by half the photo.
 
         ScoreMap(discriminator, {"kingfisher": photo, ...}, size=64)
 
@@ -172,10 +177,10 @@ class ScoreMap(Panel):
                 "photo": photo_choice(photos),
                 "times": slider("ab times", 1.0, 0.0, 2.0, 0.1),
                 "degrees": slider("turn by °", 0, -180, 180, 10),
-                "shift": slider("shift by px", 0, 0, size // 2, 1),
+                "shift": slider("shift by px", size // 2, 0, size // 2, 1),
             },
             "Left: the photo with its colors distorted. Right: the logit of each patch, from "
-            f"dark (fake, -{SCALE:g} and below) to light (real, +{SCALE:g} and above).",
+            f"orange (fake, -{SCALE:g} and below) to purple (real, +{SCALE:g} and above).",
             columns=2,
         )
 
@@ -193,7 +198,7 @@ class ScoreMap(Panel):
         picture = np.asarray(
             Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         )
-        colors = cividis(logits.numpy() / (2 * SCALE) + 0.5)
+        colors = diverging(logits.numpy() / (2 * SCALE) + 0.5)
         scores = np.asarray(
             Image.fromarray(colors).resize((SIDE, SIDE), Image.Resampling.NEAREST)
         ).copy()
@@ -207,7 +212,7 @@ class ScoreMap(Panel):
 def _scale() -> np.ndarray:
     """The bar beside the map: which color stands for which logit."""
     image = Image.new("RGB", (70, SIDE), "white")
-    bar = cividis(np.linspace(1, 0, SIDE - 40)[:, None].repeat(16, 1))
+    bar = diverging(np.linspace(1, 0, SIDE - 40)[:, None].repeat(16, 1))
     image.paste(Image.fromarray(bar), (4, 20))
     draw = ImageDraw.Draw(image)
     for value, y in ((SCALE, 20), (0, SIDE / 2), (-SCALE, SIDE - 20)):

@@ -310,6 +310,17 @@ def keeps_its_graph(*arguments):
     return step(*arguments, number=False)
 
 
+def plain_bce_step(D, optimizer, L, real_ab, fake_ab):
+    real = torch.sigmoid(D(torch.cat([L, real_ab], 1)))
+    fake = torch.sigmoid(D(torch.cat([L, fake_ab.detach()], 1)))
+    on_real = F.binary_cross_entropy(real, torch.ones_like(real))
+    loss = (on_real + F.binary_cross_entropy(fake, torch.zeros_like(fake))) / 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 def without_L(D, optimizer, L, real_ab, fake_ab):
     return D(real_ab).mean().item()
 
@@ -450,7 +461,7 @@ WRONG = {
         rounded: "You round, up or to the nearest",
         halves_or_takes_one: "on one side only",
         a_constant: "here they go 71, 35, 17, 8, 7, 6",
-        first_layer_only: "behind the first layer",
+        first_layer_only: "after the first layer",
     },
     "4.2": {
         jump_first: "one layer too early",
@@ -471,8 +482,8 @@ WRONG = {
         not_capped: "never above 8 * base",
         norm_in_the_first: "The first convolution is followed by a norm",
         biases_everywhere: "Which convolutions have a bias",
-        other_slope: "has the slope 0.01",
-        no_activations: "A LeakyReLU(0.2) should stand",
+        other_slope: "multiplies what is negative by 0.01",
+        no_activations: "There are 0 LeakyReLU",
         flattened: "There is a Flatten in it",
         ends_in_a_mean: "does not send x through them alone",
         reflecting: "an option that was not asked for",
@@ -489,7 +500,7 @@ WRONG = {
         leaves_eval_mode: "leaves something changed",
         two_steps: "more than one step",
         not_halved: "twice too large",
-        labels_swapped: "The labels have changed places",
+        labels_swapped: "The targets have changed places",
         sigmoid_twice: "The sigmoid is taken twice",
         ab_before_L: "the channels stand in the wrong order",
         real_only: "Only the real photos count",
@@ -499,6 +510,7 @@ WRONG = {
         no_backward: "No gradient is computed",
         keeps_its_graph: "holds on to its graph",
         without_L: "number of channels does not fit",
+        plain_bce_step: "fails far out",
     },
     "4.5": {
         batch_norm: "That is batch norm",
@@ -506,14 +518,14 @@ WRONG = {
         over_channels: "over the channels of each pixel",
         n_minus_one: "divided by n - 1",
         by_the_variance: "You divide by the variance",
-        mean_only: "the spread is not",
+        mean_only: "the variance is not 1",
         spread_only: "the mean is not 0",
         over_everything: "One mean for everything",
         no_keepdim: "keepdim=True keeps a dimension",
         between_zero_and_one: "Over each map the mean should be 0",
         in_place: "has changed its argument x",
-        no_epsilon: "1e-5 is added to the variance",
-        without_gradient: "1e-5 is added to the variance",
+        no_epsilon: "Is 1e-5 added to the variance",
+        without_gradient: "Is 1e-5 added to the variance",
         in_numpy: "It is a NumPy array",
     },
     "4.6": {
@@ -522,7 +534,7 @@ WRONG = {
         half_gone: "The half is gone",
         tanh_instead: "A tanh bounds",
         clamped: "Clamping bounds",
-        ones_for_both: "Both get the label",
+        ones_for_both: "Both get the target",
         half_a_bug: "Half of the bug is still in",
         fakes_detached: "no gradient can flow back to both",
         clamped_far_out: "For logits of 300",

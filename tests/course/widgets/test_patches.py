@@ -11,8 +11,8 @@ from colorlab.course.widgets.patches import (
     SIDE,
     PatchView,
     ScoreMap,
-    cividis,
     distorted,
+    diverging,
     patches_of,
 )
 from colorlab.patchgan import PatchGAN, receptive_field
@@ -97,13 +97,18 @@ def test_score_map(channels):
     photo = np.zeros((64, 64, 3), np.uint8)
     photo[:, 32:] = (255, 0, 0)
     panel = ScoreMap(Chroma(channels), {"half red": photo, "black": photo * 0}, size=64)
+    opened = panel.picture()[SIDE // 2, SIDE + 8 :].astype(int)
+    panel.set(shift=0)
     # of sRGB red a = 80.1 and b = 67.2; black is gray: logits -2, and 8 * 73.6 / 110 - 2 = 3.36
     assert "Mean logit +0.7; 50% of the patches" in panel.words
     bar = panel.picture()[20 : SIDE - 20, -60].astype(int)
-    assert bar[0].sum() > bar[-1].sum(), "light is real, and stands above"
+    assert bar[0, 2] > bar[0, 0], "purple is real, and stands above"
+    assert bar[-1, 0] > bar[-1, 2], "orange is fake"
     left, right = (panel.picture()[SIDE // 2, SIDE + 8 + x] for x in (40, SIDE - 40))
-    np.testing.assert_array_equal(left, cividis(np.array([[-2 / 8 + 0.5]]))[0, 0])
-    np.testing.assert_allclose(right, cividis(np.array([[3.35 / 8 + 0.5]]))[0, 0], atol=2)
+    np.testing.assert_allclose(opened[40], right, atol=2)  # half-shifted: the red is at the left
+    np.testing.assert_allclose(opened[SIDE - 40], left, atol=2)
+    np.testing.assert_array_equal(left, diverging(np.array([[-2 / 8 + 0.5]]))[0, 0])
+    np.testing.assert_allclose(right, diverging(np.array([[3.35 / 8 + 0.5]]))[0, 0], atol=2)
     panel.set(times=0.0)
     assert "Mean logit -2.0; 100%" in panel.words
     panel.set(times=1.0, photo="black")

@@ -37,7 +37,8 @@ def cells() -> list[str]:
     found = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in found if cell["cell_type"] == "code"]
     *before, looks = (next(cell for cell in code if cell.startswith(start)) for start in STARTS)
-    return [*before, looks.split("columns = ")[0]]
+    shown = next(cell for cell in code if cell.startswith("mine = recorder.diary()"))
+    return [*before, f"{looks}\n\n\n{shown.split('columns = ')[0]}"]
 
 
 PLAN, CHOOSE, HOME, MAKE, WAIT, LOOKS = cells()

@@ -26,6 +26,18 @@ RECIPE = Recipe(
     stages=(Stage("pretrain", 2, 16, 2, 1e-3), Stage("adversarial", 3, 16, 2, 1e-3, 2e-3)),
 )
 
+# EXIF 2.3, section 4.6.4: what upright[y, x] is in the stored array s, as numpy operations.
+UPRIGHT = {
+    1: lambda s: s,
+    2: lambda s: s[:, ::-1],
+    3: lambda s: s[::-1, ::-1],
+    4: lambda s: s[::-1],
+    5: lambda s: s.swapaxes(0, 1),
+    6: lambda s: s[::-1].swapaxes(0, 1),
+    7: lambda s: s[::-1, ::-1].swapaxes(0, 1),
+    8: lambda s: s.swapaxes(0, 1)[::-1],
+}
+
 
 def with_(recipe: Recipe = RECIPE, **sections: dict) -> Recipe:
     """The recipe with some fields of some sections changed."""

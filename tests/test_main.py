@@ -1,7 +1,6 @@
 """The command line, as a user meets it: what is printed, what is written, the exit status."""
 
 import csv
-import errno
 import json
 import os
 import runpy
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from faults import close_folder
 from PIL import Image
 
 from colorlab import __main__ as command_line
@@ -599,16 +599,8 @@ def test_pictures_of_other_kinds_are_named_by_every_command(here, weights, capsy
 
 
 def test_an_audit_goes_on_beside_a_folder_that_can_not_be_read(here, capsys, monkeypatch):
-    """Whoever tests as root may read every folder, so the system's error is made."""
     photo("photos/a.png"), photo("photos/closed/b.png")
-    scan = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    close_folder(monkeypatch, "closed")
     assert main(["audit", "photos", "--processes", "0"]) == 1
     out, err = capsys.readouterr()
     assert "1 subfolder(s) that can't be read were left out: photos/closed (Permission" in err

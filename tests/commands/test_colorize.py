@@ -2,12 +2,12 @@
 lost."""
 
 import errno
-import os
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import close_folder
 from PIL import Image
 
 from colorlab.commands import colorize
@@ -152,16 +152,8 @@ def test_pictures_of_other_kinds_are_named(tmp_path):
 
 
 def test_a_folder_that_can_not_be_read_stops_nothing(tmp_path, monkeypatch):
-    """Whoever tests as root may read every folder, so the system's answer is made."""
     make(tmp_path / "in/a.png"), make(tmp_path / "in/closed/b.png"), make(tmp_path / "in/z/c.png")
-    scan = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    close_folder(monkeypatch, "closed")
     first, *others = run([tmp_path / "in"], tmp_path / "out")
     assert (first.kind, first.source) == ("not", tmp_path / "in/closed")
     assert "closed can't be read (Permission denied)" in first.problem

@@ -17,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import UPRIGHT
 from PIL import Image, ImageCms
 
 from colorlab.photos import cuts
@@ -104,19 +105,6 @@ def test_an_animation_gives_its_first_frame(tmp_path):
             **({"lossless": True} if suffix == "webp" else {}),
         )
         assert read(path)[4, 4].tolist() == [255, 0, 0]
-
-
-# EXIF 2.3, section 4.6.4: what upright[y, x] is in the stored array s, as numpy operations.
-UPRIGHT = {
-    1: lambda s: s,
-    2: lambda s: s[:, ::-1],
-    3: lambda s: s[::-1, ::-1],
-    4: lambda s: s[::-1],
-    5: lambda s: s.swapaxes(0, 1),
-    6: lambda s: s[::-1].swapaxes(0, 1),
-    7: lambda s: s[::-1, ::-1].swapaxes(0, 1),
-    8: lambda s: s.swapaxes(0, 1)[::-1],
-}
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)

@@ -14,22 +14,12 @@ import made_files as made
 import numpy as np
 import pytest
 import tifffile
+from made import UPRIGHT
 from PIL import Image
 
 from colorlab.photos.files import PhotoError, open_photo, photo_size
 
 HEIGHT, WIDTH = 17, 26
-# EXIF 2.3, section 4.6.4: what upright[y, x] is in the stored array s.
-UPRIGHT = {
-    1: lambda s: s,
-    2: lambda s: s[:, ::-1],
-    3: lambda s: s[::-1, ::-1],
-    4: lambda s: s[::-1],
-    5: lambda s: s.swapaxes(0, 1),
-    6: lambda s: s[::-1].swapaxes(0, 1),
-    7: lambda s: s[::-1, ::-1].swapaxes(0, 1),
-    8: lambda s: s.swapaxes(0, 1)[::-1],
-}
 
 
 class Case(NamedTuple):

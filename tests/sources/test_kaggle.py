@@ -3,7 +3,6 @@ that speaks its protocol and fails in every way that a network can."""
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import random
@@ -15,6 +14,7 @@ from pathlib import Path
 import kaggle_server
 import pytest
 import requests
+from faults import full_disk
 from kaggle_server import KaggleServer, environment_of, process, serving
 from leak_guard import FAKE_KEY, FAKE_TOKEN, FAKE_USER, leaks, leaks_in_files
 
@@ -286,30 +286,7 @@ def test_no_client(home, server, monkeypatch):
 
 
 def test_a_full_disk_keeps_what_has_come(home, server, monkeypatch):
-    class Full:
-        def __init__(self, file):
-            self.file = file
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.file.close()
-
-        def write(self, chunk):
-            if self.file.tell() > 500_000:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return self.file.write(chunk)
-
-    opened = Path.open
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            Path,
-            "open",
-            lambda path, mode="r", *a, **k: (
-                Full(opened(path, mode, *a, **k)) if mode == "ab" else opened(path, mode, *a, **k)
-            ),
-        )
+    with full_disk(monkeypatch):
         said = failed(home, "No space left on device")
     assert "Make room there" in said and "behind the 507,904 bytes" in said
     assert fetch(home).read_bytes() == DATA

@@ -17,6 +17,7 @@ from pathlib import Path
 import made_sets
 import pytest
 import torch
+from faults import full_disk
 from kaggle_server import KaggleServer, environment_of, serving
 
 from colorlab import sources
@@ -162,31 +163,9 @@ def test_an_archive_of_another_size_is_not_fetched(tmp_path, server, file):
 
 
 def test_a_full_disk_keeps_what_has_come(tmp_path, server, file, monkeypatch):
-    opened = Path.open
-
-    class Full:
-        def __init__(self, file):
-            self.file = file
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.file.close()
-
-        def write(self, chunk):
-            if self.file.tell() > 500_000:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return self.file.write(chunk)
-
-    def open_(path, mode="r", *rest, **more):
-        file = opened(path, mode, *rest, **more)
-        return Full(file) if mode == "ab" else file
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", open_)
-        with pytest.raises(DownloadError, match="No space .* behind the 507,904 bytes"):
-            download(file, tmp_path)
+    said = "No space .* behind the 507,904 bytes"
+    with full_disk(monkeypatch), pytest.raises(DownloadError, match=said):
+        download(file, tmp_path)
     assert download(file, tmp_path).read_bytes() == DATA
     assert server.starts == [0, 507_904]
 

@@ -83,6 +83,7 @@ def third_party_imports() -> dict[str, str]:
 
 # Imported where they happen to be there; where they are not, the library says so or does without.
 OPTIONAL = {
+    "google.colab.output": "Colab's own, on no registry",
     "google.colab.userdata": "Colab's own, on no registry",
     "skimage.color.rgb2lab": "of [lab]: what the course compares itself with",
 }
@@ -135,6 +136,7 @@ COLAB = {
     "ipywidgets": "7.7.1",
     "kaggle": "2.0.2",
     "accelerate": "1.14.0",
+    "anywidget": "0.9.21",
 }
 
 

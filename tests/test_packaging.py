@@ -83,7 +83,6 @@ def third_party_imports() -> dict[str, str]:
 
 # Imported where they happen to be there; where they are not, the library says so or does without.
 OPTIONAL = {
-    "google.colab.output": "Colab's own, on no registry",
     "google.colab.userdata": "Colab's own, on no registry",
     "skimage.color.rgb2lab": "of [lab]: what the course compares itself with",
 }

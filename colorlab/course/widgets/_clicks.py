@@ -6,7 +6,6 @@ widgets instead.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,8 @@ class Clicks(anywidget.AnyWidget):
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, act: Callable[..., None]) -> None:
-        _enable_on_colab()
-        super().__init__()
+        super().__init__()  # on Colab, this asks for its manager of foreign widgets
+
         self.box = self
         self.on_msg(lambda _, message, __: act(message.pop("do"), **message))
 
@@ -50,10 +49,6 @@ class Clicks(anywidget.AnyWidget):
         with self.hold_sync():
             self.picture, self.state = encode_image(pixels, "jpeg", QUALITY), state
 
-
-def _enable_on_colab() -> None:
-    """Colab shows widgets that are not ipywidgets' own only when it is asked to."""
-    if "google.colab" in sys.modules:
-        from google.colab import output
-
-        output.enable_custom_widget_manager()
+    def metadata(self) -> dict[str, Any]:
+        """What Colab needs beside the bundle, to find anywidget's part of the page."""
+        return self._repr_mimebundle_()[1]

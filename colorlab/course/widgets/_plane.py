@@ -16,13 +16,14 @@ OUTSIDE = 232  # the gray of what sRGB can't show
 HUES = (  # up to which angle in the plane, in degrees
     (50, "red"),
     (82, "orange"),
-    (115, "yellow"),
+    (105, "yellow"),
     (165, "green"),
     (220, "teal"),
     (312, "blue"),
     (345, "purple"),
     (361, "red"),
 )
+BROWN = (50, 95)  # where what is dark or dull is brown
 GRAY = 8.0  # CIE units of chroma below which a color is called gray
 DARK, LIGHT = 35.0, 75.0  # L below and above which a color is called so
 INK, FAINT = (34, 38, 43), (150, 155, 160)
@@ -33,7 +34,7 @@ def color_name(color: tuple[int, int, int]) -> str:
     L, a, b = rgb_to_lab(torch.tensor(color, dtype=torch.uint8)[:, None, None]).flatten().tolist()
     chroma, degrees = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
     hue = next(name for end, name in HUES if degrees < end) if chroma >= GRAY else "gray"
-    if hue == "orange" and (L < 60 or chroma < 40):
+    if hue != "gray" and BROWN[0] < degrees < BROWN[1] and (L < 55 or chroma < 40):
         hue = "brown"
     return f"dark {hue}" if L < DARK else f"light {hue}" if L > LIGHT else hue
 

@@ -40,6 +40,7 @@ class Sliders:
 
     def __init__(self, act: Callable[..., None], photos: Any) -> None:
         self._act, self._showing = act, False
+        self._state: dict[str, Any] | None = None  # what is shown
         self.photos = photos
         self.across = slider("across %", 50, 0, 100, 1)
         self.down = slider("down %", 50, 0, 100, 1)
@@ -72,24 +73,28 @@ class Sliders:
 
     def show(self, pixels: np.ndarray, state: dict[str, Any]) -> None:
         """Show the picture, uint8 (H, W, 3), and the state (see ``HintBoard.state``)."""
+        another = self._state is not None and self._state["name"] != state["name"]
         self._showing, self._state = True, state
         try:
+            if another and state["cursor"]:
+                self._put(state["cursor"])
             self.image.value = encode_image(with_dots(pixels, state), "jpeg", QUALITY)
             words = html.escape(state["words"])
             self.caption.value = f'<div aria-live="polite" style="line-height: 1.4">{words}</div>'
-            self._show_place(state)
+            self._show_hints(state)
             self._show_colors(state)
         finally:
             self._showing = False
 
-    def _show_place(self, state: dict[str, Any]) -> None:
+    def metadata(self) -> dict[str, Any]:
+        """As of ``Clicks``; ipywidgets' own parts need none."""
+        return {}
+
+    def _show_hints(self, state: dict[str, Any]) -> None:
         named = [(f"{i}: {h['name']}", i - 1) for i, h in enumerate(state["hints"], 1)]
         selected = -1 if state["selected"] is None else state["selected"]
         self.hints.options = [("none here" if named else "none yet", -1), *named]
         self.hints.value, self.hints.disabled = selected, not named
-        if state["cursor"]:
-            self.across.value = round(100 * state["cursor"]["x"])
-            self.down.value = round(100 * state["cursor"]["y"])
 
     def _show_colors(self, state: dict[str, Any]) -> None:
         for i, (button, share) in enumerate(zip(self.swatches, self.shares, strict=True)):
@@ -134,7 +139,13 @@ class Sliders:
     def _look_at(self, number: int) -> None:
         if number >= 0:
             hint = self._state["hints"][number]
+            self._showing = True
+            self._put(hint)
             self._act("look", x=hint["x"], y=hint["y"])
+
+    def _put(self, spot: Mapping[str, float]) -> None:
+        """Move the sliders to a place."""
+        self.across.value, self.down.value = round(100 * spot["x"]), round(100 * spot["y"])
 
 
 def _button(name: str, tooltip: str) -> Any:
@@ -147,18 +158,18 @@ def with_dots(pixels: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
     layer = Image.new("RGBA", (width * FINER, height * FINER))
     draw = ImageDraw.Draw(layer)
 
-    def disc(spot: Mapping[str, float], radius: float, color: str, line: float = 99) -> None:
+    def around(spot: Mapping[str, float], radius: float) -> list[float]:
         x, y, radius = spot["x"] * layer.width, spot["y"] * layer.height, radius * FINER
-        box = [x - radius, y - radius, x + radius, y + radius]
-        draw.ellipse(box, outline=color, width=min(round(line * FINER), round(radius)))
+        return [x - radius, y - radius, x + radius, y + radius]
 
     for number, hint in enumerate(state["hints"]):
         radius = RADIUS + 2 * (number == state["selected"])
         for wider, color in ((4, INK), (2.5, "white"), (0, hint["color"])):
-            disc(hint, radius + wider, color)
+            draw.ellipse(around(hint, radius + wider), fill=color)
     if state["cursor"] and state["selected"] is None:
-        disc(state["cursor"], RADIUS + 2, INK, 5)
-        disc(state["cursor"], RADIUS + 0.5, "white", 2)
+        for wider, color, line in ((2, INK, 5), (0.5, "white", 2)):
+            box = around(state["cursor"], RADIUS + wider)
+            draw.ellipse(box, outline=color, width=line * FINER)
     layer = layer.resize((width, height), Image.Resampling.BOX)
     picture = Image.alpha_composite(Image.fromarray(pixels).convert("RGBA"), layer)
     return np.asarray(picture.convert("RGB"))

@@ -159,3 +159,6 @@ class HintBoard(Playable):
 
     def __repr__(self) -> str:
         return f"HintBoard({self.name!r}, {len(self.photo.hints)} hints): {self.words}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return super()._repr_mimebundle_(include, exclude), self.view.metadata()

@@ -78,6 +78,7 @@ class Sliders:
         try:
             if another and state["cursor"]:
                 self._put(state["cursor"])
+            self.image.layout.width = f"{pixels.shape[1]}px"
             self.image.value = encode_image(with_dots(pixels, state), "jpeg", QUALITY)
             words = html.escape(state["words"])
             self.caption.value = f'<div aria-live="polite" style="line-height: 1.4">{words}</div>'

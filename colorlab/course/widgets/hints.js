@@ -30,7 +30,7 @@ function put(one, { x, y }) {
 
 const within = (share) => Math.min(Math.max(share, 0), 0.9999)
 
-/** Send messages to Python one by one; `answered` is called at each answer. */
+/** Send messages to Python one by one; call `answered` at each answer. */
 function line(model) {
   const waiting = []
   let busy = false
@@ -48,9 +48,11 @@ function line(model) {
       else waiting.push(message)
       next()
     },
+    /** Send the next; whether there was none. */
     answered() {
       busy = false
       next()
+      return !busy
     },
   }
 }
@@ -99,7 +101,7 @@ export default {
 
     // --- what Python says ----------------------------------------------------------------------
 
-    let pressed = null // where the pointer is while it is down on the photo
+    let at = null // the place that was sent last, until Python has answered all
 
     function showPicture() {
       const old = image.src
@@ -122,12 +124,12 @@ export default {
           const dot = make("div", { class: "colorlab-dot" })
           dot.classList.toggle("colorlab-selected", i === now.selected)
           dot.style.background = hint.color
-          put(dot, i === now.selected && pressed ? pressed : hint)
+          put(dot, i === now.selected && dragged && at ? at : hint)
           return dot
         }),
       )
       cursor.hidden = !now.cursor || now.selected !== null
-      if (now.cursor) put(cursor, pressed ?? now.cursor)
+      if (now.cursor) put(cursor, at ?? now.cursor)
       swatches.replaceChildren(...now.colors.map(swatch))
       if (!now.colors.length) swatches.append("Click on the photo.")
       own.disabled = !now.cursor
@@ -155,13 +157,14 @@ export default {
     }
 
     function heard() {
+      if (answered()) at = null
       showState()
-      answered()
     }
 
     // --- what the user does --------------------------------------------------------------------
 
-    let dragged = false
+    let start = null // where the pointer was pressed, while it is down
+    let dragged = false // whether the last move took the selected hint along
     const place = (event) => {
       const box = image.getBoundingClientRect()
       return {
@@ -170,27 +173,31 @@ export default {
       }
     }
     const look = (spot) => {
+      at = spot
+      dragged = false
       put(cursor, spot)
       send({ do: "look", ...spot })
     }
-    let start = null
+    const drag = (spot, again) => {
+      at = spot
+      dragged = true
+      put(dots.querySelector(".colorlab-selected") ?? cursor, spot)
+      send({ do: "drag", ...spot, again })
+    }
     photo.onpointerdown = (event) => {
       if (event.button) return
       photo.setPointerCapture(event.pointerId)
       start = [event.clientX, event.clientY]
-      dragged = false
       look(place(event))
     }
     photo.onpointermove = (event) => {
       if (!start) return
-      if (!dragged && Math.hypot(event.clientX - start[0], event.clientY - start[1]) < STILL) return
-      pressed = place(event)
-      put(dots.querySelector(".colorlab-selected") ?? cursor, pressed)
-      send({ do: "drag", ...pressed, again: dragged })
-      dragged = true
+      const slip = Math.hypot(event.clientX - start[0], event.clientY - start[1])
+      if (dragged || slip >= STILL) drag(place(event), dragged)
     }
     photo.onpointerup = photo.onpointercancel = () => {
-      start = pressed = null
+      if (start && dragged) look(at ?? state().cursor) // for the likely colors there
+      start = null
     }
     photo.onkeydown = (event) => {
       if (!act(event)) return
@@ -210,10 +217,10 @@ export default {
       const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
       if (key in arrows) {
         const moves = shift && now.selected !== null
-        const from = moves ? now.hints[now.selected] : (now.cursor ?? { x: 0.5, y: 0.5 })
+        const from = at ?? (moves ? now.hints[now.selected] : now.cursor) ?? { x: 0.5, y: 0.5 }
         const [right, down] = arrows[key]
         const spot = { x: within(from.x + STEP * right), y: within(from.y + STEP * down) }
-        if (moves) send({ do: "drag", ...spot, again: event.repeat })
+        if (moves) drag(spot, event.repeat)
         else look(spot)
         return true
       }

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from colorlab.course.checks.exercise import Flaw, NotYet, call, describe
+from colorlab.course.checks.exercise import Flaw, NotYet, call, describe, load_optimizers
 
 Call = tuple[float, float, float]  # a block's number, and those of x and skip
 
@@ -66,6 +66,7 @@ def small_net() -> tuple[Any, list[bool]]:
     """A small network with an `encoder`, and the modes that its encoder is put in."""
     from torch import nn
 
+    load_optimizers()
     modes: list[bool] = []
 
     class Block(nn.Sequential):

@@ -21,7 +21,6 @@ from colorlab.course.checks.exercise import (
     Flaw,
     call,
     describe,
-    load_optimizers,
     match,
     own_random,
     want_number,
@@ -176,7 +175,6 @@ def _test_groups(parameter_groups: Any) -> Flaw | None:
 def _test_frozen(train_frozen: Any) -> Flaw | None:
     import torch
 
-    load_optimizers()
     for begins_in_training in (True, False):
         net, modes = small_net()
         net.train(begins_in_training)

@@ -86,7 +86,7 @@ _REGRESSION = Recipe(
     generator=GeneratorConfig(kind="hint-unet", head="ab"),
     objective=ObjectiveConfig(color="huber"),
     optimization=OptimizationConfig(betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2),
-    stages=(Stage("pretrain", 500, 64, 16, 1.5e-3, schedule="cosine", warmup=20),),
+    stages=(Stage("pretrain", 500, 64, 16, 1e-3, schedule="cosine", warmup=20),),
 )
 
 _DISTRIBUTION = dataclasses.replace(

@@ -16,14 +16,12 @@ import dataclasses
 import io
 import json
 import math
-import platform
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from nogan import SIZE, in_turns
 from nogan import recipe as nogan_recipe
 from PIL import Image
@@ -31,6 +29,7 @@ from PIL import Image
 from colorlab import recipes
 from colorlab.atomic import write_whole
 from colorlab.colorize import Colorizer
+from colorlab.devices import hardware_name
 from colorlab.hints import hints_from
 from colorlab.metrics import evaluate, gray_of
 from colorlab.photos.files import open_photo
@@ -67,9 +66,18 @@ def unet(steps: int) -> Recipe:
 RECIPES: dict[str, tuple[str, Recipe]] = {
     "unet": ("A small U-Net from scratch, L1", unet(2400)),
     "unet-gan": ("The same, then with a PatchGAN", recipes.get("tiny").with_steps(1740)),
-    "regression": ("Pretrained encoder, one color a pixel", recipes.get("regression")),
-    "distribution": ("Pretrained encoder, 261 shares a pixel", recipes.get("distribution")),
-    "nogan": ("Regression, then D alone, then both", nogan_recipe((400, 100, 100))),
+    "regression": (
+        "Pretrained encoder, one color a pixel",
+        recipes.get("regression").with_steps(875),
+    ),
+    "distribution": (
+        "Pretrained encoder, 261 shares a pixel",
+        recipes.get("distribution").with_steps(875),
+    ),
+    "nogan": (
+        "Regression, then the discriminator alone, then both; averaged weights",
+        nogan_recipe((700, 60, 100)),
+    ),
 }
 GIVEN = {
     "gray": "No color at all",
@@ -170,7 +178,7 @@ def write(folder: Path, rows: dict[str, dict], shown: dict[str, np.ndarray]) -> 
     """Both files, their rows in the order of NAMES."""
     names = [name for name in NAMES if name in rows]
     table = {
-        "hardware": f"{torch.get_num_threads()} thread(s) of {platform.processor() or 'CPU'}",
+        "hardware": hardware_name("cpu"),
         "seconds": SECONDS,
         "photos": len(bundled_photos("train")),
         "size": SIZE,

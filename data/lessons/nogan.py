@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import platform
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from torch import Tensor
 from colorlab import recipes
 from colorlab.color import chroma, rgb_to_lab
 from colorlab.course.museum.diary import Recorder, held_out
+from colorlab.devices import hardware_name
 from colorlab.encoders import EfficientNetLite0
 from colorlab.frechet import features_and_labels, frechet_distance
 from colorlab.metrics import colorfulness, psnr
@@ -35,8 +35,8 @@ from colorlab.training.trainer import Trainer
 from colorlab.unet import colors_of
 
 SIZE = 64
-STEPS = (400, 120, 360)  # the generator alone, the discriminator alone, both
-EVERY = (50, 40, 10)  # steps between two measurements in each; the steps above are multiples
+STEPS = (300, 60, 240)  # the generator alone, the discriminator alone, both
+EVERY = (50, 60, 10)  # steps between two measurements in each; the steps above are multiples
 KEPT = 4  # photos that the diary keeps as pictures
 DECAY = 0.98  # of the running average: about the last fifty steps
 
@@ -45,43 +45,38 @@ def recipe(steps: tuple[int, int, int]) -> Recipe:
     """The preset `regression`, followed by the discriminator alone and by both."""
     alone = recipes.get("regression")
     begin = dataclasses.replace(alone.stages[0], steps=steps[0])
-    both = Stage("adversarial", steps[2], begin.image_size, begin.batch_size, 2e-4, 4e-4)
+    both = Stage("adversarial", steps[2], begin.image_size, begin.batch_size, 3e-5, 4e-4)
     return dataclasses.replace(
         alone,
         name="nogan",
         about="The recipe regression, then the discriminator alone, then both.",
         discriminator=DiscriminatorConfig(base=32, layers=2, norm="none", spectral=True, reduce=2),
         objective=dataclasses.replace(alone.objective, adversarial="hinge", adversarial_weight=1.0),
-        optimization=dataclasses.replace(alone.optimization, average=DECAY),
+        optimization=dataclasses.replace(alone.optimization, betas=(0.5, 0.99), average=DECAY),
         stages=(begin, dataclasses.replace(both, steps=steps[1], generator_rate=0.0), both),
     )
 
 
 class InTurns(Trainer):
-    """A trainer that can train the discriminator alone: where the generator's rate is 0.
+    """A trainer whose generator rests where its rate is 0, so that the discriminator trains alone.
 
-    A rate of 0 leaves the generator's weights as they are. Here the averages in its batch norms
+    A rate of 0 leaves the weights as they are. Here the averages in the generator's batch norms
     stay too, and so does what its optimizer remembers.
     """
 
     def adversarial_step(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """As in ``Trainer``; with a generator's rate of 0 only the discriminator's half of it."""
-        if self.optimizer_g.param_groups[0]["lr"]:
-            return super().adversarial_step(inputs, target)
-        self.generator.eval()
-        with torch.no_grad():
-            _, losses, prediction = self.target_loss(inputs, target)
-        loss, real, fake = self.discriminator_loss(inputs, target, prediction)
-        self.optimize(self.optimizer_d, loss)
-        threshold = self.adversarial.threshold
-        return {
-            **losses,
-            "discriminator": loss.detach(),
-            "logit_real": real.detach().mean(),
-            "logit_fake": fake.detach().mean(),
-            "accuracy_real": (real > threshold).float().mean(),
-            "accuracy_fake": (fake < threshold).float().mean(),
-        }
+        """As in ``Trainer``."""
+        self.generator.train(not self._rests)
+        return super().adversarial_step(inputs, target)
+
+    def optimize(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        """As in ``Trainer``; nothing where the generator rests and it is the generator's turn."""
+        if optimizer is self.optimizer_d or not self._rests:
+            super().optimize(optimizer, loss)
+
+    @property
+    def _rests(self) -> bool:
+        return self.optimizer_g.param_groups[0]["lr"] == 0
 
 
 def in_turns(recipe: Recipe, **settings) -> Run:
@@ -179,7 +174,7 @@ def main() -> None:
         photos=len(run.photos),
         size=SIZE,
         seconds=round(time.process_time() - began - judge.seconds),
-        hardware=f"{torch.get_num_threads()} thread(s) of {platform.processor() or 'CPU'}",
+        hardware=hardware_name("cpu"),
         precision=run.trainer.precision,
     )
     diary = dataclasses.replace(diary, extra=diary.extra | judge.extra())

@@ -70,7 +70,7 @@ class HintedPhoto:
             colorlab.hints.HintError: a place outside the photo.
         """
         self._check(x, y)
-        self.cursor = (x, y)
+        self.cursor, self._ongoing = (x, y), None
         self._select()
         self._suggest()
 

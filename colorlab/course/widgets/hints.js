@@ -133,12 +133,8 @@ export default {
       swatches.replaceChildren(...now.colors.map(swatch))
       if (!now.colors.length) swatches.append("Click on the photo.")
       own.disabled = !now.cursor
-      const off = {
-        remove: now.selected === null,
-        undo: !now.undo,
-        redo: !now.redo,
-        clear: !now.hints.length,
-      }
+      const { undo, redo, selected, hints } = now
+      const off = { remove: selected === null, undo: !undo, redo: !redo, clear: !hints.length }
       buttons.forEach((button, i) => (button.disabled = Boolean(off[BUTTONS[i].do])))
       words.textContent = now.words
     }

@@ -129,6 +129,13 @@ class TestHintedPhoto:
         photo.undo()
         assert photo.hints == () and not photo.can_undo
 
+    def test_another_hint_is_another_step(self, photo):
+        for x in (100, 600):
+            photo.look(x, 50)
+            photo.color(RED, again=True)
+        photo.undo()
+        assert photo.hints == ((100, 50, RED),)
+
     def test_a_drag_of_nothing_moves_the_cursor(self, photo):
         photo.look(100, 50)
         photo.drag(200, 70)

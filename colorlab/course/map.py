@@ -118,8 +118,8 @@ LESSONS = (
         "08",
         "better_generators",
         "Better generators",
-        "a generator on a pretrained encoder; noise and dropout for many colorings",
-        "drawing new colorings of one photo",
+        "a U-Net on a pretrained encoder; color as a distribution; the user's hints",
+        "the temperature; clicking a color onto a photo",
         60,
     ),
     Lesson(

@@ -13,7 +13,7 @@ from browser.moves import move_widget
 from browser.report import Report
 from browser.server import NOTEBOOKS, ROOT
 
-LIMIT = 400  # ms for the median; on two cores the slowest widget takes about 100
+LIMIT = 1500  # ms for the median: ten times what the slowest takes, for busy machines; see the report
 PHOTO = min((ROOT / "data" / "photos" / "test").glob("*.jpg"))  # for widgets that ask for one
 
 

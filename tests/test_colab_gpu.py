@@ -31,7 +31,7 @@ def cell(start: str) -> str:
 
 
 IMPORTS, CHOOSE, PLACES = cell("import shutil"), cell("def choose("), cell("def places(")
-REHEARSE, LOAD = cell("from colorlab.training import Run"), cell("from colorlab.colorize")
+REHEARSE, LOAD = cell("from colorlab.training import Run"), cell("def trained(")
 TRAIN = cell("from colorlab.course.widgets.board").removesuffix("\nBoard(run)")
 WAIT = cell("run.start()")
 

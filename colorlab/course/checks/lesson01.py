@@ -108,8 +108,29 @@ def _test_decode(decode: Any) -> Flaw | None:
         (
             np.where(srgb <= 0.04045, srgb * 12.92, power),
             Flaw(
-                "At the dark end light comes out of nowhere: 0.03 becomes 0.39.",
-                "Decoding makes dark values darker: look at the factor of the straight piece.",
+                "The dark end gets lighter instead of darker: 0.03 becomes 0.39.",
+                "Does 12.92 multiply the straight piece, or divide it?",
+            ),
+        ),
+        (
+            _decode(srgb / 255),
+            Flaw(
+                "Your light is far too dark: the values were divided by 255 once more.",
+                "They come in 0..1 already.",
+            ),
+        ),
+        (
+            np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** (1 / 2.4)),
+            Flaw(
+                "The upper part has the exponent of the way back: it makes values lighter.",
+                "0.5 should become about 0.21: which exponent makes it smaller?",
+            ),
+        ),
+        (
+            np.where(srgb <= 0.04045, srgb / 12.92, (srgb / 1.055) ** 2.4),
+            Flaw(
+                "The upper part is too dark: 1 does not become 1.",
+                "Something is added before the division by 1.055.",
             ),
         ),
     )
@@ -143,7 +164,8 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Flaw | None:
     t = xyz / WHITE
     brackets = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / 3 * (6 / 29) ** 2 + 4 / 29)
     roots = np.moveaxis(np.cbrt(xyz / WHITE), -1, 0)
-    precedence = np.where(t > (6 / 29) ** 3, t / 3, t / (3 * (6 / 29) ** 2) + 4 / 29)
+    straight = t / (3 * (6 / 29) ** 2) + 4 / 29
+    precedence = np.where(t > (6 / 29) ** 3, t / 3, straight)
     third = Flaw(
         "Your cube root divides by 3: t ** 1/3 means (t ** 1) / 3.",
         "** comes before /: put brackets around the exponent, or take np.cbrt.",
@@ -204,6 +226,20 @@ def _test_xyz_to_lab(xyz_to_lab: Any) -> Flaw | None:
         (
             np.stack([116 * fy - 16, 200 * (fx - fy), 500 * (fy - fz)], axis=-1),
             Flaw("500 and 200 have changed places.", "500 belongs to a, 200 to b."),
+        ),
+        (
+            np.stack([116 * fy - 16, 500 * fx - fy, 200 * fy - fz], axis=-1),
+            Flaw(
+                "The factors 500 and 200 reach only the first half of each difference.",
+                "* comes before -: a pair of brackets is missing.",
+            ),
+        ),
+        (
+            _lab(*np.moveaxis(np.where(t > 6 / 29, np.cbrt(t), straight), -1, 0)),
+            Flaw(
+                "The two pieces of f meet at the wrong place.",
+                "The root begins at (6/29)**3; 6/29 is its value there.",
+            ),
         ),
     )
     at = _worst(result, right)
@@ -280,6 +316,20 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Flaw | None:
             ),
         ),
         (
+            _encode(back(inverse, white=1 / WHITE)).clip(0, 1),
+            Flaw(
+                "WHITE is divided out a second time: grays come out with a tint.",
+                "The way there divided by WHITE: what undoes a division?",
+            ),
+        ),
+        (
+            _encode(back(inverse, inverse=lambda f: f)).clip(0, 1),
+            Flaw(
+                "fx, fy and fz went into the matrix as they are: f was not undone.",
+                "The inverse of f has two pieces: a cube, and the straight line solved for t.",
+            ),
+        ),
+        (
             _encode(back(inverse, inverse=lambda f: f**3)).clip(0, 1),
             Flaw(
                 "Bright colors are right; the dark ones are not.",
@@ -306,7 +356,10 @@ def _test_lab_to_rgb(lab_to_rgb: Any) -> Flaw | None:
         ),
         (
             _decode(linear.clip(0, 1)),
-            Flaw("The gamma is taken out once more.", "The way back ends at values of a file."),
+            Flaw(
+                "Your function decodes at the end: the picture is far too dark.",
+                "The way back ends at the values of a file: which of the two functions makes them?",
+            ),
         ),
         (
             255 * right,
@@ -358,7 +411,10 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
         ),
         (
             np.moveaxis(undecoded, -1, 1),
-            Flaw("The gamma was not taken out.", "decode comes before the matrix."),
+            Flaw(
+                "The coded values went into the matrix, not the light.",
+                "M is for linear light: `linear` is in the stub already.",
+            ),
         ),
         (
             right / np.array([50, 110, 110])[:, None, None] - np.array([1, 0, 0])[:, None, None],
@@ -428,8 +484,8 @@ def _test_batched(rgb_to_lab_batch: Any) -> Flaw | None:
     if not bool(torch.isfinite(small.grad).all()):
         return Flaw(
             "The values are right, but in float32 the gradient of black is NaN after all.",
-            "A tiny number added to t vanishes in float32. Below KNEE the root is not chosen: how "
-            "small does its input have to be?",
+            "A tiny number added to t vanishes in float32. Below (6/29)**3 the root is not chosen: "
+            "how small does its input have to be?",
         )
     return None
 
@@ -502,14 +558,14 @@ def _test_prepare(prepare: Any) -> Flaw | None:
             (_decode(photo / 255) @ RGB_TO_XYZ.T)[..., 1] * 2 - 1,
             Flaw(
                 "That is luminance, Y: proportional to light, and not how light it looks.",
-                "L is 116 f(Y) - 16: by_hand has it.",
+                "L is 116 f(Y) - 16, and by_hand computes it.",
             ),
         ),
         (
             _decode(photo / 255) @ np.array([0.299, 0.587, 0.114]) * 2 - 1,
             Flaw(
                 "Linear light is right, but those are luma's weights, and the root is missing.",
-                "All of it is in by_hand.",
+                "by_hand has the right weights and the root.",
             ),
         ),
         (
@@ -548,7 +604,7 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
     a, b = lab[:, 1], lab[:, 2]
     near = np.hypot(a, b) < limit
     if isinstance(result, np.ndarray) and result.shape == (3,):
-        return Flaw("That is one number a photo.", "Take the mean over everything at once.")
+        return Flaw("That is one number for each photo.", "Take the mean over everything at once.")
     number = want_number(result, "the share")
     mistakes = (
         (
@@ -579,7 +635,7 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
         ),
         (
             (np.linalg.norm(lab, axis=1) < limit).mean(),
-            Flaw("L is in it too.", "Chroma is made only of a and b."),
+            Flaw("L is part of your distance.", "Chroma is made only of a and b."),
         ),
         (
             (np.hypot(lab[:, 0], a) < limit).mean(),
@@ -612,7 +668,16 @@ def _check_share(share_nearly_gray: Any, lab: np.ndarray, limit: float) -> Flaw 
         ),
         (
             float(near.sum()) / len(lab),
-            Flaw("That is pixels a photo.", "Divide by the number of all pixels: .mean() does."),
+            Flaw(
+                "That is the number of pixels per photo.",
+                "Divide by the number of all pixels: .mean() does.",
+            ),
+        ),
+        (
+            np.hypot(a, b).mean(),
+            Flaw(
+                "That is the mean chroma, not a share.", "Compare each chroma with the limit first."
+            ),
         ),
     )
     otherwise = Flaw(
@@ -646,7 +711,7 @@ EXERCISES = (
             "which of your functions has two pieces like it?"
         ),
         test=_test_xyz_to_lab,
-        solved="Differences of cube roots: that is all of Lab.",
+        solved="Lab is differences of cube roots, and nothing more.",
     ),
     Exercise(
         name="1.3",
@@ -691,6 +756,6 @@ EXERCISES = (
             "shape: which axis holds the channels, and at which places stand a and b?"
         ),
         test=_test_share,
-        solved="Remember this number when lesson 03's network turns brown.",
+        solved="Two pixels of five are nearly gray: a network that answers gray is often near.",
     ),
 )

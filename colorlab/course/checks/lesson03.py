@@ -56,8 +56,7 @@ def _check_geometry(conv: Any, inputs: int, outputs: int) -> Flaw | None:
     if conv.kernel_size != (4, 4):
         return Flaw(
             f"The kernel is {conv.kernel_size[0]} pixels wide.",
-            "It should be a multiple of the stride, and the next smaller one that still overlaps "
-            "is 4.",
+            "The docstring names kernel, stride and padding, in this order.",
         )
     if conv.padding != (1, 1):
         return Flaw(
@@ -138,8 +137,8 @@ def _test_down(down: Any) -> Flaw | None:
             return flaw
         if conv.bias is not None:
             return Flaw(
-                "The convolution has a bias. A norm behind it would take it off again; pix2pix has "
-                "none without a norm either.",
+                "The convolution has a bias. The batch norm would subtract it again. In pix2pix "
+                "the block without a norm has no bias either.",
                 "The convolution has an argument that turns the bias off.",
             )
         if norm and not norms:
@@ -753,6 +752,20 @@ def _test_expected(expected_loss: Any) -> Flaw | None:
                 float((shares[:, None] * away**power).mean()),
                 Flaw("You took the mean over colors again.", "The shares already are the weights."),
             ),
+            (
+                float((away**power).mean()),
+                Flaw(
+                    "You took one mean over everything, and the shares are not used.",
+                    "Two steps: first over a and b, then over the colors. Which of them is a sum?",
+                ),
+            ),
+            (
+                float((shares * each).sum() / 2),
+                Flaw(
+                    "You took the mean over a and b: your result is half of what it should be.",
+                    "Look at the inner part of the formula: what stands between a and b?",
+                ),
+            ),
         )
         otherwise = Flaw(
             f"For power {power} the expected loss should be "
@@ -792,7 +805,7 @@ EXERCISES = (
             "Then look up the arguments of nn.ConvTranspose2d."
         ),
         test=_test_up,
-        solved="It undoes the down block's sizes, and not its numbers.",
+        solved="Twice the size: what one down block halves, one up block doubles.",
     ),
     Exercise(
         name="3.3",
@@ -801,8 +814,7 @@ EXERCISES = (
         minutes=15,
         start=(
             "Draw three blocks down and three up on paper, and number the maps in the order in "
-            "which "
-            "they are made. In which order are they needed on the way up?"
+            "which they are made. In which order are they needed on the way up?"
         ),
         test=_test_walk,
         solved="Two lists and two loops: that is the whole forward pass.",
@@ -838,8 +850,7 @@ EXERCISES = (
         minutes=10,
         start=(
             "Which four things happen in one step of training? Section 5 trained a network with "
-            "the bug; "
-            "the loop there holds them."
+            "the bug; the loop there holds them."
         ),
         test=_test_step,
         solved="The same four lines train every network of this course.",

@@ -82,9 +82,7 @@ _FAKE = Flaw(
 _LOGIT = Flaw(
     "That is a logit where the sum is smallest, up to its sign.", "A probability was asked for."
 )
-_VALUE = Flaw(
-    "That is the smallest value of the sum.", "Asked for is the probability at which it is reached."
-)
+_VALUE = Flaw("That is the smallest value of the sum.", "At which probability is it reached?")
 _ODDS = Flaw("Those are odds, p / (1 - p) or its inverse.", "What is p then?")
 _ALONE = Flaw(
     "That is where one of the two terms is smallest alone.", "Both pull; where do they balance?"
@@ -112,8 +110,8 @@ def _refused(words: str, networks: SimpleNamespace) -> Flaw | None:
     if "only for scalar outputs" in words:
         over = "and of L1 over all its numbers" if "D" in stepped else "of each kind"
         return Flaw(
-            "A loss goes back that is no single number.",
-            f"backward wants one number: .mean() over the patches, {over}.",
+            "backward() was called on a loss that holds more than one number.",
+            f"It needs a single one: .mean() over the patches, {over}.",
         )
     again, changed = "through the graph a second" in words, "by an inplace operation" in words
     if again and stepped == ["D"]:
@@ -136,8 +134,8 @@ def _refused(words: str, networks: SimpleNamespace) -> Flaw | None:
     if "does not require grad" in words and not stepped:
         if not any(parameter.requires_grad for parameter in networks.D.parameters()):
             return Flaw(
-                "D is frozen, and a loss goes back that reaches no other weights.",
-                "Where do you freeze it, and where does it thaw? Its own part needs gradients.",
+                "D is frozen, and a loss that depends on no other weights goes backward.",
+                "Where do you freeze it, and where is that undone? D's own part needs gradients.",
             )
         return Flaw(
             "The loss that goes back is cut off from all weights.",
@@ -380,7 +378,7 @@ _OF_BOTH = mistakes(
         {"aim": "fake"},
     ),
     (
-        "That is the saturating loss: G climbs what D pays.",
+        "That is the saturating loss: G goes up D's loss of the fakes.",
         "It has the right aim, and hardly a gradient where G is bad. Lesson 05 has another one.",
         {"aim": "saturating"},
     ),
@@ -601,7 +599,7 @@ _ADAM = mistakes(
     ("m is not corrected.", "It begins at 0 as v does.", {"correct": "v"}),
     (
         "The correction is that of the first step.",
-        "The longer the run, the less there is to correct: the step belongs into it.",
+        "The longer the run, the less there is to correct: the step belongs in it.",
         {"power": 1},
     ),
     (

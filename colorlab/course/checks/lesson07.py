@@ -304,7 +304,7 @@ def _test_conv_cost(conv_cost: Any) -> Flaw | None:
             (cost / w, "The width is not in it.", "A map has h_out * w_out places."),
             (outputs, "That is how many numbers come out.", each),
             (2 * outputs, "That is two for each number that comes out.", each),
-            (cost + outputs, "The bias is in it.", "Asked is the cost without it."),
+            (cost + outputs, "The bias is in it.", "What does it cost without it?"),
             (cost + o, "It is c_out too much.", "Are those the biases? Without them, here."),
             (
                 cost - outputs,
@@ -469,7 +469,7 @@ _HALF_MISTAKES = (
     (
         {"cut": True},
         "G gets nothing from D: its fakes are cut off in G's own step.",
-        "A detach belongs into D's step alone.",
+        "A detach belongs in D's step alone.",
     ),
     ({"first": "G"}, "G looks at D before D has stepped.", "In full_step D steps first."),
     (

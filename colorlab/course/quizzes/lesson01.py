@@ -19,7 +19,7 @@ QUIZ = (
             ),
             Option(
                 "Not at all: an average is an average.",
-                "It is, but of different things. Light adds up; the values of a file don't.",
+                "The two average different things. Light adds up; the values of a file don't.",
             ),
         ),
     ),
@@ -29,11 +29,11 @@ QUIZ = (
         (
             Option(
                 "Half of them, and the photo is blurred.",
-                "The number is right. Blur is seen where L is coarse; it isn't here.",
+                "The number is right. A photo looks blurred where L is coarse; here L is whole.",
             ),
             Option(
                 "A quarter of them, and hardly anything is seen.",
-                "L keeps all of its numbers, and it is a third of them alone.",
+                "L keeps all of its numbers, and they alone are a third of the total.",
             ),
             Option(
                 "Half of them, and hardly anything is seen.",
@@ -93,8 +93,8 @@ QUIZ = (
             ),
             Option(
                 "It runs, and strong colors come out too dark.",
-                "Even the true ab on luma are too dark. What the network makes of the other "
-                "contrasts is hardly seen in a mean.",
+                "Luma is darker than L where colors are strong, so even the true ab come out "
+                "too dark on it.",
                 True,
             ),
         ),

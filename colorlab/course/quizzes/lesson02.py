@@ -14,7 +14,7 @@ QUIZ = (
             Option(
                 "Turning the hues of the photo, and leaving the distances.",
                 "The input changes and the target stays true: a green bus is as far away as a red "
-                "one. What is poison for a colorizer is fine here.",
+                "one. What misleads a colorizer is fine here.",
             ),
             Option(
                 "Multiplying the distances by a random factor, and leaving the photo.",

@@ -23,30 +23,27 @@ QUIZ = (
     ),
     Question(
         "In one level of a U-Net the block before gives 64 channels, and the skip has 64. You add "
-        "the "
-        "skip instead of concatenating it. How many channels does the next up block take in?",
+        "the skip instead of concatenating it. How many channels does the next up block take in?",
         (
             Option(
                 "128, as before.",
                 "Concatenation gives 128. A sum has the shape of its parts.",
             ),
             Option(
-                "None; a sum carries no detail across.",
-                "It does carry detail, mixed with x. It even has a shape that fits.",
+                "32: the two share the channels.",
+                "A sum adds number to number. Each channel stays, with the skip's detail in it.",
             ),
             Option(
                 "64.",
                 "Adding needs equal channels and keeps their number. Concatenation doubles it, "
-                "and lets "
-                "the next convolution weight the two parts apart.",
+                "and lets the next convolution weight the two parts apart.",
                 True,
             ),
         ),
     ),
     Question(
         "A network predicts how far each pixel moves: left is negative, right is positive. It "
-        "ends in "
-        "a sigmoid. What will you see?",
+        "ends in a sigmoid. What will you see?",
         (
             Option(
                 "Motion to the right at most, and no error.",
@@ -65,16 +62,18 @@ QUIZ = (
         ),
     ),
     Question(
-        "Doors that look alike in gray: 60 % were red and 40 % blue. A perfect network, trained "
-        "with "
-        "L1, predicts which color for each of them?",
+        "Some doors look alike in gray: 60 % were red and 40 % blue. Which color does a perfect "
+        "network, trained with L1, predict for each of them?",
         (
-            Option("Red in 60 % of them, blue in the others.", "It can't tell which are which."),
+            Option(
+                "Red for 60 % of them, blue for the others.",
+                "They look alike, so all get the same prediction.",
+            ),
             Option("Purple, the mean.", "The mean is what L2 asks for."),
             Option(
                 "Red, always.",
-                "The median of two values is the more frequent one. With three colors it need not "
-                "be any of them.",
+                "With two values, the median is the more frequent one. With three colors it need "
+                "not be any of them.",
                 True,
             ),
         ),

@@ -97,7 +97,7 @@ QUIZ = (
             Option(
                 "Nothing: that is all that exercise 6.6 asked for.",
                 "There, everything ran on the CPU in full precision. Each part of a run that "
-                "remembers something belongs into the file.",
+                "remembers something belongs in the file.",
             ),
             Option(
                 "The losses so far, for the scaler to start from.",
@@ -105,7 +105,7 @@ QUIZ = (
             ),
             Option(
                 "The scaler's state and CUDA's random state.",
-                "The scale decides which steps are skipped, and get_rng_state() knows the CPU's "
+                "The scale decides which steps are left out, and get_rng_state() knows the CPU's "
                 "random numbers alone: torch.cuda.get_rng_state() reads the GPU's.",
                 True,
             ),

@@ -24,17 +24,18 @@ QUIZ = (
         ),
     ),
     Question(
-        "Adding two large maps is one operation for 12 bytes moved; on a GPU whose ceilings "
-        "of compute and memory meet at 80 operations a byte. What makes the addition faster?",
+        "A GPU adds two large float32 maps. For each addition it reads two numbers of 4 bytes and "
+        "writes one, so it moves 12 bytes. Its two ceilings meet at 80 operations a byte. What "
+        "makes the addition faster?",
         (
             Option(
                 "A chip with the same memory and twice as many compute units.",
                 "The bytes arrive no sooner, so the new units only wait with the old ones.",
             ),
             Option(
-                "Larger batches, so that its intensity grows.",
+                "Larger batches, so that it does more operations a byte.",
                 "Here each number is read, used once and written. Twice the batch is twice the "
-                "bytes and twice the operations: the intensity stays.",
+                "bytes and twice the operations: as many operations a byte as before.",
             ),
             Option(
                 "bf16 in place of float32 for what it reads and writes.",

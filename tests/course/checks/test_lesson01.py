@@ -60,6 +60,18 @@ def multiplied(srgb):
     return np.where(srgb <= 0.04045, srgb * 12.92, no_line(srgb))
 
 
+def divided_by_255(srgb):
+    return _decode(srgb / 255)
+
+
+def exponent_back(srgb):
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** (1 / 2.4))
+
+
+def nothing_added(srgb):
+    return np.where(srgb <= 0.04045, srgb / 12.92, (srgb / 1.055) ** 2.4)
+
+
 def writes_into_it(srgb):
     low = srgb <= 0.04045
     srgb[~low] = no_line(srgb[~low])
@@ -145,6 +157,16 @@ def precedence_without_line(xyz):
     return lab_of((xyz / WHITE) ** 1 / 3)
 
 
+def brackets_of_the_difference(xyz):
+    fx, fy, fz = np.moveaxis(_f(xyz / WHITE), -1, 0)
+    return np.stack([116 * fy - 16, 500 * fx - fy, 200 * fy - fz], axis=-1)
+
+
+def knee_without_cube(xyz):
+    t = xyz / WHITE
+    return lab_of(np.where(t > 6 / 29, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29))
+
+
 def square_root(xyz):
     return lab_of(np.sqrt(xyz / WHITE))
 
@@ -197,6 +219,14 @@ def brackets_back(lab):
         return np.where(f > 6 / 29, f**3, (f - 4 / 29) / 3 * (6 / 29) ** 2)
 
     return _encode(back(lab, inverse=inverse)).clip(0, 1)
+
+
+def divided_by_white(lab):
+    return _encode(back(lab, white=1 / WHITE)).clip(0, 1)
+
+
+def f_not_undone(lab):
+    return _encode(back(lab, inverse=lambda f: f)).clip(0, 1)
 
 
 def decoded_again(lab):
@@ -401,6 +431,10 @@ def a_photo(lab, limit):
     return (np.hypot(lab[:, 1], lab[:, 2]) < limit).sum() / len(lab)
 
 
+def mean_chroma(lab, limit):
+    return np.hypot(lab[:, 1], lab[:, 2]).mean()
+
+
 def one_a_photo(lab, limit):
     return (np.hypot(lab[:, 1], lab[:, 2]) < limit).mean(axis=(1, 2))
 
@@ -424,7 +458,10 @@ WRONG = {
         swapped_pieces: "changed places",
         the_way_back: "That is the way back",
         divided_late: "comes too late",
-        multiplied: "out of nowhere",
+        multiplied: "gets lighter instead of darker",
+        divided_by_255: "divided by 255 once more",
+        exponent_back: "the exponent of the way back",
+        nothing_added: "1 does not become 1",
         writes_into_it: "has changed its arguments",
         two_loops: "tuple index out of range",
         with_if: "`if` and `max` ask one question",
@@ -444,6 +481,8 @@ WRONG = {
         one_factor: "b has a's factor",
         precedence: "means (t ** 1) / 3",
         precedence_without_line: "means (t ** 1) / 3",
+        brackets_of_the_difference: "only the first half of each difference",
+        knee_without_cube: "meet at the wrong place",
         square_root: "Print f of the three numbers",
     },
     "1.3": {
@@ -456,14 +495,16 @@ WRONG = {
         z_upside_down: "Blue and yellow have changed places",
         x_upside_down: "Red and green have changed places",
         brackets_back: "factor is upside down",
-        decoded_again: "The gamma is taken out once more",
+        divided_by_white: "divided out a second time",
+        f_not_undone: "f was not undone",
+        decoded_again: "decodes at the end",
         up_to_255: "Your values go to 255",
         other_gamma: "Go the steps of 1.1 and 1.2 backwards",
     },
     "1.4": {
         nan_at_black: "gradients are NaN",
         matrix_transposed: "The matrix is transposed",
-        not_decoded: "gamma was not taken out",
+        not_decoded: "coded values went into the matrix",
         channels_last: "come last",
         numpy_result: "It is a NumPy array",
         detached: "no gradient can flow back",
@@ -495,12 +536,13 @@ WRONG = {
         the_others: "the others, the colorful ones",
         sum_of_amounts: "is not the distance from gray",
         square_not_circle: "a square around gray",
-        with_L: "L is in it too",
+        with_L: "L is part of your distance",
         channels_off_by_one: "Those are L and a",
         no_root: "The root is missing",
         fixed_limit: "10 stands there as a fixed number",
-        a_photo: "pixels a photo",
-        one_a_photo: "one number a photo",
+        a_photo: "pixels per photo",
+        mean_chroma: "That is the mean chroma",
+        one_a_photo: "one number for each photo",
         last_axis: "columns 1 and 2",
         forgotten_axis: "photos 1 and 2",
         half_the_limit: "then the mean",

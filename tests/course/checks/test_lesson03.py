@@ -516,8 +516,16 @@ def divided_too(prediction, colors, shares, power):
     return (shares * each(prediction, colors, power)).mean()
 
 
+def mean_of_all(prediction, colors, shares, power):
+    return (np.abs(colors - prediction) ** power).mean()
+
+
 def halved(prediction, colors, shares, power):
-    return (shares * each(prediction, colors, power)).sum() / 2
+    return (shares * (np.abs(colors - prediction) ** power).mean(axis=1)).sum()
+
+
+def largest_part(prediction, colors, shares, power):
+    return (shares * (np.abs(colors - prediction) ** power).max(axis=1)).sum()
 
 
 WRONG = {
@@ -526,7 +534,7 @@ WRONG = {
         stride_one: "The stride is 1",
         kernel_three: "The kernel is 3",
         swapped: "Inputs and outputs have changed places",
-        with_bias: "has a bias. A norm behind it",
+        with_bias: "would subtract it again",
         always_a_norm: "With norm=False",
         never_a_norm: "With norm=True",
         plain_relu: "stops everything that is negative",
@@ -630,7 +638,9 @@ WRONG = {
         writes_into_colors: "has changed its arguments",
         colors_averaged: "You average the colors first",
         divided_too: "divided by the number of colors as well",
-        halved: "the inner sum for one color by hand",
+        mean_of_all: "one mean over everything",
+        halved: "the mean over a and b",
+        largest_part: "the inner sum for one color by hand",
     },
 }
 

@@ -42,7 +42,11 @@ DECAY = 0.98  # of the running average: about the last fifty steps
 
 
 def recipe(steps: tuple[int, int, int]) -> Recipe:
-    """The preset `regression`, followed by the discriminator alone and by both."""
+    """The preset `regression`, followed by the discriminator alone and by both.
+
+    With a fifth of this adversarial weight at thrice the rate, the Fréchet distance fell within
+    twenty steps and then wavered there. With this weight at seven times the rate, colors broke.
+    """
     alone = recipes.get("regression")
     begin = dataclasses.replace(alone.stages[0], steps=steps[0])
     both = Stage("adversarial", steps[2], begin.image_size, begin.batch_size, 3e-5, 4e-4)

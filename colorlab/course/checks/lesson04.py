@@ -54,7 +54,7 @@ def _test_map_size(map_size: Any) -> Flaw | None:
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) // s),
                 Flaw(
-                    "One is missing in each layer.",
+                    "Each layer comes out one too small.",
                     "The kernel's first position counts too. Try a kernel as wide as the photo.",
                 ),
             ),
@@ -70,27 +70,27 @@ def _test_map_size(map_size: Any) -> Flaw | None:
                 _sizes(size, layers, lambda n, k, s, p: n // s),
                 Flaw(
                     "You divide only by the stride.",
-                    "A kernel of 4 at stride 1 takes a pixel off, which dividing does not see.",
+                    "At stride 1 a kernel of 4 with padding 1 makes 31 of 32. Dividing does not.",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: (n + 2 * p - k) / s + 1),
                 Flaw(
                     f"{number:g} is no whole number of logits.",
-                    "Half a step is none: which division rounds down?",
+                    "Half a step does not count. Which division rounds down?",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: -((n + 2 * p - k) // -s) + 1),
                 Flaw(
-                    "You round, up or to the nearest.",
+                    "You round up, or to the nearest.",
                     "A kernel that would reach beyond the rim is left out: which division rounds "
                     "down?",
                 ),
             ),
             (
                 _sizes(size, layers, lambda n, k, s, p: round((n + 2 * p - k) / s + 1)),
-                Flaw("You round, up or to the nearest.", "Which division rounds down?"),
+                Flaw("You round up, or to the nearest.", "Which division rounds down?"),
             ),
             (
                 _sizes(size, layers[:1], lambda n, k, s, p: (n + 2 * p - k) // s + 1),
@@ -179,8 +179,7 @@ def _test_field(receptive_field: Any) -> Flaw | None:
                 _field(layers[::-1]),
                 Flaw(
                     "You walk the layers from the wrong end.",
-                    "With field and jump one goes from the photo to the logit. Backward "
-                    "another formula holds.",
+                    "Field and jump grow from the photo to the logit. Which layer comes first?",
                 ),
             ),
             (

@@ -101,11 +101,11 @@ def _test_two_numbers(adversarial_step: Any) -> Flaw | None:
             ),
             (
                 (g, d),
-                Flaw("Those are the gradients.", "Return theta and psi after the step."),
+                Flaw("You return gradients.", "Return theta and psi after the step."),
             ),
             (
                 (psi - rate * d, theta + rate * g),
-                Flaw("The two have changed places.", "The docstring says which comes first."),
+                Flaw("theta and psi have changed places.", "The docstring says which comes first."),
             ),
         )
         right = (theta + rate * g, psi - rate * d)
@@ -408,7 +408,7 @@ def _test_hinge(hinge: Any) -> Flaw | None:
                     float(F.relu(1 - fake).mean()),
                     Flaw(
                         "G has a hinge too.",
-                        "It has none: G gains from every bit of a larger logit.",
+                        "G needs none: each larger logit lowers its loss, without any limit.",
                     ),
                 ),
                 (
@@ -417,7 +417,7 @@ def _test_hinge(hinge: Any) -> Flaw | None:
                 ),
                 (
                     float(fake.mean()),
-                    Flaw("G's sign is wrong: it wants to be recognized.", "A loss is made small."),
+                    Flaw("G's sign is wrong: it wants to be called fake.", "A loss is made small."),
                 ),
                 (
                     float(F.relu(-fake).mean()),
@@ -574,12 +574,14 @@ def _test_step(generator_step: Any) -> Flaw | None:
             moved(lambda D, ours: F.softplus(-look(D, ours)).mean()),
             Flaw(
                 "Now L1 moves nothing: it is gone, or detached.",
-                "It was right as it stood.",
+                "The L1 term had no bug: keep it as it stood.",
             ),
         ),
         (
             moved(lambda D, ours: F.softplus(look(D, ours)).mean() + l1(ours)),
-            Flaw("G now tries to be recognized.", "The label was right: ones."),
+            Flaw(
+                "G now tries to be called fake.", "The loss had no bug: keep -log sigmoid(logits)."
+            ),
         ),
         (
             moved(lambda D, ours: -F.softplus(look(D, ours)).mean() + l1(ours)),
@@ -587,7 +589,7 @@ def _test_step(generator_step: Any) -> Flaw | None:
         ),
         (
             moved(lambda D, ours: F.softplus(-look(D, ours)).mean() + l1(ours) / weight),
-            Flaw("The weight of L1 is gone.", "It was right as it stood."),
+            Flaw("The weight of L1 is gone.", "Multiply L1 by weight, as it stood."),
         ),
         (
             moved(lambda D, ours: F.softplus(-D(torch.cat([ours, L], 1))).mean() + l1(ours)),
@@ -687,6 +689,6 @@ EXERCISES = (
             "one is cut?"
         ),
         test=_test_step,
-        solved="No error, a falling loss, nice numbers: and yet D had no say in it.",
+        solved="No error, a falling loss, good numbers, and yet D had no influence.",
     ),
 )

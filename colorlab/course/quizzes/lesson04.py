@@ -29,7 +29,10 @@ QUIZ = (
             Option(
                 "It becomes 94.", "So it would if the new layer stood at the very end: 24 more."
             ),
-            Option("It stays at 70: padding makes up for it.", "Padding moves fields, no more."),
+            Option(
+                "It stays at 70: padding makes up for it.",
+                "Padding shifts a patch. Its size stays.",
+            ),
         ),
     ),
     Question(

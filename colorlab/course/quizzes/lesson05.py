@@ -77,7 +77,7 @@ QUIZ = (
             ),
             Option(
                 "λ is too small for such large numbers.",
-                "It is the other way round: the larger the unit's count, the more L1 weighs.",
+                "It is the other way round: larger numbers make L1 weigh more.",
             ),
         ),
     ),

@@ -61,8 +61,8 @@ class LambdaSlider(Panel):
         lines = [_labeled(text, line) for text, line in {**rows, "truth": self.truth}.items()]
         words = (
             f"λ = {weight}: on all test photos a and b are off by {self.error[index]:.1f} Lab "
-            f"units on average (left gray: {self.error_of_gray:.1f}), and the mean chroma is "
-            f"{self.chroma[index]:.2f} of the truth's."
+            f"units on average (photos left gray: {self.error_of_gray:.1f}), and the mean chroma "
+            f"is {self.chroma[index]:.2f} of the truth's."
         )
         return np.concatenate(lines), words
 

@@ -452,13 +452,13 @@ def least_squares(real, fake):
 
 WRONG = {
     "4.1": {
-        plus_one_missing: "One is missing in each layer",
+        plus_one_missing: "Each layer comes out one too small",
         padding_once: "on one side only",
         padding_forgotten: "The padding is not counted",
         stride_only: "only by the stride",
         broken_number: "no whole number",
         all_sizes: "the sizes of all layers",
-        rounded: "You round, up or to the nearest",
+        rounded: "You round up, or to the nearest",
         halves_or_takes_one: "on one side only",
         a_constant: "here they go 71, 35, 17, 8, 7, 6",
         first_layer_only: "after the first layer",

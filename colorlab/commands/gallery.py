@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2227; --faint: #57606a; --line: #d4dae0 }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #16191d; --ink: #e6e9ec; --faint: #a3adb7; --line: #3a424b }
+  :root { --page: #0e1013; --ink: #e6e9ec; --faint: #a3adb7; --line: #3a424b }
 }
 * { box-sizing: border-box }
 body {
@@ -39,11 +39,15 @@ p, li { max-width: 45rem }
 .wide { overflow-x: auto }
 .wide:focus-visible { outline: 2px solid }
 .wide img { display: block; width: 100%; height: auto }
+.caption { color: var(--faint); margin: 1.5rem 0 .25rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--faint); padding: .5rem 0 }
 th, td { padding: .25rem 1rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left }
-th { font-weight: 600; min-width: 7rem; vertical-align: top; overflow-wrap: normal }
-td { white-space: nowrap }
+th, td { vertical-align: top }
+th { font-weight: 600 }
+[scope=col] { overflow-wrap: normal }
+[scope=row] { min-width: 6rem; overflow-wrap: break-word }
+td span { white-space: nowrap }
+@media (max-width: 40rem) { table { font-size: .875rem } th, td { padding-right: .75rem } }
 """
 COLUMN = 2.2  # inches of a picture in a photo's row
 
@@ -203,7 +207,7 @@ def _page(
     from colorlab.comparison import difference_lines, score_lines
 
     several = len(labels) > 1
-    title = f"{' and '.join(labels)} on {scores[0].photos} photos"
+    title = f"{', '.join(labels)} on {scores[0].photos} photos"
     order = (
         "The photos about which the weights disagree most, by PSNR, come first."
         if several
@@ -243,8 +247,8 @@ def _table(caption: str, head: Sequence[str], lines: Sequence[Line]) -> str:
         f'<tr><th scope="row">{html.escape(name)}</th>{"".join(map(_cell, texts))}</tr>'
         for name, texts in lines
     )
-    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f"""<div class="wide" tabindex="0" role="group" aria-label="figures"><table>{above}
+    above = f'<p class="caption">{html.escape(caption)}</p>\n' if caption else ""
+    return f"""{above}<div class="wide" tabindex="0" role="group" aria-label="figures"><table>
 <thead><tr><td></td>{heads}</tr></thead>
 <tbody>
 {rows}
@@ -254,9 +258,14 @@ def _table(caption: str, head: Sequence[str], lines: Sequence[Line]) -> str:
 
 
 def _cell(text: str) -> str:
-    bold = text.startswith("**")
-    text = html.escape(text.strip("*"))
-    return f"<td><b>{text}</b></td>" if bold else f"<td>{text}</td>"
+    """A figure and its interval; where there is no room beside it, the interval stands below."""
+    parts = " ".join(f"<span>{html.escape(part)}</span>" for part in _parts(text.strip("*")))
+    return f"<td><b>{parts}</b></td>" if text.startswith("**") else f"<td>{parts}</td>"
+
+
+def _parts(text: str) -> list[str]:
+    figure, _, interval = text.partition(" (")
+    return [figure, f"({interval}"] if interval else [figure]
 
 
 def _short_names(names: Sequence[str]) -> list[str]:

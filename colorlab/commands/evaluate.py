@@ -98,7 +98,8 @@ def run(options: argparse.Namespace) -> int:
     if options.csv:
         _with_labels(scores, labels).write_csv(options.csv)
     if options.table:
-        write_whole(options.table, [markdown(labels, scores, differences).encode()])
+        text = markdown(labels, scores, differences)
+        write_whole(options.table, [text.encode("utf-8", "surrogateescape")])
     if options.grid:
         _draw_grid(colorings, labels, scored, Path(options.grid))
     if options.gallery:

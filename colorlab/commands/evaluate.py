@@ -113,7 +113,7 @@ def tell_apart(files: Sequence[Path]) -> list[str]:
     whole = [file.absolute().with_suffix("").parts for file in files]
     labels = []
     for parts in whole:
-        count = 1
+        count = 1 + (parts[-1] == "weights")  # what `colorlab train` calls them all
         while sum(other[-count:] == parts[-count:] for other in whole) > 1:
             count += 1
         labels.append("/".join(parts[-count:]))

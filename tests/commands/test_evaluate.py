@@ -146,7 +146,7 @@ def test_a_table_and_a_gallery_of_one_weights_file(photos, trained, capsys):
     targets = ["--table", "t.md", "--gallery", "page", "--csv", "p.csv"]
     assert main(["evaluate", "photos", "--weights", trained[0], *targets, *CPU]) == 0
     lines = Path("t.md").read_text("utf-8").splitlines()
-    assert lines[2] == "|  | `weights` | gray |"
+    assert lines[2] == "|  | `one/weights` | gray |"
     assert not any("Difference" in line for line in lines)
     with open("p.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -172,6 +172,7 @@ def test_the_photos_stand_in_the_order_of_disagreement():
 
 def test_labels_tell_weights_apart():
     assert tell_apart([Path("starter.safetensors")]) == ["starter"]
+    assert tell_apart([Path("runs/mine/weights.safetensors")]) == ["mine/weights"]
     files = ["a/x/best.safetensors", "b/x/best.safetensors", "b/x/last.safetensors"]
     assert tell_apart([Path(file) for file in files]) == ["a/x/best", "b/x/best", "last"]
     assert (

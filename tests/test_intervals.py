@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, norm
 
 from colorlab.frechet import frechet_distance
-from colorlab.intervals import bootstrap, jackknife
+from colorlab.intervals import bootstrap, jackknife, wilson
 
 
 def both(means):
@@ -103,3 +104,25 @@ def test_a_bootstrap_would_move_the_frechet_distance_and_the_jackknife_does_not(
     low, high = jackknife(frechet_distance, ours, true)
     assert (low + high) / 2 == pytest.approx(value, rel=1e-9)
     assert (high - low) / 2 / 2.093 == pytest.approx(np.std(drawn), rel=0.5)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize(
+    ("successes", "trials"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 20), (321, 1000)]
+)
+def test_wilson_is_that_of_scipy(successes, trials, confidence):
+    found = wilson(successes, trials, norm.ppf((1 + confidence) / 2))
+    expected = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= found[0] < found[1] <= 1
+
+
+def test_wilson_is_of_95_percent_unless_told():
+    # By hand: n = 4, p = 1/2, z² = 3.8416, so 1/2 ± sqrt(z²/16 + z⁴/64) / (1 + z²/4) = 1/2 ± 0.35
+    assert wilson(2, 4) == pytest.approx((0.150, 0.850), abs=5e-4)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (-1, 5), (6, 5)])
+def test_wilson_refuses_what_is_no_share(successes, trials):
+    with pytest.raises(ValueError, match="are no share; needs at least one trial"):
+        wilson(successes, trials)

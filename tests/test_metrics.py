@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
+from torchmetrics.image import StructuralSimilarityIndexMeasure
 
 from colorlab import encoders
 from colorlab.metrics import colorfulness, diversity, evaluate, gray_of, psnr, ssim
@@ -108,6 +109,16 @@ def test_ssim_is_that_of_scikit_image():
     assert 0.3 < found < 0.95
     same = torch.from_numpy(truth).movedim(-1, 0).float()
     assert ssim(same, same) == pytest.approx(1, abs=1e-6)
+
+
+def test_ssim_is_that_of_torchmetrics():
+    """It may count the windows at the border too, so the border here is like the rest."""
+    draw = np.random.default_rng(1)
+    noise = draw.random((3, 1, 1)) + draw.normal(0, 0.1, (3, 200, 200))
+    truth = torch.from_numpy(noise).float().clamp(0, 1)
+    image = (truth + 0.05 * torch.from_numpy(draw.normal(size=noise.shape)).float()).clamp(0, 1)
+    theirs = StructuralSimilarityIndexMeasure(data_range=1.0)(image[None], truth[None]).item()
+    assert ssim(image, truth) == pytest.approx(theirs, rel=1e-3)
 
 
 def test_ssim_needs_its_window():

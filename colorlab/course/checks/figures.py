@@ -22,13 +22,7 @@ def ends(result: Any, what: str) -> tuple[float, float]:
             f"Two numbers were expected for {what}; it is {describe(result)}.",
             "The docstring names both ends. A comma behind `return` makes a pair.",
         )
-    low, high = (want_number(end, f"one end of {what}") for end in result)
-    if low > high:
-        raise NotYet(
-            f"{what[:1].upper()}{what[1:]} begins at {low:.4f} and ends at {high:.4f}.",
-            "Which of the two should be the smaller one?",
-        )
-    return low, high
+    return tuple(want_number(end, f"one end of {what}") for end in result)
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
@@ -62,7 +56,7 @@ def frechet_mistakes(a: np.ndarray, b: np.ndarray) -> Mistakes:
     return mistakes(
         (
             "That is the root of the whole.",
-            "Compare it with the first word of the docstring.",
+            'Which word stands before "Fréchet distance" in the docstring?',
             math.sqrt(right),
         ),
         (
@@ -200,9 +194,14 @@ def wilson_mistakes(successes: int, n: int, z: float) -> Mistakes:
             (100 * low, 100 * high),
         ),
         (
+            "The high end comes first.",
+            "The docstring names the two ends in their order.",
+            (high, low),
+        ),
+        (
             "Those are middle and half width.",
             "The docstring asks for the two ends.",
-            (middle / scale, whole / scale),
+            *((middle / scale, whole / scale), (whole / scale, middle / scale)),
         ),
     )
 
@@ -215,6 +214,7 @@ def scores() -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(9)
     difference = draw.permutation(np.sort(draw.normal(size=(99, PHOTOS)), axis=1).mean(0))
     b = draw.normal(24, 5, PHOTOS)
+    difference -= difference.mean()
     return b + 0.4 + 0.5 * difference / difference.std(), b
 
 
@@ -228,6 +228,11 @@ def flaw_of_width(low: float, high: float, a: np.ndarray, b: np.ndarray) -> Flaw
     d = a - b
     error = d.std() / math.sqrt(PHOTOS)
     half, center = (high - low) / 2 / error, ((high + low) / 2 - d.mean()) / error
+    if half < 0:
+        return Flaw(
+            f"The interval begins at {low:.3f} and ends at {high:.3f}.",
+            "Which of the two should be the smaller one?",
+        )
     if half < 1e-6:
         if abs(center) < 1e-6:
             return Flaw(
@@ -239,7 +244,6 @@ def flaw_of_width(low: float, high: float, a: np.ndarray, b: np.ndarray) -> Flaw
             "The interval has no width: all resamples are one and the same.",
             "Where does your code draw, and how often does it come by there?",
         )
-    quantiles = np.quantile(d, (0.025, 0.975))
     apart = 1.96 * math.sqrt(a.var() + b.var()) / d.std()
     known = (
         (
@@ -249,7 +253,7 @@ def flaw_of_width(low: float, high: float, a: np.ndarray, b: np.ndarray) -> Flaw
             "photo's two scores together?",
         ),
         (
-            float(np.ptp(quantiles)) / 2 / error,
+            1.96 * math.sqrt(PHOTOS),
             "That is where single photos lie: the interval of differences, not of their mean.",
             "Which number of each resample goes into the list?",
         ),
@@ -276,13 +280,18 @@ def flaw_of_width(low: float, high: float, a: np.ndarray, b: np.ndarray) -> Flaw
     )
     if abs(half - 1.96) > 0.15:
         for width, mistake, advice in known:
-            if abs(half / width - 1) < 0.075:
+            if abs(half / width - 1) < 0.13:
                 return Flaw(mistake, advice)
     elif abs(center) < 0.15:
         return None
     elif abs((high + low) / 2 + d.mean()) < 0.15 * error:
         return Flaw(
             "The signs are turned: that is b minus a.", "Above 0 should mean that a is better."
+        )
+    if high < d.mean():
+        return Flaw(
+            f"The mean difference, {d.mean():.3f}, lies above both ends, {low:.3f} and {high:.3f}.",
+            "Are 0.025 and 0.975 shares or percentages to the function that you call?",
         )
     return Flaw(
         f"About {d.mean() - 1.96 * error:.3f} to {d.mean() + 1.96 * error:.3f} was expected; yours "

@@ -91,8 +91,13 @@ def _psnr_mistakes(away: Any) -> Mistakes:
         ),
         (
             "The error is not squared.",
-            "What does the M in MSE stand for, what the S, and in which order do they come?",
+            "A ratio of signals compares powers. Which letter of MSE says it?",
             *(decibel(away.abs().mean((1, 2, 3))), 2 * decibel(away.abs().mean((1, 2, 3)))),
+        ),
+        (
+            "Errors above and below cancel: they are averaged before the square.",
+            "What does the M in MSE stand for, what the S, and in which order do they come?",
+            decibel(away.mean((1, 2, 3)).square()),
         ),
         (
             "The squares are summed up, so that a large picture looks worse.",
@@ -178,8 +183,8 @@ def _ssim(x: Any, y: Any) -> tuple[float, Mistakes]:
             light(),
         ),
         (
-            "C1 and C2 are left out.",
-            "Two windows that are flat and black are equal. What would your line give?",
+            "C1 and C2 count for nothing.",
+            "What does your line give for two black windows, and in which range are its values?",
             *(light(0) * shape(C=0), light(0) * shape(), light() * shape(C=0)),
         ),
         (
@@ -233,7 +238,7 @@ def _test_ssim(ssim_window: Any) -> Flaw | None:
     import torch
 
     dark = 0.02 + 0.1 * torch.rand(10)  # dark and dull, so that both constants count
-    other = 0.5 * dark + 0.03 + 0.06 * torch.rand(10)
+    other = 0.3 * dark + 0.05 + 0.04 * torch.rand(10)
     bright = torch.rand(16)
     flat = torch.full((9,), 0.25)
     for x, y in ((dark, other), (bright, 1 - bright), (flat, flat + 0.5), (0 * flat, 0 * flat)):
@@ -364,6 +369,11 @@ def _test_frechet(frechet: Any) -> Flaw | None:
             b = a.copy()
         result = call(frechet, a, b, pure=True)
         plain = np.asarray(result)
+        if plain.shape == (features, features):
+            return Flaw(
+                f"A matrix of shape {plain.shape} comes back.",
+                "Which letters of the formula make one number of a matrix?",
+            )
         if photos < features and plain.ndim == 0 and plain.dtype.kind in "fc":
             kind = "complex" if plain.dtype.kind == "c" else "NaN" if np.isnan(plain) else ""
             if kind:
@@ -477,6 +487,7 @@ def _win_mistakes(candidates: Any, shares: Any) -> Mistakes:
     root = (weights * candidates.square()).sum(0)
     gray = right.mean(0, keepdim=True)
     luma = (right * right.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
+    some = (weights.square() * candidates).sum(0)
     chances = torch.softmax(shares, 0)[:, None, None, None]
     across = candidates * shares[:, None, None] if len(shares) == 3 else candidates * weights / 2
     return mistakes(
@@ -528,7 +539,7 @@ def _win_mistakes(candidates: Any, shares: Any) -> Mistakes:
         (
             "The shares are squared.",
             "How often does each candidate's share count in an expected value?",
-            (weights.square() * candidates).sum(0),
+            *(some / total for total in (1, shares.square().sum())),
         ),
     )
 
@@ -537,9 +548,11 @@ def _win_mistakes(candidates: Any, shares: Any) -> Mistakes:
 def _test_win(win_psnr: Any) -> Flaw | None:
     import torch
 
-    for likely in ((0.2, 0.5, 0.3), (0.1, 0.2, 0.05, 0.25, 0.4), (1.0,)):
+    for likely in ((0.25, 0.4, 0.35), (0.1, 0.2, 0.05, 0.25, 0.4), (1.0,)):
         shares = torch.tensor(likely)
         candidates = torch.rand(len(likely), 3, 4, 5)
+        if len(likely) == 3:  # the first one lies between the others, and so loses least of them
+            candidates[0] = 0.8 * candidates[1:].mean(0) + 0.2 * candidates[0]
         result = call(win_psnr, candidates, shares, pure=True)
         right = torch.einsum("k,kchw->chw", shares.double(), candidates.double())
         flaw = match_tensor(

@@ -344,6 +344,32 @@ def match(
     return next((flaw for wrong, flaw in mistakes if is_(wrong)), otherwise)
 
 
+def match_tensor(
+    result: Any,
+    right: Any,
+    mistakes: Sequence[tuple[Any, Flaw]],
+    what: str,
+    told: Callable[..., str],
+    advice: str,
+) -> Flaw | None:
+    """`match` for a tensor; what a known mistake gives may hold NaN or have another shape.
+
+    told: names one number of the result, by its indices; it and advice tell the worst number
+    where no mistake fits.
+    """
+    import torch
+
+    other = Flaw("")
+    if isinstance(result, torch.Tensor) and result.is_floating_point():
+        flaw = match(result, right, mistakes, other)
+        if flaw is not other:
+            return flaw
+    found = want_tensor(result, shape=tuple(right.shape), what=what)
+    worst = (found.detach() - right).abs().argmax()
+    at = tuple(int(i) for i in torch.unravel_index(worst, right.shape))
+    return Flaw(f"{told(*at)} should be {right[at]:.4f}; yours is {found[at]:.4f}.", advice)
+
+
 def _plain(value: Any) -> np.ndarray:
     """An array, tensor or number as a float64 array."""
     if hasattr(value, "detach"):

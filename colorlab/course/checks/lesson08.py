@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from colorlab.course.checks.encoders import (
@@ -22,32 +21,12 @@ from colorlab.course.checks.exercise import (
     call,
     describe,
     match,
+    match_tensor,
     own_random,
     want_number,
     want_tensor,
 )
 from colorlab.course.checks.networks import Mistakes, mistakes
-
-
-def _compared(
-    result: Any, right: Any, known: Mistakes, what: str, told: Callable[..., str], advice: str
-) -> Flaw | None:
-    """`match` for a tensor; what a known mistake gives may hold NaN or have another shape.
-
-    told: names one number of the result, by its indices.
-    """
-    import torch
-
-    other = Flaw("")
-    if isinstance(result, torch.Tensor) and result.is_floating_point():
-        flaw = match(result, right, known, other)
-        if flaw is not other:
-            return flaw
-    found = want_tensor(result, shape=tuple(right.shape), what=what)
-    worst = (found.detach() - right).abs().argmax()
-    at = tuple(int(i) for i in torch.unravel_index(worst, right.shape))
-    return Flaw(f"{told(*at)} should be {right[at]:.4f}; yours is {found[at]:.4f}.", advice)
-
 
 # --- 8.1: join the encoder -----------------------------------------------------------------------
 
@@ -322,7 +301,7 @@ def _test_soft(soft_encode: Any) -> Flaw | None:
         ab = (torch.rand(count, 2) - 0.5) * torch.tensor([60.0, 40.0])
         result = call(soft_encode, ab, centers, pure=True)
         away = torch.cdist(ab, centers)
-        flaw = _compared(
+        flaw = match_tensor(
             result,
             _soft(ab, centers),
             _soft_mistakes(ab, centers) if count > 5 else (),
@@ -383,7 +362,7 @@ def _test_weights(class_weights: Any) -> Flaw | None:
                 *(lone, lone / (p * lone).sum()),
             ),
         )
-        flaw = _compared(
+        flaw = match_tensor(
             result,
             right,
             known,
@@ -455,7 +434,7 @@ def _test_annealed(annealed_mean: Any) -> Flaw | None:
                 "Shares stay the same if all logits of a pixel shrink by one number. torch has a "
                 "function that makes use of it.",
             )
-        flaw = _compared(
+        flaw = match_tensor(
             result,
             torch.softmax(logits.double() / T, 1) @ centers.double(),
             _mean_mistakes(logits, centers, T) if len(logits) == 4 else (),
@@ -567,7 +546,7 @@ def _test_hints(lay_hints: Any) -> Flaw | None:
     for size, places, sides in cases:
         ab = torch.rand(2, *size) * 1.6 - 0.8
         result = call(lay_hints, ab, places, sides, pure=True)
-        flaw = _compared(
+        flaw = match_tensor(
             result,
             _laid(ab, places, sides),
             _hint_mistakes(ab, places, sides) if 1 in sides else (),

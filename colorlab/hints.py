@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageColor
 from torch import Tensor
 
+from colorlab.atomic import write_whole
 from colorlab.color import AB_RANGE, fit_gamut, in_gamut, lab_to_rgb, rgb_to_lab
 
 CHANNELS = 3
@@ -202,6 +203,21 @@ def read(path: str | os.PathLike[str]) -> list[Hint]:
     return hints
 
 
+def write(path: str | os.PathLike[str], hints: Iterable[Hint]) -> Path:
+    """Write hints as JSON, in the form that ``read`` reads, and return the path.
+
+    Raises:
+        OSError: the folder is missing or can't be written.
+    """
+    entries = [{"x": x, "y": y, "color": hex_of(color)} for x, y, color in hints]
+    return write_whole(path, [json.dumps(entries, indent=2).encode() + b"\n"])
+
+
+def hex_of(color: tuple[int, int, int]) -> str:
+    """An sRGB color as ``"#rrggbb"``."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
 def check_hints(hints: Iterable[Hint], lightness: Tensor) -> list[Hint]:
     """The hints as ``Hint``, each inside the photo and with a color that sRGB has there.
 
@@ -241,12 +257,21 @@ def _is_color(color: object) -> bool:
     return len(parts) == 3 and all(0 <= part <= 255 for part in parts)
 
 
+def shown_at(color: tuple[int, int, int], lightness: float) -> bool:
+    """Whether sRGB has the a and b of a color at another lightness, 0 to 100."""
+    return bool(in_gamut(_lab(color, lightness), tolerance=2 / 255))
+
+
+def _lab(color: tuple[int, int, int], lightness: float) -> Tensor:
+    return torch.cat([torch.tensor([lightness]), ab_of(color)])[:, None, None]
+
+
 def _warn_outside_gamut(number: int, hint: Hint, lightness: float) -> None:
-    lab = torch.cat([torch.tensor([lightness]), ab_of(hint.color)])[:, None, None]
-    if bool(in_gamut(lab, tolerance=2 / 255)):
+    if shown_at(hint.color, lightness):
         return
+    lab = _lab(hint.color, lightness)
     rgb = (lab_to_rgb(fit_gamut(lab)).flatten() * 255).round().int().tolist()
-    wanted, nearest = ("#{:02x}{:02x}{:02x}".format(*color) for color in (hint.color, rgb))
+    wanted, nearest = hex_of(hint.color), hex_of(rgb)
     warnings.warn(
         f"hint {number}: no screen shows {wanted} at lightness {lightness:.0f}, which the photo "
         f"has at x {hint.x}, y {hint.y}; it becomes {nearest}",

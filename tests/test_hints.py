@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from skimage.color import rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor
 
 from colorlab import hints
@@ -352,6 +352,9 @@ def test_a_file_of_hints_is_read(tmp_path_factory, wanted: list[Hint]) -> None:
     ]
     path.write_text(json.dumps(entries), encoding="utf-8")
     assert read(path) == read(str(path)) == wanted
+    path.unlink()
+    assert hints.write(path, wanted) == path
+    assert json.loads(path.read_text(encoding="utf-8")) == entries
 
 
 @pytest.mark.parametrize(
@@ -458,6 +461,27 @@ def test_a_color_that_no_screen_shows_there_is_reported_with_the_nearest() -> No
     assert 2 < np.hypot(a, b) < 20
     # The hue is red's, as far as eight bits tell it.
     assert np.arctan2(b, a) == pytest.approx(np.arctan2(*in_lab(red)[:0:-1]), abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("color", "lightness", "shown"),
+    [
+        ((255, 0, 0), 53.2, True),  # red's own
+        ((255, 0, 0), 95.0, False),
+        ((0, 0, 255), 90.0, False),
+        ((255, 255, 0), 20.0, False),
+        ((120, 110, 115), 80.0, True),
+        ((128, 128, 128), 100.0, True),
+    ],
+)
+def test_whether_a_screen_shows_a_color_at_another_lightness(color, lightness, shown) -> None:
+    assert hints.shown_at(color, lightness) == shown
+    # scikit-image clips to [0, 1] what no screen shows, and so changes it.
+    wanted = np.array([lightness, *in_lab(color)[1:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        back = rgb2lab(lab2rgb(wanted))
+    assert bool(np.abs(back - wanted).max() < 2) == shown
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))

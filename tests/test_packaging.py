@@ -135,6 +135,7 @@ COLAB = {
     "ipywidgets": "7.7.1",
     "kaggle": "2.0.2",
     "accelerate": "1.14.0",
+    "anywidget": "0.9.21",
 }
 
 

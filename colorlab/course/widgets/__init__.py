@@ -11,9 +11,12 @@
     widgets.board.Board                 lesson 06: a run, watched and steered
     widgets.speed.SpeedSliders          lesson 07: what a faster part is worth
     widgets.scaling.ScalingPanel        lesson 07: what more processes gain
+    widgets.palette.TemperaturePlay     lesson 08: a distribution of colors, and its annealed mean
+    widgets.hints.HintBoard             lesson 08: click, choose a color, see the photo follow
     widgets.quiz.Quiz                   five questions
     widgets.epochs.EpochButtons         a question after each epoch
 
 The logic of each stands apart from its view, as functions of arrays, and each shows a picture where
 nothing runs. They work in ipywidgets 7.7 and 8. Most are a `_panel.Panel`: controls and a picture.
+The hint board has JavaScript of its own, which tells where a click was.
 """

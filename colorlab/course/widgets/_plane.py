@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from colorlab.color import in_gamut, lab_to_rgb
+from colorlab.color import in_gamut, lab_to_rgb, rgb_to_lab
 from colorlab.show import font, to_uint8
 
 LIMIT = 110.0  # the plane reaches from -110 to 110 CIE units on both axes
 OUTSIDE = 232  # the gray of what sRGB can't show
+HUES = (  # up to which angle in the plane, in degrees
+    (50, "red"),
+    (82, "orange"),
+    (105, "yellow"),
+    (165, "green"),
+    (220, "teal"),
+    (312, "blue"),
+    (345, "purple"),
+    (361, "red"),
+)
+BROWN = (50, 95)  # where what is dark or dull is brown
+GRAY = 8.0  # CIE units of chroma below which a color is called gray
+DARK, LIGHT = 35.0, 75.0  # L below and above which a color is called so
 INK, FAINT = (34, 38, 43), (150, 155, 160)
+
+
+def color_name(color: tuple[int, int, int]) -> str:
+    """A plain name for an sRGB color, such as "dark green"."""
+    L, a, b = rgb_to_lab(torch.tensor(color, dtype=torch.uint8)[:, None, None]).flatten().tolist()
+    chroma, degrees = math.hypot(a, b), math.degrees(math.atan2(b, a)) % 360
+    hue = next(name for end, name in HUES if degrees < end) if chroma >= GRAY else "gray"
+    if hue != "gray" and BROWN[0] < degrees < BROWN[1] and (L < 55 or chroma < 40):
+        hue = "brown"
+    return f"dark {hue}" if L < DARK else f"light {hue}" if L > LIGHT else hue
 
 
 def grid(side: int) -> np.ndarray:

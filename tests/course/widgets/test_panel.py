@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from colorlab.colorize import Colorizer
 from colorlab.course.museum import exhibits
 from colorlab.course.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.course.widgets._panel import Panel, choice, one_thread, slider, steps
@@ -21,6 +22,7 @@ from colorlab.course.widgets.diary import DiaryView
 from colorlab.course.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.course.widgets.museum import FailureMuseum
 from colorlab.course.widgets.objectives import LambdaSlider, PullArrows
+from colorlab.course.widgets.palette import TemperaturePlay
 from colorlab.course.widgets.patches import PatchView, ScoreMap
 from colorlab.course.widgets.photos import AugmentPanel, ChromaSheet
 from colorlab.course.widgets.scaling import ScalingPanel
@@ -146,6 +148,9 @@ PANELS = {
     "PullArrows": lambda photo: PullArrows(),
     "DiaryView": lambda photo: DiaryView(exhibits.load("healthy")),
     "FailureMuseum": lambda photo: FailureMuseum(),
+    "TemperaturePlay": lambda photo: TemperaturePlay(
+        Colorizer.load(device="cpu"), {"one": photo, "two": MADE}
+    ),
     "ScalingPanel": lambda photo: ScalingPanel(),
     "SpeedSliders": lambda photo: SpeedSliders(STEP),
 }

@@ -1,5 +1,5 @@
 """The recipes that have a name: five reference systems, what the bundled weights were trained with,
-two for a GPU, and a small one to try things out. ``colorlab.recipes.get`` finds them."""
+two for a GPU, and small ones to try things out. ``colorlab.recipes.get`` finds them."""
 
 from __future__ import annotations
 
@@ -77,6 +77,26 @@ _TINY = Recipe(
     stages=(Stage("pretrain", 300, 64, 16), Stage("adversarial", 300, 64, 16)),
 )
 
+# What they differ in is the question: one color for each pixel, or how likely each color is. The
+# regression's loss weighs all pixels alike, so that its colors are the mean of what could be.
+_REGRESSION = Recipe(
+    name="regression",
+    about="Pretrained encoder, minutes on a CPU: one color a pixel, the color loss alone.",
+    data=DataConfig(hinted=0.5),
+    generator=GeneratorConfig(kind="hint-unet", head="ab"),
+    objective=ObjectiveConfig(color="huber"),
+    optimization=OptimizationConfig(betas=(0.9, 0.99), weight_decay=0.01, encoder_rate=0.2),
+    stages=(Stage("pretrain", 500, 64, 16, 1e-3, schedule="cosine", warmup=20),),
+)
+
+_DISTRIBUTION = dataclasses.replace(
+    _REGRESSION,
+    name="distribution",
+    about="The same with a distribution over 261 colors, its cross-entropy alone.",
+    generator=dataclasses.replace(_REGRESSION.generator, head="bins"),
+    objective=dataclasses.replace(_REGRESSION.objective, color_weight=0.0, palette_weight=1.0),
+)
+
 _STARTER = Recipe(
     name="starter",
     about="What the bundled weights were trained with: hints, a distribution, no adversary.",
@@ -150,6 +170,8 @@ _ALL = (
     _NOISE_UNET,
     _RGB_PIX2PIX,
     _AB_NPY,
+    _REGRESSION,
+    _DISTRIBUTION,
     _STARTER,
     _STARTER_ADVERSARIAL,
     _ENCODER_256,

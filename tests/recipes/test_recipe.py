@@ -107,6 +107,20 @@ def test_recipes_cannot_be_changed() -> None:
         RECIPES["mine"] = Recipe()
 
 
+def test_regression_and_distribution_differ_in_head_and_losses_alone() -> None:
+    fields = [line.split(":")[0] for line in differences(get("regression"), get("distribution"))]
+    assert fields == [
+        "name",
+        "about",
+        "generator.head",
+        "objective.color_weight",
+        "objective.palette_weight",
+    ]
+    one, other = get("regression").objective, get("distribution").objective
+    assert one.color_weight and not one.palette_weight
+    assert other.palette_weight and not other.color_weight
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 

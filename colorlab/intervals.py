@@ -1,12 +1,14 @@
 """How far a figure could be off because these photos were taken and not others.
 
-Two ways to ask that of the photos at hand, both with 95 % intervals. The bootstrap draws as many
+Three ways to ask that of the photos at hand, all with 95 % intervals. The bootstrap draws as many
 photos as there are, some twice and some not at all, and looks at how a figure of means moves. The
-jackknife leaves photos out, for a figure that a photo drawn twice would distort.
+jackknife leaves photos out, for a figure that a photo drawn twice would distort. Wilson's interval
+is that of a share, such as that of the photos that fooled somebody.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -80,3 +82,32 @@ def jackknife(
     error = np.sqrt((groups - 1) * np.var(without))  # the mean square over the groups, (G - 1) fold
     value = statistic(*samples)
     return float(value - STUDENT * error), float(value + STUDENT * error)
+
+
+def wilson(successes: int, trials: int, z: float = 1.96) -> Interval:
+    """The interval of a share, from so many successes in so many trials; it stays within 0 and 1.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (Journal of the
+    American Statistical Association 22, 1927): the shares p that lie no further than z standard
+    errors, ``sqrt(p (1 - p) / trials)``, from the share that was seen. Unlike the share seen ± z of
+    its own standard errors, it has a width where all trials or none succeeded.
+
+    Args:
+        z: 1.96 for 95 %.
+
+    Returns:
+        (low, high), shares.
+
+    Raises:
+        ValueError: no trials, or successes that are none of them.
+    """
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(
+            f"{successes} successes in {trials} trials are no share; needs at least one trial, and "
+            "0 to as many successes"
+        )
+    share, extra = successes / trials, z**2 / trials
+    center = share + extra / 2
+    half = math.sqrt(extra * (share * (1 - share) + extra / 4))
+    low, high = (center - half) / (1 + extra), (center + half) / (1 + extra)
+    return max(low, 0.0), min(high, 1.0)  # rounding could step over the ends

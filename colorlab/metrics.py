@@ -161,7 +161,7 @@ def _measures(colored: Tensor, gray: Tensor, truth: Tensor, *labels: int) -> dic
     }
 
 
-def _figures(means: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def figures_of_means(means: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The figures of a set of photos, from the means of theirs."""
     lost = 1 - means["gray_recognized"]
     found = {name: mean for name, mean in means.items() if not name.endswith("chroma")}
@@ -179,8 +179,8 @@ def _scores(rows: list[dict[str, Any]], features: np.ndarray, hints: Sequence[in
     """Figures and intervals from one mapping a photo and features (N, 3, D): ours, gray, true."""
     names = [name for name in rows[0] if name != "name"]
     columns = {name: np.array([row[name] for row in rows], float) for name in names}
-    figures = _figures({name: column.mean() for name, column in columns.items()})
-    intervals = bootstrap(columns, _figures)
+    figures = figures_of_means({name: column.mean() for name, column in columns.items()})
+    intervals = bootstrap(columns, figures_of_means)
     *sides, true = features.swapaxes(0, 1)  # (N, 3, D) -> 3 x (N, D)
     for name, side in zip(("frechet", "gray_frechet"), sides, strict=True):
         figures[name] = frechet_distance(side, true) if len(rows) > 1 else np.nan
@@ -189,7 +189,12 @@ def _scores(rows: list[dict[str, Any]], features: np.ndarray, hints: Sequence[in
     figures = {name: float(value) for name, value in figures.items()}
     hinted = {count: figures.pop(hinted_name(count)) for count in dict.fromkeys(hints)}
     return Scores(
-        len(rows), **figures, hinted_psnr=hinted, intervals=intervals, by_photo=tuple(rows)
+        len(rows),
+        **figures,
+        hinted_psnr=hinted,
+        intervals=intervals,
+        by_photo=tuple(rows),
+        features=features,
     )
 
 

@@ -9,7 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from colorlab.atomic import write_whole
 from colorlab.intervals import Interval
@@ -29,6 +31,14 @@ TABLE = (
     ("  recovered of what gray lost", ".1%", "recovered", ""),
     ("Fréchet distance (EfficientNet-Lite0)", ".2f", "frechet", "gray_frechet"),
 )
+
+
+class Row(NamedTuple):
+    """A line of the table: its name, and of each kind of picture (figure, interval), as text."""
+
+    name: str
+    ours: tuple[str, str]
+    gray: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,8 @@ class Scores:
             ``colorlab.intervals.jackknife`` for the Fréchet distances: photos drawn twice
             stand for fewer photos, and fewer photos make that distance larger.
         by_photo: one mapping a photo, as ``write_csv`` writes it.
+        features: (N, 3, D) of the colored, the gray and the true pictures: what the Fréchet
+            distances are of.
     """
 
     photos: int
@@ -76,27 +88,30 @@ class Scores:
     hinted_psnr: Mapping[int, float] = field(default_factory=dict)
     intervals: Mapping[str, Interval] = field(default_factory=dict, repr=False)
     by_photo: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    features: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         lines = [
             row("photos", f"{self.photos}"),
             row("", "ours", "95% interval", "gray", "95% interval"),
         ]
-        for name, style, *attributes in TABLE:
-            cells = [self._cells(key, getattr(self, key), style) for key in attributes if key]
-            lines.append(row(name, *(cell for pair in cells for cell in pair)))
-        for count, value in self.hinted_psnr.items():
-            name = f"PSNR with {count} hint{'s' if count > 1 else ''}, dB"
-            lines.append(row(name, *self._cells(hinted_name(count), value, ".2f")))
+        lines += [row(one.name, *one.ours, *(one.gray or ())) for one in self.rows()]
         return "\n".join(lines)
 
-    def _cells(self, key: str, value: float, style: str) -> tuple[str, str]:
-        """A figure and its interval, "-" where there is none."""
-        ends = self.intervals.get(key)
-        return (
-            "-" if math.isnan(value) else format(value, style),
-            "-" if ends is None else " to ".join(format(end, style) for end in ends),
-        )
+    def rows(self) -> list[Row]:
+        """The figures with their intervals as text, "-" where there is none."""
+        found = [
+            Row(name, self._cells(ours, style), self._cells(gray, style) if gray else None)
+            for name, style, ours, gray in TABLE
+        ]
+        for count, value in self.hinted_psnr.items():
+            name = f"PSNR with {count} hint{'s' if count > 1 else ''}, dB"
+            ends = self.intervals.get(hinted_name(count))
+            found.append(Row(name, cells(value, ends, ".2f"), None))
+        return found
+
+    def _cells(self, key: str, style: str) -> tuple[str, str]:
+        return cells(getattr(self, key), self.intervals.get(key), style)
 
     def write_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write one line a photo, names of the columns first; replaces what stood there.
@@ -127,3 +142,11 @@ def row(name: str, *cells: str) -> str:
     widths = (7, 19, 8, 19)
     padded = (f" {cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
     return f"{name:<{NAME_WIDTH}}" + "".join(padded)
+
+
+def cells(value: float, ends: Interval | None, style: str) -> tuple[str, str]:
+    """A figure and its interval as text, "-" where there is none."""
+    return (
+        "-" if math.isnan(value) else format(value, style),
+        "-" if ends is None else " to ".join(format(end, style) for end in ends),
+    )

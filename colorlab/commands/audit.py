@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorlab.commands.options import report_left_out
+from colorlab.commands.options import check_writable, report_left_out
 from colorlab.photos.exclusions import FILE_NAME, quoted, read_list
 from colorlab.photos.files import SUFFIXES, look_into
 
@@ -101,7 +101,7 @@ def check_sheet(path: str | os.PathLike[str], folders: Sequence[Path]) -> None:
             f"{path}: a contact sheet is a picture; name a file that ends in "
             f"{', '.join(SHEET_SUFFIXES)}"
         )
-    _check_writable(path)
+    check_writable(path)
     for folder in folders:
         if folder.resolve() in path.resolve().parents:
             raise ValueError(
@@ -126,7 +126,7 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
     """
     if path is None:
         for own in (folder / FILE_NAME for folder in folders if folder.is_dir()):
-            _check_writable(own)
+            check_writable(own)
             if os.path.lexists(own):
                 read_list(own)
         return
@@ -138,7 +138,7 @@ def check_list(path: str | os.PathLike[str] | None, folders: Sequence[Path]) -> 
         )
     if path.suffix.lower() in SUFFIXES:
         raise ValueError(f"{path}: a list is no photo; name a text file, such as {FILE_NAME}")
-    _check_writable(path)
+    check_writable(path)
     if os.path.lexists(path):
         for name in read_list(path).entries:
             if os.path.splitext(name)[1].lower() not in SUFFIXES:
@@ -162,19 +162,3 @@ def clear_write_errors(what: str) -> Iterator[None]:
             f"{what} could not be written ({error.strerror or error}); make room or name another "
             "place"
         ) from error
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; name a file in it, or one elsewhere")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is a pipe or a device; name another file")
-    folder = path.parent
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
-        raise ValueError(f"{path} can't be written, {folder} is not a folder; name another file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(
-            f"{path} can't be written, you may not write into {folder}; name a file elsewhere"
-        )

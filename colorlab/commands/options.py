@@ -91,3 +91,24 @@ def report_left_out(folders: Iterable[str | os.PathLike[str]]) -> bool:
                 file=sys.stderr,
             )
     return bool(closed)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that can't be written, before minutes are spent on what goes into it.
+
+    Raises:
+        ValueError: a folder, a pipe or a device stands there, or the folder can't be written to.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name a file in it, or one elsewhere")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device; name another file")
+    folder = path.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ValueError(f"{path} can't be written, {folder} is not a folder; name another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"{path} can't be written, you may not write into {folder}; name a file elsewhere"
+        )

@@ -17,7 +17,7 @@ from colorlab.show import BLUE, GREEN, ORANGE, font
 # Okabe and Ito's colors without their yellow, which is pale on white, and a gray.
 COLORS = ("#7b858f", ORANGE, "#56b4e9", GREEN, "#e69f00", BLUE, "#cc79a7", "#000000")
 CORNERS = (0, 4, 3)  # of the generators' marks, in turn: a circle, a diamond, a triangle
-PALE = 0.28  # how strong the marks of the other photos are
+PALE = 0.35  # how strong the marks of the other photos are
 PLOT, SIDE, SCALE = (472, 322), 232, 2  # pixels: the plane, the column beside it; drawn larger
 BOX = (62, 12, 460, 276)  # the plane's axes: left, top, right, bottom
 TILE, HEAD, LINE, GAP = 152, 24, 20, 8  # pixels of a picture, the words above it, a line of scores

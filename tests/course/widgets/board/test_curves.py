@@ -13,10 +13,10 @@ from colorlab.course.widgets.board.curves import (
     Curve,
     _dashes,
     _parts,
-    round_ticks,
-    tick_text,
     draw_curves,
+    round_ticks,
     smoothed,
+    tick_text,
     with_cursor,
 )
 from colorlab.show import BLUE, GREEN, ORANGE

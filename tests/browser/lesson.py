@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
 
 from browser.server import LabServer
 
@@ -19,6 +24,15 @@ if TYPE_CHECKING:
 VIEW = "application/vnd.jupyter.widget-view+json"
 OPEN, RUN, SHOW = 120.0, 900.0, 60.0  # seconds
 SIZE = {"width": 1280, "height": 1000}
+# The picture that an image on the page shows, at its own size, as PNG.
+PIXELS = """async image => {
+    await image.decode()
+    const canvas = document.createElement("canvas")
+    canvas.width = image.naturalWidth
+    canvas.height = image.naturalHeight
+    canvas.getContext("2d").drawImage(image, 0, 0)
+    return canvas.toDataURL("image/png")
+}"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,26 @@ def unexecuted(notebook: dict[str, Any]) -> list[str]:
     """The sources of the code cells that have no number."""
     cells = code_cells(notebook)
     return ["".join(cell["source"]) for cell in cells if cell["execution_count"] is None]
+
+
+def write_notebook(path: Path, cells: Iterable[str]) -> None:
+    """A notebook of code cells, for what no lesson shows."""
+    written = [
+        {"cell_type": "code", "id": f"c{number}", "metadata": {}, "source": source.strip(),
+         "outputs": [], "execution_count": None}
+        for number, source in enumerate(cells)
+    ]  # fmt: skip
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {"cells": written, "metadata": {"kernelspec": kernel}, "nbformat": 4,
+                "nbformat_minor": 5}  # fmt: skip
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def pixels_of(image: Locator) -> np.ndarray:
+    """What an image on the page shows, uint8 (H, W, 3)."""
+    url = image.evaluate(PIXELS)
+    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    return np.asarray(picture.convert("RGB"))
 
 
 def run_all(*lessons: OpenLesson) -> None:
@@ -160,6 +194,16 @@ class OpenLesson:
         output.scroll_into_view_if_needed()
         output.screenshot(path=path)
         self.page.set_viewport_size(SIZE)
+
+    def set_theme(self, name: str) -> None:
+        """What JupyterLab is drawn with once the page is opened again."""
+        settings = "lab/api/settings/@jupyterlab/apputils-extension:themes"
+        response = self.page.request.put(
+            f"{self.server.url}/{settings}",
+            headers={"Authorization": f"token {self.server.token}"},
+            data={"raw": json.dumps({"theme": name})},
+        )
+        assert response.ok
 
     def _scroller(self) -> Locator:
         return self.page.locator(".jp-Notebook .jp-WindowedPanel-outer").first

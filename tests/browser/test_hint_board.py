@@ -6,8 +6,6 @@ clicks do.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browser.lesson import SIZE, OpenLesson, Place, errors, run_all
+from browser.lesson import (
+    SIZE,
+    OpenLesson,
+    Place,
+    errors,
+    pixels_of,
+    run_all,
+    write_notebook,
+)
 from browser.moves import WATCH
 from browser.report import Report
 from browser.server import ROOT, LabServer
@@ -50,15 +56,6 @@ fallback
     "print([tuple(hint) for hint in board.photo.hints])",
 )
 CLICKS, SLIDERS = Place(0, 0, "board"), Place(1, 0, "fallback")
-# The picture that an image on the page shows, at its own size, as PNG.
-PIXELS = """async image => {
-    await image.decode()
-    const canvas = document.createElement("canvas")
-    canvas.width = image.naturalWidth
-    canvas.height = image.naturalHeight
-    canvas.getContext("2d").drawImage(image, 0, 0)
-    return canvas.toDataURL("image/png")
-}"""
 
 
 class OpenBoard(OpenLesson):
@@ -75,9 +72,7 @@ class OpenBoard(OpenLesson):
         return self.output.locator(".colorlab-photo")
 
     def pixels(self) -> np.ndarray:
-        url = self.output.locator("img").evaluate(PIXELS)
-        image = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
-        return np.asarray(image.convert("RGB"))
+        return pixels_of(self.output.locator("img"))
 
     def says(self, words: str) -> None:
         self.until(lambda: words in self.output.inner_text(), f"the board to say {words!r}")
@@ -129,15 +124,7 @@ class OpenBoard(OpenLesson):
 def board(chromium: Any, server: LabServer, report: Report) -> Iterator[OpenBoard]:
     """The boards after Run All."""
     report.begin("hints")
-    cells = [
-        {"cell_type": "code", "id": f"c{number}", "metadata": {}, "source": source.strip(),
-         "outputs": [], "execution_count": None}
-        for number, source in enumerate(CELLS)
-    ]  # fmt: skip
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4,
-                "nbformat_minor": 5}  # fmt: skip
-    (server.lessons / NAME).write_text(json.dumps(notebook), encoding="utf-8")
+    write_notebook(server.lessons / NAME, CELLS)
     opened = OpenBoard(chromium.new_page(viewport=SIZE), server, NAME)
     try:
         run_all(opened)
@@ -294,24 +281,13 @@ def test_a_page_that_is_opened_again_has_the_same_hints(board: OpenBoard, report
     """Here it is opened with JupyterLab's dark theme."""
     board.changes(lambda: board.output.locator("select").select_option(index=0))
     before, dots = board.pixels(), board.dots()
-    set_theme(board, "JupyterLab Dark")
+    board.set_theme("JupyterLab Dark")
     board.open(anew=False)
     board.until(lambda: len(board.dots()) > 0, "the hints")
     assert board.dots() == dots and (board.pixels() == before).all()
     board.screenshot(board.output, report.picture("hints", "dark"))
     color = board.output.locator(".colorlab-words").evaluate("one => getComputedStyle(one).color")
     assert min(map(int, re.findall(r"\d+", color)[:3])) > 180  # light letters
-
-
-def set_theme(board: OpenBoard, name: str) -> None:
-    """What JupyterLab is drawn with once the page is opened again."""
-    settings = "lab/api/settings/@jupyterlab/apputils-extension:themes"
-    response = board.page.request.put(
-        f"{board.server.url}/{settings}",
-        headers={"Authorization": f"token {board.server.token}"},
-        data={"raw": json.dumps({"theme": name})},
-    )
-    assert response.ok
 
 
 def test_without_anywidget_the_same_by_sliders(board: OpenBoard, report: Report) -> None:
@@ -323,7 +299,7 @@ def test_without_anywidget_the_same_by_sliders(board: OpenBoard, report: Report)
     board.changes(lambda: board.page.keyboard.press("ArrowRight"))  # the ring moves
     board.says("the likeliest color is")
     board.screenshot(board.output, report.picture("hints", "fallback-dark"))
-    set_theme(board, "JupyterLab Light")
+    board.set_theme("JupyterLab Light")
     before = chroma_toward(board.pixels(), 0.51, 0.5, RED)
     text = board.output.locator(".widget-colorpicker input[type=text]")
     board.changes(lambda: [text.fill("#c02020"), text.press("Tab")])

@@ -19,6 +19,7 @@ from colorlab.course.museum import exhibits
 from colorlab.course.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.course.widgets._panel import Panel, choice, one_thread, slider, steps
 from colorlab.course.widgets.diary import DiaryView
+from colorlab.course.widgets.gallery import DisagreementGallery
 from colorlab.course.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.course.widgets.museum import FailureMuseum
 from colorlab.course.widgets.objectives import LambdaSlider, PullArrows
@@ -146,6 +147,7 @@ PANELS = {
     ),
     "LambdaSlider": lambda photo: LambdaSlider(),
     "PullArrows": lambda photo: PullArrows(),
+    "DisagreementGallery": lambda photo: DisagreementGallery(SCORES, COLORINGS),
     "DiaryView": lambda photo: DiaryView(exhibits.load("healthy")),
     "FailureMuseum": lambda photo: FailureMuseum(),
     "TemperaturePlay": lambda photo: TemperaturePlay(
@@ -156,6 +158,14 @@ PANELS = {
 }
 STEP = {"convolution": 0.6, "Adam": 0.1, "reading photos": 0.2, "activation, dropout": 0.1}
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+SCORES = {name: (np.random.default_rng(i).random((3, 2)), i < 2) for i, name in enumerate("abc")}
+COLORINGS = {
+    "names": ["one", "two", "three"],
+    "photos": ["first", "second"],
+    "gray": np.zeros((2, 3, 96, 96), np.uint8),
+    "truth": np.full((2, 3, 96, 96), 255, np.uint8),
+    "pictures": np.random.default_rng(0).integers(0, 256, (3, 2, 3, 96, 96), dtype=np.uint8),
+}
 
 
 def moves(panel: Panel):

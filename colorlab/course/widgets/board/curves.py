@@ -64,7 +64,7 @@ def draw_curves(
             [box[0] + across * (box[2] - box[0]), box[3] - up * (box[3] - box[1])], axis=-1
         )
 
-    ticks = {"x": _ticks(*x_range, 6), "y": _ticks(*y_range, 4)}
+    ticks = {"x": round_ticks(*x_range, 6), "y": round_ticks(*y_range, 4)}
     for tick in ticks["y"]:
         (_, y) = place(x_range[0], tick)
         draw.line([(box[0] * FINE, y), (box[2] * FINE, y)], GRID, FINE)
@@ -82,10 +82,10 @@ def draw_curves(
     draw = ImageDraw.Draw(image)
     for tick in ticks["y"]:
         (_, y) = place(x_range[0], tick) / FINE
-        draw.text((box[0] - 5, y), _written(tick), FAINT, font(11), anchor="rm")
+        draw.text((box[0] - 5, y), tick_text(tick), FAINT, font(11), anchor="rm")
     for tick in ticks["x"]:
         (x, _) = place(tick, y_range[0]) / FINE
-        text = _written(tick)
+        text = tick_text(tick)
         half = font(11).getlength(text) / 2
         x = min(max(x, half), width - half)
         draw.text((x, box[3] + 4), text, FAINT, font(11), anchor="mt")
@@ -180,7 +180,7 @@ def _padded(limits: tuple[float, float]) -> tuple[float, float]:
     return limits[0] - room, limits[1] + room
 
 
-def _ticks(low: float, high: float, most: int) -> list[float]:
+def round_ticks(low: float, high: float, most: int) -> list[float]:
     """At most ``most`` round numbers between two."""
     raw = (high - low) / most
     scale = 10 ** math.floor(math.log10(raw))
@@ -189,5 +189,5 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
     return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _written(tick: float) -> str:
+def tick_text(tick: float) -> str:
     return f"{tick:,.0f}" if abs(tick) >= 1000 else f"{tick:.4g}" if abs(tick) > 1e-9 else "0"

@@ -13,10 +13,10 @@ from colorlab.course.widgets.board.curves import (
     Curve,
     _dashes,
     _parts,
-    _ticks,
-    _written,
     draw_curves,
+    round_ticks,
     smoothed,
+    tick_text,
     with_cursor,
 )
 from colorlab.show import BLUE, GREEN, ORANGE
@@ -186,11 +186,11 @@ def test_parts_are_what_follows_without_a_gap():
     ],
 )
 def test_ticks_are_round_numbers_inside(low, high, wanted):
-    assert _ticks(low, high, 4) == pytest.approx(wanted)
+    assert round_ticks(low, high, 4) == pytest.approx(wanted)
 
 
 def test_ticks_are_written_short():
-    assert [_written(tick) for tick in (12000, 0.25, -1e-17, 2.5, 100)] == [
+    assert [tick_text(tick) for tick in (12000, 0.25, -1e-17, 2.5, 100)] == [
         "12,000",
         "0.25",
         "0",

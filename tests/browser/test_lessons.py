@@ -13,7 +13,7 @@ from browser.moves import move_widget
 from browser.report import Report
 from browser.server import NOTEBOOKS, ROOT
 
-LIMIT = 1500  # ms for the median: ten times what the slowest takes, for busy machines; see the report
+LIMIT = 1500  # ms for the median: ten times what the slowest takes on two quiet cores
 PHOTO = min((ROOT / "data" / "photos" / "test").glob("*.jpg"))  # for widgets that ask for one
 
 

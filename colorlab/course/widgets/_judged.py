@@ -17,13 +17,15 @@ LEFT, SCALE = 92, 2  # pixels left of the axis; drawn so many times as large, fo
 COLUMNS, THUMB = 4, 75  # pairs beside each other in the result, a picture's pixels
 
 
-def draw_field(cross: bool = False) -> np.ndarray:
+def draw_field(cross: bool = False, words: str = "") -> np.ndarray:
     """The neutral gray between two pairs, uint8 (HEIGHT, WIDTH, 3)."""
-    field = np.full((HEIGHT, WIDTH, 3), NEUTRAL, np.uint8)
+    image = Image.new("RGB", (WIDTH, HEIGHT), (NEUTRAL,) * 3)
+    draw, x, y = ImageDraw.Draw(image), WIDTH // 2, HEIGHT // 2
     if cross:
-        y, x = HEIGHT // 2, WIDTH // 2
-        field[y - 1 : y + 1, x - 12 : x + 12] = field[y - 12 : y + 12, x - 1 : x + 1] = 235
-    return field
+        draw.line([(x - 12, y), (x + 12, y)], "white", 2)
+        draw.line([(x, y - 12), (x, y + 12)], "white", 2)
+    draw.text((x, y), words, "white", font(26), anchor="mm")
+    return np.asarray(image).copy()
 
 
 def draw_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -123,7 +123,7 @@ class Judge(Playable):
         self.box = widgets.VBox(
             [
                 self.image,
-                widgets.HBox(list(self.buttons.values()), layout=row),
+                widgets.HBox(list(self.buttons.values()), layout={**row, "margin": "6px 0 0"}),
                 widgets.HBox([self.begin, self.keys], layout=row),
                 self.caption,
                 about,
@@ -214,7 +214,8 @@ class Judge(Playable):
         if self.phase == "done":
             return draw_result(self.judgements, self.pairs)
         if self.phase != "shown":
-            return draw_field(cross=self.phase == "ready")
+            title = "Real or fake?" if self.phase == "start" else ""
+            return draw_field(cross=self.phase == "ready", words=title)
         photo, generated = self.game.now
         real, fake = self.pairs[photo]
         return draw_pair(real, fake) if generated == "right" else draw_pair(fake, real)

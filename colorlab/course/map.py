@@ -126,8 +126,8 @@ LESSONS = (
         "09",
         "measuring_color",
         "Measuring color",
-        "PSNR, SSIM, LPIPS, FID and colorfulness, and where the eye disagrees",
-        "real or fake? you are the judge",
+        "PSNR, SSIM, colorfulness and the Fréchet distance, each with its interval",
+        "real or fake? you are the judge; where two numbers disagree",
         45,
     ),
     Lesson(

@@ -237,6 +237,14 @@ def not_replaced(downs, ups, x):
     return x
 
 
+def innermost_kept(downs, ups, x):
+    skips = [x := block(x) for block in downs]
+    x = ups[0](x)
+    for block in ups[1:]:
+        x = block(torch.cat([x, skips.pop()], 1))
+    return x
+
+
 def five_levels(downs, ups, x):
     skips = []
     for i in range(5):
@@ -568,12 +576,13 @@ WRONG = {
         no_skips: "No skip is used",
         skip_first: "the skip stands first",
         added: "The skips are added",
-        from_the_front: "is x replaced by",
+        from_the_front: "Maps of 4 × 4 and 8 × 8 can't be joined",
         innermost_twice: "goes in twice",
         down_only: "only the way down",
         wrong_dimension: "joined along the batch",
         joined_with_itself: "joined with itself",
         not_replaced: "is x replaced by",
+        innermost_kept: "4 × 4 and 2 × 2 can't be joined",
         five_levels: "counts on more blocks",
         cut_skips: "does not flow back along all ways",
         three_levels: "with two it is not",

@@ -410,7 +410,7 @@ def _rows(
         outputs = channels[level - 1] if level else 2
         row = inputs * outputs * kernel
         row += outputs if (bias and level) or (last_bias and not level) else 0
-        if level or norms == "all":
+        if level or norms in ("all", "last"):
             row += each * outputs
         rows.append(row)
     return rows
@@ -446,6 +446,13 @@ def _test_parameters(parameters: Any) -> Flaw | None:
                 Flaw(
                     "You count a norm in the first down block.",
                     "Look at `first` in SmallUNet: which layers does it hold?",
+                ),
+            ),
+            (
+                _count(*size, norms="last"),
+                Flaw(
+                    "You count a norm in the last up block.",
+                    "Look at output_block: which layers does it hold?",
                 ),
             ),
             (

@@ -364,6 +364,10 @@ def first_norm(levels, base, cap):
     return count(levels, base, cap, norms="first")
 
 
+def last_norm(levels, base, cap):
+    return count(levels, base, cap, norms="last")
+
+
 def one_number_a_norm(levels, base, cap):
     return count(levels, base, cap, norms="one")
 
@@ -611,6 +615,7 @@ WRONG = {
         always_doubled: "The innermost up block gets twice",
         innermost_norm: "a norm in the innermost down block",
         first_norm: "a norm in the first down block",
+        last_norm: "a norm in the last up block",
         one_number_a_norm: "one parameter a channel",
         last_bias_missing: "bias is missing",
         three_by_three: "kernels of 3 × 3",

@@ -531,6 +531,20 @@ def _test_prepare(prepare: Any) -> Flaw | None:
             ),
         ),
         (
+            photo @ np.array([0.2126, 0.7152, 0.0722]) / 255 * 2 - 1,
+            Flaw(
+                "That is luma with the weights of light: the values are still coded.",
+                "L comes from light, not from a weighted sum of coded values: what gives you L?",
+            ),
+        ),
+        (
+            _xyz_to_lab(photo / 255 @ RGB_TO_XYZ.T)[..., 0] / 50 - 1,
+            Flaw(
+                "The matrix got coded values: the decoding is missing.",
+                "by_hand decodes first.",
+            ),
+        ),
+        (
             photo.mean(axis=-1) / 255 * 2 - 1,
             Flaw(
                 "A plain mean of the channels is further from L than what stood there.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -261,13 +262,10 @@ def _test_walk(walk: Any) -> Flaw | None:
     try:
         result = call(walk, list(downs), list(ups), x.clone(), pure=True)
     except RuntimeError as error:
-        if "Sizes of tensors must match" in str(error):
-            return Flaw(
-                "A skip meets a map of another size.",
-                "On the way down, is x replaced by what each block gives? On the way up, the last "
-                "skip that was put in is the first to come out: skips.pop().",
-            )
-        raise
+        sizes = re.search(r"Expected size (\d+) but got size (\d+)", str(error))
+        if sizes is None:
+            raise
+        return _misfit(*map(int, sizes.groups()))
     except IndexError:
         return Flaw(
             "Your code counts on more blocks than there are.",
@@ -355,6 +353,21 @@ def _test_walk(walk: Any) -> Flaw | None:
     return None
 
 
+def _misfit(one: int, other: int) -> Flaw:
+    """Two maps that can't be joined; on the way down of `_test_walk` they are 8, 4 and 2 wide."""
+    if 16 in (one, other):
+        advice = "On the way down, is x replaced by what each block gives?"
+    elif 2 in (one, other):
+        advice = "The innermost map has no partner: take it off the list before the first up block."
+    else:
+        advice = "The last skip that was put in is the first to come out: skips.pop()."
+    return Flaw(
+        f"Maps of {one} × {one} and {other} × {other} can't be joined: the skip is not the one "
+        "of this size.",
+        advice,
+    )
+
+
 def _twice(downs: Any, ups: Any, x: Any) -> Any:
     import torch
 
@@ -397,7 +410,7 @@ def _rows(
         outputs = channels[level - 1] if level else 2
         row = inputs * outputs * kernel
         row += outputs if (bias and level) or (last_bias and not level) else 0
-        if level or norms == "all":
+        if level or norms in ("all", "last"):
             row += each * outputs
         rows.append(row)
     return rows
@@ -433,6 +446,13 @@ def _test_parameters(parameters: Any) -> Flaw | None:
                 Flaw(
                     "You count a norm in the first down block.",
                     "Look at `first` in SmallUNet: which layers does it hold?",
+                ),
+            ),
+            (
+                _count(*size, norms="last"),
+                Flaw(
+                    "You count a norm in the last up block.",
+                    "Look at output_block: which layers does it hold?",
                 ),
             ),
             (
@@ -846,8 +866,8 @@ EXERCISES = (
     Exercise(
         name="3.6",
         title="One step of training",
-        difficulty=2,
-        minutes=10,
+        difficulty=1,
+        minutes=5,
         start=(
             "Which four things happen in one step of training? Section 5 trained a network with "
             "the bug; the loop there holds them."

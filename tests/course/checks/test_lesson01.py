@@ -384,6 +384,14 @@ def luma_of_light(photo):
     return _decode(photo / 255) @ np.array([0.299, 0.587, 0.114]) * 2 - 1
 
 
+def luma_of_hd(photo):
+    return photo @ np.array([0.2126, 0.7152, 0.0722]) / 255 * 2 - 1
+
+
+def photo_not_decoded(photo):
+    return _xyz_to_lab(photo / 255 @ RGB_TO_XYZ.T)[..., 0] / 50 - 1
+
+
 def wrong_middle(photo):
     return L_of(photo) / 60 - 1
 
@@ -528,6 +536,8 @@ WRONG = {
         all_channels: "All three channels",
         luminance: "That is luminance, Y",
         luma_of_light: "those are luma's weights",
+        luma_of_hd: "luma with the weights of light",
+        photo_not_decoded: "the decoding is missing",
         wrong_middle: "Two steps are enough",
     },
     "1.6": {

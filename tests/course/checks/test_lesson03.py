@@ -237,6 +237,14 @@ def not_replaced(downs, ups, x):
     return x
 
 
+def innermost_kept(downs, ups, x):
+    skips = [x := block(x) for block in downs]
+    x = ups[0](x)
+    for block in ups[1:]:
+        x = block(torch.cat([x, skips.pop()], 1))
+    return x
+
+
 def five_levels(downs, ups, x):
     skips = []
     for i in range(5):
@@ -354,6 +362,10 @@ def innermost_norm(levels, base, cap):
 
 def first_norm(levels, base, cap):
     return count(levels, base, cap, norms="first")
+
+
+def last_norm(levels, base, cap):
+    return count(levels, base, cap, norms="last")
 
 
 def one_number_a_norm(levels, base, cap):
@@ -568,12 +580,13 @@ WRONG = {
         no_skips: "No skip is used",
         skip_first: "the skip stands first",
         added: "The skips are added",
-        from_the_front: "is x replaced by",
+        from_the_front: "Maps of 4 × 4 and 8 × 8 can't be joined",
         innermost_twice: "goes in twice",
         down_only: "only the way down",
         wrong_dimension: "joined along the batch",
         joined_with_itself: "joined with itself",
         not_replaced: "is x replaced by",
+        innermost_kept: "4 × 4 and 2 × 2 can't be joined",
         five_levels: "counts on more blocks",
         cut_skips: "does not flow back along all ways",
         three_levels: "with two it is not",
@@ -602,6 +615,7 @@ WRONG = {
         always_doubled: "The innermost up block gets twice",
         innermost_norm: "a norm in the innermost down block",
         first_norm: "a norm in the first down block",
+        last_norm: "a norm in the last up block",
         one_number_a_norm: "one parameter a channel",
         last_bias_missing: "bias is missing",
         three_by_three: "kernels of 3 × 3",

@@ -522,6 +522,8 @@ def _losses_of(bench: _HalfBench, half_step: Any) -> dict[str, float]:
                 "The weights themselves are in half precision now.",
                 "Small steps vanish there. Autocast casts for each operation, and leaves them.",
             ) from None
+        if bench.log.count("update") > 1 and (flaw := _half_updates(bench.log)):
+            raise NotYet(flaw.mistake, flaw.advice) from None
         if "No inf checks" in str(error) and "scale" in bench.log:
             raise NotYet(
                 "The scale is updated before any step.", "Scale, backward, step; then the update."
@@ -596,6 +598,22 @@ def _half_protocol(bench: _HalfBench) -> Flaw | None:
         return Flaw(
             "The scaler is never told that the step is over.",
             "What does the scaler do after the last step, to choose its next scale?",
+        )
+    return _half_updates(log)
+
+
+def _half_updates(log: list[str]) -> Flaw | None:
+    """Whether the scaler is updated once, after the last of the optimizers has stepped."""
+    updates = log.count("update")
+    if updates > 1:
+        return Flaw(
+            f"The scaler is updated {updates} times in one step.",
+            "It serves both optimizers. After which of their steps does it know about both?",
+        )
+    if any(entry.startswith("scaler steps") for entry in log[log.index("update") :]):
+        return Flaw(
+            "The scaler is updated before the last optimizer has stepped.",
+            "Both optimizers must step at the same scale.",
         )
     return None
 

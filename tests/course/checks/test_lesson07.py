@@ -350,7 +350,7 @@ def half(**how):
 def half_step(
     G, D, for_G, for_D, L, truth, weight, scaler, *, kinds=(torch.float16,) * 3, to_float=True,
     under=False, leak=False, cut=False, clear="GD", order="DG", scale="DG", steps="DG", update=1,
-    early=False, scaled_out=False, weighted=False, halved=True, saturating=False,
+    early=False, updates_after="", scaled_out=False, weighted=False, halved=True, saturating=False,
     cast_weights=False, use_weight=True, scaler_of_its_own=False, one_batch=False,
     clear_after=False,
 ):  # fmt: skip
@@ -371,6 +371,8 @@ def half_step(
         if early:
             scaler.update()
         scaler.step(optimizer) if who in steps else optimizer.step()
+        if who in updates_after:
+            scaler.update()
 
     if leak and "G" in clear:
         for_G.zero_grad()
@@ -399,12 +401,11 @@ def half_step(
     return {n: x.item() * (scaler.get_scale() if scaled_out else 1) for n, x in found.items()}
 
 
-def two_updates(G, D, for_G, for_D, L, truth, weight, scaler):
+def with_bce(G, D, for_G, for_D, L, truth, weight, scaler):
     def descend(optimizer, loss):
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.step(optimizer)
-        scaler.update()
 
     with torch.autocast("cpu", dtype=torch.float16):
         ours = G(L).float()
@@ -419,6 +420,7 @@ def two_updates(G, D, for_G, for_D, L, truth, weight, scaler):
         logits = D(torch.cat([L, ours], 1)).float()
     color, adversarial = F.l1_loss(ours, truth), bce(logits, ones)
     descend(for_G, weight * color + adversarial)
+    scaler.update()
     D.requires_grad_(True)
     return {"color": color.item(), "generator": adversarial.item(), "discriminator": loss_d.item()}
 
@@ -1189,6 +1191,10 @@ WRONG = {
         half(steps="D"): "The generator's optimizer steps by itself",
         half(update=0): "never told that the step is over",
         half(early=True): "updated before any step",
+        half(updates_after="DG", update=0): "updated 2 times in one step",
+        half(updates_after="D"): "updated 2 times in one step",
+        half(update=2): "updated 2 times in one step",
+        half(updates_after="D", update=0): "updated before the last optimizer",
         half(scaled_out=True): "with the scale in it",
         half(weighted=True): "with its weight in it",
         half(leak=True): "D's loss reaches G",
@@ -1384,7 +1390,7 @@ def test_there_are_enough():
         ("7.3", half()),
         ("7.3", half(one_batch=True)),
         ("7.3", half(clear_after=True)),
-        ("7.3", two_updates),
+        ("7.3", with_bce),
         ("7.4", accumulate),
         ("7.4", by_divided_gradients),
         ("7.4", by_gradient_argument),

@@ -496,6 +496,11 @@ def _hint_mistakes(ab: Any, places: Any, sides: Any) -> Mistakes:
             *(torch.cat([right[:2], torch.full_like(mask, same)]) for same in (0.0, 1.0)),
         ),
         (
+            "A hint of gray has no mask.",
+            "Gray is 0 in a and b. Can the mask be read off the colors?",
+            torch.cat([right[:2], (right[:2] != 0).any(0, keepdim=True).to(right)]),
+        ),
+        (
             "Rows and columns have changed places.",
             "A place is (top, left), a plane is (H, W). Which of the two counts rows?",
             laid(turned=True),
@@ -545,6 +550,8 @@ def _test_hints(lay_hints: Any) -> Flaw | None:
     )
     for size, places, sides in cases:
         ab = torch.rand(2, *size) * 1.6 - 0.8
+        for (top, left), side in zip(places[2:3], sides[2:3], strict=True):
+            ab[:, top : top + side, left : left + side] = 0  # a hint of gray, which has a mask too
         result = call(lay_hints, ab, places, sides, pure=True)
         flaw = match_tensor(
             result,

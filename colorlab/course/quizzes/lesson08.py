@@ -58,9 +58,11 @@ QUIZ = (
                 "PSNR rewards the safe mean. It would choose one from before the discriminator.",
             ),
             Option(
-                "The one where the Fréchet distance on held-out photos is smallest.",
+                "One from early in the adversarial part, chosen by looking at held-out photos, with "
+                "several measures beside them.",
                 "Most of the gain comes early, and later the two chase each other into artifacts. "
-                "A measure that neither is trained on shows when.",
+                "No single measure finds the point: in this lesson the smallest Fréchet distance "
+                "chose pictures that had hardly changed.",
                 True,
             ),
             Option(

@@ -767,6 +767,12 @@ def lay(ab, places, sides):
     return planes
 
 
+def h_mask_of_colors(ab, places, sides):
+    planes = lay(ab, places, sides)
+    planes[2] = (planes[:2] != 0).any(0)
+    return planes
+
+
 def lay_by_mask(ab, places, sides):
     _, height, width = ab.shape
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -1030,6 +1036,7 @@ WRONG = {
         h_copied: "the photo's own colors",
         h_mask_forgotten: "The mask says the same everywhere",
         h_mask_everywhere: "The mask says the same everywhere",
+        h_mask_of_colors: "A hint of gray has no mask",
         h_no_mask: "should have the shape (3, 14, 18)",
         h_turned: "Rows and columns have changed places",
         h_added: "Where patches meet, they are added",

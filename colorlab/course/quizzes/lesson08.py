@@ -58,8 +58,8 @@ QUIZ = (
                 "PSNR rewards the safe mean. It would choose one from before the discriminator.",
             ),
             Option(
-                "One from early in the adversarial part, chosen by looking at held-out photos, with "
-                "several measures beside them.",
+                "One from early in the adversarial part, chosen by looking at held-out photos and "
+                "at several measures.",
                 "Most of the gain comes early, and later the two chase each other into artifacts. "
                 "No single measure finds the point: in this lesson the smallest Fréchet distance "
                 "chose pictures that had hardly changed.",

@@ -99,7 +99,7 @@ IN_TESTS := COLORLAB_OFFLINE=1 COLORLAB_STEPS=60 OMP_NUM_THREADS=1
 notebooks: $(READY)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
 	$(IN_TESTS) $(RUN) -m pytest --nbval-lax --nbval-current-env \
-	    --nbval-cell-timeout=300 -n $(WORKERS) --dist loadscope notebooks
+	    --nbval-cell-timeout=900 -n $(WORKERS) --dist loadscope notebooks
 
 # In one process: two browsers at once would measure each other. Without Chromium these tests are
 # skipped, with CI=true they fail; CHROMIUM=/path/to/it names one that is not found by itself.
@@ -112,7 +112,7 @@ colab: $(COLAB_READY)
 	@passed=0; failed=0; \
 	for notebook in notebooks/*.ipynb; do \
 	    start=$$(date +%s); \
-	    if $(IN_TESTS) PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/bin/jupyter-execute --timeout=300 \
+	    if $(IN_TESTS) PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/bin/jupyter-execute --timeout=900 \
 	        "$$notebook"; then word=passed; passed=$$((passed + 1)); else word=FAILED; failed=$$((failed + 1)); fi; \
 	    echo "$$notebook $$word in $$(($$(date +%s) - start)) s"; \
 	done; \

@@ -23,6 +23,7 @@ LAYERS = (
     {"recipes", "sources", "audit"},
     {"weights"},  # a file of weights holds its recipe
     {"training", "colorize"},
+    {"export"},
     {"speed", "metrics", "comparison", "frechet", "intervals", "scores"},
     {"course", "commands"},
     {"__main__"},

@@ -84,6 +84,8 @@ def third_party_imports() -> dict[str, str]:
 # Imported where they happen to be there; where they are not, the library says so or does without.
 OPTIONAL = {
     "google.colab.userdata": "Colab's own, on no registry",
+    "onnx": "of [onnx]",
+    "onnxruntime": "of [onnx]",
     "skimage.color.rgb2lab": "of [lab]: what the course compares itself with",
 }
 

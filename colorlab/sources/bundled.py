@@ -102,12 +102,13 @@ def starter_weights() -> Path:
 
 def _installed_weights() -> Path | None:
     """Where pip put the weights, as pyproject.toml's data-files ask; None where it put none."""
+    beside = [Path(__file__).resolve().parents[2] / "share" / "colorlab" / WEIGHTS]  # pip --target
     try:
         files = importlib.metadata.files("colorlab") or []
     except importlib.metadata.PackageNotFoundError:
-        return None
-    found = (Path(file.locate()).resolve() for file in files if file.name == WEIGHTS)
-    return next((path for path in found if path.is_file()), None)
+        files = []
+    listed = [Path(file.locate()).resolve() for file in files if file.name == WEIGHTS]
+    return next((path for path in (*listed, *beside) if path.is_file()), None)
 
 
 def lesson_file(name: str) -> Path:

@@ -444,7 +444,7 @@ def _up_mistakes(full: Any, slope: Any, offset: Any) -> Mistakes:
         ),
         (
             "The offset is missing.",
-            "What color should a black pixel get, where L is 0 in the line?",
+            "What does the line give where L is 0? Should it be gray there?",
             up(slope) * full,
         ),
         (
@@ -581,7 +581,7 @@ def _scale_mistakes(weight: Any) -> Mistakes:
             other,
         ),
         (
-            "Only 4 or 16 bits are reckoned with, or all 255 steps on one side.",
+            "The largest value does not become 127.",
             "How many steps lie between 0 and the largest weight?",
             *(largest / n for n in (255, 256, 254, 7, 32767)),
         ),
@@ -837,7 +837,7 @@ def _flicker(lightness: Any, ab: Any, still: float) -> tuple[float, Mistakes]:
         ),
         (
             "The last frame is followed by the first one.",
-            "How many pairs of neighbours do T frames have?",
+            "How many pairs of neighbors do T frames have?",
             _pooled(*around),
         ),
         (
@@ -847,7 +847,7 @@ def _flicker(lightness: Any, ab: Any, still: float) -> tuple[float, Mistakes]:
         ),
         (
             "Only the last pair of frames counts, or only the first one.",
-            "How many pairs of neighbours do T frames have?",
+            "How many pairs of neighbors do T frames have?",
             *(means[0], means[-1]),
         ),
         (

@@ -1142,7 +1142,7 @@ WRONG = {
         i_inverse: "the inverse of what it should be",
         i_not_divided: "not divided by 127",
         i_inputs: "belongs to the inputs",
-        i_255: "all 255 steps on one side",
+        i_255: "does not become 127",
         i_deviation: "the mean or the spread",
         i_cut: "The fraction is cut off",
         i_floor: "rounded to one side",

@@ -31,8 +31,8 @@ QUIZ = (
         ),
     ),
     Question(
-        "A program for video calls sends the picture with half the pixels a side. To save more, "
-        "someone sends L at half the size and a, b at full size. What do you say?",
+        "A program for video calls has to send fewer bytes. Someone proposes to send L at half the "
+        "width and height, and a and b at full size. What do you say?",
         (
             Option(
                 "Turn it round: L at full size and ab reduced would look sharper for fewer bytes.",

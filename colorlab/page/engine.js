@@ -1,10 +1,9 @@
 // The seam between the page and the colorizer. All heavy work happens in worker.js, one job at a
 // time; here stand the queue and the promises.
 
-/** A photo that can't be read or written; the message says why and what to do. */
-export class PhotoError extends Error {
-    name = "PhotoError"
-}
+import { PhotoError } from "./errors.js"
+
+export { PhotoError }
 
 /** A color() that was not begun, because a newer one of the same photo came. */
 export class Superseded extends Error {

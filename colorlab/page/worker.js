@@ -1,6 +1,7 @@
 // The worker: holds the model and the photos, does one job after the other (engine.js waits).
 
 import { Album } from "./album.js"
+import { fetched } from "./fetched.js"
 import { Network } from "./network.js"
 
 let album
@@ -33,10 +34,4 @@ onmessage = async ({ data: { task, given } }) => {
 /** What is handed over instead of copied. */
 function bitmaps(answer) {
     return [answer, answer?.picture].filter((one) => one instanceof ImageBitmap)
-}
-
-async function fetched(name) {
-    const answer = await fetch(new URL(name, import.meta.url))
-    if (!answer.ok) throw new Error(`${name} could not be fetched (${answer.status}). Reload the page.`)
-    return answer
 }

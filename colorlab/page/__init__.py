@@ -1,8 +1,8 @@
 """A page that colors photos in the browser: its folder is written here, and served for a try.
 
-The folder needs no server of ours and can lie anywhere on the web: the page's own files, the model
-as ONNX, ``settings.json`` with every number of the library that the page needs, and onnxruntime-web,
-which npm brings. No photo leaves the machine that the page is opened on.
+The folder can lie anywhere on the web: the page's own files, the model as ONNX, ``settings.json``
+with every number of the library that the page needs, and onnxruntime-web, which npm brings. No
+photo leaves the machine that the page is opened on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import colorlab
 from colorlab import color, palette
 from colorlab.atomic import whole_folder, write_whole
 from colorlab.colorize import GUIDED_EPSILON, GUIDED_RADIUS, Colorizer
-from colorlab.export import to_onnx
+from colorlab.export import about, to_onnx
 from colorlab.page.serving import PageServer, serve
 from colorlab.photos.xmp import marked
 
@@ -141,39 +141,29 @@ def fetch_runtime() -> None:
             write_whole(VENDOR / name, [(package / "dist" / name).read_bytes()])
 
 
-def settings(colorizer: Colorizer, model: dict[str, Any]) -> dict[str, Any]:
-    """What ``settings.json`` holds.
+def settings(colorizer: Colorizer, model_bytes: int) -> dict[str, Any]:
+    """What ``settings.json`` holds."""
+    model = {**about(colorizer, colorizer.recipe.name), "file": MODEL, "bytes": model_bytes}
+    runtime = {
+        kind: {
+            "module": f"vendor/{module}",
+            "binary": f"vendor/{binary}",
+            "bytes": (VENDOR / binary).stat().st_size,
+        }
+        for kind, (module, binary) in RUNTIME.items()
+    }
+    return {"model": model, "runtime": runtime, **numbers()}
 
-    Args:
-        model: of it, the part on the ONNX file.
-    """
-    stride = int(getattr(colorizer.generator, "stride", 32))
-    noise = getattr(colorizer.generator, "noise_channels", 0)
+
+def numbers() -> dict[str, Any]:
+    """Every number of the library that the page needs, so that none stands in JavaScript too."""
     return {
-        "model": {
-            "name": colorizer.recipe.name,
-            "file": MODEL,
-            "size": colorizer.size,
-            "stride": stride,
-            "hints": colorizer.takes_hints,
-            "distribution": colorizer.takes_hints,
-            "noise": noise,
-            **model,
-        },
         "color": {name: getattr(color, name) for name in _COLOR},
         "guided": {"radius": GUIDED_RADIUS, "epsilon": GUIDED_EPSILON},
         "palette": {
             "bins": palette.bins().tolist(),
             "width": palette.WIDTH,
             "smallest": palette.SMALLEST,
-        },
-        "runtime": {
-            kind: {
-                "module": f"vendor/{module}",
-                "binary": f"vendor/{binary}",
-                "bytes": (VENDOR / binary).stat().st_size,
-            }
-            for kind, (module, binary) in RUNTIME.items()
         },
         "most_pixels": MOST_PIXELS,
         "mark": marked(b"").decode("utf-8"),
@@ -191,7 +181,7 @@ def _compose(folder: Path, colorizer: Colorizer) -> None:
         shutil.copyfile(VENDOR / name, folder / "vendor" / name)
     shutil.copyfile(HERE / "runtime-LICENSE.txt", folder / "vendor" / "LICENSE.txt")
     exported = to_onnx(colorizer, folder / MODEL)
-    said = settings(colorizer, {"bytes": exported.bytes})
+    said = settings(colorizer, exported.bytes)
     (folder / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate | download | audit | pack``.
+"""The command line: ``colorlab COMMAND``, with the commands below.
 
 It only parses; each command stands in a file of its own, ``colorlab/commands/NAME.py``.
 """

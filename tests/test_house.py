@@ -23,7 +23,7 @@ LAYERS = (
     {"recipes", "sources", "audit"},
     {"weights"},  # a file of weights holds its recipe
     {"training", "colorize"},
-    {"speed", "metrics", "comparison", "frechet", "intervals", "scores"},
+    {"speed", "metrics", "comparison", "frechet", "intervals", "scores", "export", "page"},
     {"course", "commands"},
     {"__main__"},
 )

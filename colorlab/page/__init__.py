@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,18 @@ from colorlab import color, palette
 from colorlab.atomic import whole_folder, write_whole
 from colorlab.colorize import GUIDED_EPSILON, GUIDED_RADIUS, Colorizer
 from colorlab.export import about, to_onnx
+from colorlab.page import runtime
+from colorlab.page.runtime import PageError, fetch_runtime, has_runtime
 from colorlab.page.serving import PageServer, serve
 from colorlab.photos.xmp import marked
 
 __all__ = ["PageError", "PageServer", "build", "fetch_runtime", "has_runtime", "serve"]
 
 HERE = Path(__file__).resolve().parent
-VENDOR = HERE / "vendor"
 SUFFIXES = {".html", ".css", ".js", ".webmanifest", ".png", ".svg"}
 MODEL, SETTINGS = "model.onnx", "settings.json"
 MOST_PIXELS = 64_000_000  # of a photo: a page has about two gigabytes, and needs 16 bytes a pixel
 
-# Of onnxruntime-web, for each of its backends: the module, and the binary that it runs.
-RUNTIME = {
-    "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
-    "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
-}
-_NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
 _COLOR = (
     "RGB_TO_XYZ",
     "XYZ_TO_RGB",
@@ -50,10 +44,6 @@ _COLOR = (
     "AB_RANGE",
     "HALF_8BIT_STEP",
 )
-
-
-class PageError(ValueError):
-    """A page that can't be built; the message names the cause and the next step."""
 
 
 def build(
@@ -109,50 +99,10 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
         raise PageError(f"{folder} holds a page already; --overwrite renews it")
 
 
-def has_runtime() -> bool:
-    """Whether onnxruntime-web is here, so that a page can be built without npm."""
-    return all((VENDOR / name).is_file() for name in _runtime_files())
-
-
-def fetch_runtime() -> None:
-    """Fetch onnxruntime-web with npm, in the version of ``package-lock.json``.
-
-    Raises:
-        PageError: there is no npm, or it failed; the message has its last lines.
-        OSError: the files can't be written beside this one.
-    """
-    npm = shutil.which("npm")
-    if npm is None:
-        raise PageError(
-            "the page needs onnxruntime-web, which npm fetches, and there is no npm here: install "
-            "Node.js (nodejs.org; on Debian and Ubuntu: sudo apt install npm) and try again"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        for name in _NPM_FILES:
-            shutil.copy(HERE / name, folder)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = " ".join(done.stderr.split()[-60:])
-            raise PageError(f"npm could not fetch onnxruntime-web; is there a connection? {said}")
-        VENDOR.mkdir(exist_ok=True)
-        package = Path(folder) / "node_modules/onnxruntime-web"
-        for name in _runtime_files():
-            write_whole(VENDOR / name, [(package / "dist" / name).read_bytes()])
-
-
 def settings(colorizer: Colorizer, model_bytes: int) -> dict[str, Any]:
     """What ``settings.json`` holds."""
     model = {**about(colorizer, colorizer.recipe.name), "file": MODEL, "bytes": model_bytes}
-    runtime = {
-        kind: {
-            "module": f"vendor/{module}",
-            "binary": f"vendor/{binary}",
-            "bytes": (VENDOR / binary).stat().st_size,
-        }
-        for kind, (module, binary) in RUNTIME.items()
-    }
-    return {"model": model, "runtime": runtime, **numbers()}
+    return {"model": model, "runtime": runtime.described("vendor"), **numbers()}
 
 
 def numbers() -> dict[str, Any]:
@@ -177,8 +127,8 @@ def _compose(folder: Path, colorizer: Colorizer) -> None:
         if file.suffix in SUFFIXES:
             shutil.copyfile(file, folder / file.name)
     (folder / "vendor").mkdir()
-    for name in _runtime_files():
-        shutil.copyfile(VENDOR / name, folder / "vendor" / name)
+    for file in runtime.files():
+        shutil.copyfile(file, folder / "vendor" / file.name)
     shutil.copyfile(HERE / "runtime-LICENSE.txt", folder / "vendor" / "LICENSE.txt")
     exported = to_onnx(colorizer, folder / MODEL)
     said = settings(colorizer, exported.bytes)
@@ -191,7 +141,3 @@ def _is_page(folder: Path) -> bool:
         return {"model", "runtime", "mark"} <= set(said)
     except (OSError, ValueError, TypeError):
         return False
-
-
-def _runtime_files() -> list[str]:
-    return [name for names in RUNTIME.values() for name in names]

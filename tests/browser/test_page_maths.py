@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,42 @@ import torch
 from PIL import Image
 from skimage.color import rgb2lab
 
+from browser.arrays import ARRAYS, got, rgba, sent
 from colorlab import color, hints, palette
 from colorlab import page as colorlab_page
 from colorlab.colorize import _at_full_size, guided_coefficients, network_size
 from colorlab.hints import Hint
+from colorlab.page.serving import PageServer
 from colorlab.photos.layers import Layers
 from colorlab.photos.xmp import MADE, marked
-from page.conftest import got, rgba, sent
+
+
+@pytest.fixture(scope="module")
+def call(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """call(body, given): the body of a JavaScript function, with the modules of the page and a
+    Color as ``color``."""
+    sources = colorlab_page.HERE
+    numbers = colorlab_page.numbers()
+    with PageServer(sources) as server:
+        tab = chromium.new_page()
+        tab.goto(server.url + "errors.js")
+        tab.evaluate(ARRAYS)
+        names = ("color", "resize", "guided", "paint", "hints", "palette", "mark", "kinds")
+        tab.evaluate(
+            """async ([names, numbers]) => {
+                window.modules = {}
+                for (const name of names) Object.assign(modules, await import(`/${name}.js`))
+                window.numbers = numbers
+                window.color = new modules.Color(numbers.color)
+            }""",
+            [list(names), numbers],
+        )
+
+        def run(body: str, given: Any = None) -> Any:
+            return tab.evaluate(f"async (given) => {{ {body} }}", given)
+
+        yield run
+        tab.close()
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -24,6 +24,7 @@ COMMANDS = {
     "pack": "pack folders of photos into a few large files",
     "train": "train a recipe on photos",
     "evaluate": "score weights on color photos",
+    "export": "write weights as an ONNX file",
     "audit": "look for what is wrong with photos before training on them",
 }
 

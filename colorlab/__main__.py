@@ -1,4 +1,4 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate | export | download | …``.
+"""The command line: ``colorlab COMMAND``, with the commands below.
 
 It only parses; each command stands in a file of its own, ``colorlab/commands/NAME.py``.
 """
@@ -19,6 +19,7 @@ from typing import Any
 COMMANDS = {
     "doctor": "check this machine and say what to do",
     "colorize": "color photos and folders of photos",
+    "page": "build a page that colors photos in the browser",
     "download": "fetch a named set of photos",
     "pack": "pack folders of photos into a few large files",
     "train": "train a recipe on photos",

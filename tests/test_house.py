@@ -24,7 +24,7 @@ LAYERS = (
     {"weights"},  # a file of weights holds its recipe
     {"training", "colorize"},
     {"export"},
-    {"speed", "metrics", "comparison", "frechet", "intervals", "scores"},
+    {"speed", "metrics", "comparison", "frechet", "intervals", "scores", "page"},
     {"course", "commands"},
     {"__main__"},
 )

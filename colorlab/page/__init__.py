@@ -1,0 +1,143 @@
+"""A page that colors photos in the browser: its folder is written here, and served for a try.
+
+The folder can lie anywhere on the web: the page's own files, the model as ONNX, ``settings.json``
+with every number of the library that the page needs, and onnxruntime-web, which npm brings. No
+photo leaves the machine that the page is opened on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import colorlab
+from colorlab import color, palette
+from colorlab.atomic import whole_folder, write_whole
+from colorlab.colorize import GUIDED_EPSILON, GUIDED_RADIUS, Colorizer
+from colorlab.export import about, to_onnx
+from colorlab.page import runtime
+from colorlab.page.runtime import PageError, fetch_runtime, has_runtime
+from colorlab.page.serving import PageServer, serve
+from colorlab.photos.xmp import marked
+
+__all__ = ["PageError", "PageServer", "build", "fetch_runtime", "has_runtime", "serve"]
+
+HERE = Path(__file__).resolve().parent
+SUFFIXES = {".html", ".css", ".js", ".webmanifest", ".png", ".svg"}
+MODEL, SETTINGS = "model.onnx", "settings.json"
+MOST_PIXELS = 64_000_000  # of a photo: a page has about two gigabytes, and needs 16 bytes a pixel
+
+_COLOR = (
+    "RGB_TO_XYZ",
+    "XYZ_TO_RGB",
+    "WHITE",
+    "SRGB_KNEE",
+    "LINEAR_KNEE",
+    "LINEAR_SLOPE",
+    "F_KNEE",
+    "XYZ_KNEE",
+    "F_SLOPE",
+    "L_HALF_RANGE",
+    "AB_RANGE",
+    "HALF_8BIT_STEP",
+)
+
+
+def build(
+    folder: str | Path, colorizer: Colorizer | None = None, *, overwrite: bool = False
+) -> Path:
+    """Write the page into a folder, whole or not at all.
+
+    Args:
+        folder: a new one, or an empty one. With ``overwrite`` also an earlier page; what else lies
+            in it stays.
+        colorizer: what it colors with; that of the starter weights when it is left out.
+
+    Returns:
+        The folder.
+
+    Raises:
+        PageError: the folder holds something else, or the runtime is missing and can't be fetched.
+        FileNotFoundError, colorlab.weights.WeightsError: as ``Colorizer.load``.
+        OSError: the folder can't be written.
+    """
+    folder = Path(folder)
+    check_folder(folder, overwrite)
+    if not has_runtime():
+        fetch_runtime()
+    colorizer = colorizer or Colorizer.load()
+    if not folder.exists():
+        with whole_folder(folder) as aside:
+            _compose(aside, colorizer)
+        return folder
+    with tempfile.TemporaryDirectory() as made:
+        _compose(Path(made), colorizer)
+        files = [file for file in Path(made).rglob("*") if file.is_file()]
+        for file in sorted(files, key=lambda file: file.name == SETTINGS):  # it ties them together
+            target = folder / file.relative_to(made)
+            target.parent.mkdir(exist_ok=True)
+            write_whole(target, [file.read_bytes()])
+    return folder
+
+
+def check_folder(folder: Path, overwrite: bool = False) -> None:
+    """Refuse a folder that a page can't be written into.
+
+    Raises:
+        PageError: it holds something else, or a page and ``overwrite`` is not set; or it is a file.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not folder.is_dir():
+        raise PageError(f"{folder} is a file; name a folder for the page")
+    if not _is_page(folder):
+        raise PageError(f"{folder} holds something else than a page; name a new folder")
+    if not overwrite:
+        raise PageError(f"{folder} holds a page already; --overwrite renews it")
+
+
+def settings(colorizer: Colorizer, model_bytes: int) -> dict[str, Any]:
+    """What ``settings.json`` holds."""
+    model = {**about(colorizer, colorizer.recipe.name), "file": MODEL, "bytes": model_bytes}
+    return {"model": model, "runtime": runtime.described("vendor"), **numbers()}
+
+
+def numbers() -> dict[str, Any]:
+    """Every number of the library that the page needs, so that none stands in JavaScript too."""
+    return {
+        "color": {name: getattr(color, name) for name in _COLOR},
+        "guided": {"radius": GUIDED_RADIUS, "epsilon": GUIDED_EPSILON},
+        "palette": {
+            "bins": palette.bins().tolist(),
+            "width": palette.WIDTH,
+            "smallest": palette.SMALLEST,
+        },
+        "most_pixels": MOST_PIXELS,
+        "mark": marked(b"").decode("utf-8"),
+        "version": colorlab.__version__,
+    }
+
+
+def _compose(folder: Path, colorizer: Colorizer) -> None:
+    """The page's files, into an empty folder."""
+    for file in sorted(HERE.iterdir()):
+        if file.suffix in SUFFIXES:
+            shutil.copyfile(file, folder / file.name)
+    (folder / "vendor").mkdir()
+    for file in runtime.files():
+        shutil.copyfile(file, folder / "vendor" / file.name)
+    shutil.copyfile(HERE / "runtime-LICENSE.txt", folder / "vendor" / "LICENSE.txt")
+    exported = to_onnx(colorizer, folder / MODEL)
+    said = settings(colorizer, exported.bytes)
+    (folder / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
+
+
+def _is_page(folder: Path) -> bool:
+    try:
+        said = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return {"model", "runtime", "mark"} <= set(said)
+    except (OSError, ValueError, TypeError):
+        return False

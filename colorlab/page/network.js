@@ -1,5 +1,5 @@
 // The model in onnxruntime-web: fetched with a count of the bytes, run on WebGPU where there is an
-// adapter, else in WASM.
+// adapter, else in WASM, which is also faster than WebGPU that a processor plays.
 
 import { fetched } from "./fetched.js"
 
@@ -54,7 +54,8 @@ export class Network {
 
 async function hasAdapter() {
     try {
-        return Boolean(await navigator.gpu?.requestAdapter())
+        const adapter = await navigator.gpu?.requestAdapter()
+        return Boolean(adapter) && !adapter.info?.isFallbackAdapter
     } catch {
         return false
     }
@@ -71,8 +72,8 @@ async function start({ module, binary, bytes }, provider, weights, model, progre
     const threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1
     ort.env.wasm.numThreads = threads
     ort.env.wasm.wasmBinary = wasm
-    ort.env.logLevel = "error"
-    const session = await ort.InferenceSession.create(onnx, { executionProviders: [provider] })
+    const options = { executionProviders: [provider], logSeverityLevel: 3 } // errors alone
+    const session = await ort.InferenceSession.create(onnx, options)
     const words = provider === "webgpu" ? "WebGPU" : `WASM, ${threads} thread${threads > 1 ? "s" : ""}`
     const network = new Network(ort, session, model, words)
     if (provider === "webgpu") await tryOut(network)

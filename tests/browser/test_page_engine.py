@@ -235,6 +235,28 @@ def test_the_bytes_that_are_fetched_are_counted(run: Run) -> None:
     assert backend.startswith("WASM, ") and seen[-1]["total"] == wanted
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"status": 404}, "status 404"), ({"body": b"short"}, "another length"), (None, "connection")],
+)
+def test_a_model_that_can_not_be_had_is_told(chromium: Any, site: str, answer, words: str) -> None:
+    with chromium.new_context() as context:
+
+        def instead(route: Any) -> None:
+            route.fulfill(**answer) if answer else route.abort()
+
+        context.route("**/model.onnx", instead)
+        tab = context.new_page()
+        tab.goto(site + "settings.json")
+        said = tab.evaluate(
+            """async () => {
+                const { Engine } = await import("/engine.js")
+                try { await Engine.open() } catch (error) { return error.message }
+            }"""
+        )
+    assert said.startswith("model.onnx ") and words in said
+
+
 def frames(kind: str) -> str:
     some = [Image.new("RGB", (9, 7), (i * 90, 0, 0)) for i in range(3)]
     return file_of(some[0], kind, save_all=True, append_images=some[1:])

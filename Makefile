@@ -143,7 +143,7 @@ $(COLAB_READY): pyproject.toml constraints-colab.txt $(COLAB_AGAIN)
 	"$(COLAB_PYTHON)" -m venv $(COLAB)
 	$(COLAB)/bin/python -m pip install --disable-pip-version-check -q -c constraints-colab.txt setuptools
 	$(COLAB)/bin/python -m pip install --disable-pip-version-check -q --no-build-isolation \
-	    -c constraints-colab.txt -e . ipykernel nbclient scikit-image
+	    -c constraints-colab.txt -e '.[onnx]' ipykernel nbclient scikit-image
 	@echo "$$(pwd -P) $(COLAB_PYTHON)" > $(COLAB_READY)
 
 clean:

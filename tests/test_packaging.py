@@ -86,6 +86,7 @@ def third_party_imports() -> dict[str, str]:
 # Imported where they happen to be there; where they are not, the library says so or does without.
 OPTIONAL = {
     "google.colab.userdata": "Colab's own, on no registry",
+    "onnx": "of [onnx]",
     "onnx.TensorProto": "of [onnx]",
     "onnx.helper": "of [onnx]",
     "onnx.numpy_helper": "of [onnx]",

@@ -51,7 +51,11 @@ _COLOR = (
 
 
 def build(
-    folder: str | Path, colorizer: Colorizer | None = None, *, overwrite: bool = False
+    folder: str | Path,
+    colorizer: Colorizer | None = None,
+    *,
+    model: str | Path | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the page into a folder, whole or not at all.
 
@@ -59,6 +63,7 @@ def build(
         folder: a new one, or an empty one. With ``overwrite`` also an earlier page; what else lies
             in it stays.
         colorizer: what it colors with; that of the starter weights when it is left out.
+        model: the colorizer as ``to_onnx`` wrote it; it is exported when this is left out.
 
     Returns:
         The folder.
@@ -75,10 +80,10 @@ def build(
     colorizer = colorizer or Colorizer.load()
     if not folder.exists():
         with whole_folder(folder) as aside:
-            _compose(aside, colorizer)
+            _compose(aside, colorizer, model)
         return folder
     with tempfile.TemporaryDirectory() as made:
-        _compose(Path(made), colorizer)
+        _compose(Path(made), colorizer, model)
         files = [file for file in Path(made).rglob("*") if file.is_file()]
         for file in sorted(files, key=lambda file: file.name == SETTINGS):  # it ties them together
             target = folder / file.relative_to(made)
@@ -130,7 +135,7 @@ def numbers() -> dict[str, Any]:
     }
 
 
-def _compose(folder: Path, colorizer: Colorizer) -> None:
+def _compose(folder: Path, colorizer: Colorizer, model: str | Path | None) -> None:
     """The page's files, into an empty folder."""
     for file in sorted(HERE.iterdir()):
         if file.suffix in SUFFIXES:
@@ -139,8 +144,11 @@ def _compose(folder: Path, colorizer: Colorizer) -> None:
     for file in runtime.files():
         shutil.copyfile(file, folder / "vendor" / file.name)
     shutil.copyfile(HERE / "runtime-LICENSE.txt", folder / "vendor" / "LICENSE.txt")
-    exported = to_onnx(colorizer, folder / MODEL)
-    said = settings(colorizer, exported.bytes)
+    if model is None:
+        to_onnx(colorizer, folder / MODEL)
+    else:
+        shutil.copyfile(model, folder / MODEL)
+    said = settings(colorizer, (folder / MODEL).stat().st_size)
     (folder / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
 
 

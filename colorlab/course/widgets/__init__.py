@@ -13,6 +13,8 @@
     widgets.scaling.ScalingPanel        lesson 07: what more processes gain
     widgets.palette.TemperaturePlay     lesson 08: a distribution of colors, and its annealed mean
     widgets.hints.HintBoard             lesson 08: click, choose a color, see the photo follow
+    widgets.enlarge.EnlargePlay         lesson 10: coarse a, b brought to the size of L
+    widgets.clip.ClipPlay               lesson 10: a clip frame by frame, and with carried colors
     widgets.quiz.Quiz                   five questions
     widgets.epochs.EpochButtons         a question after each epoch
 

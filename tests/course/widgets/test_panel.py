@@ -18,7 +18,9 @@ from colorlab.colorize import Colorizer
 from colorlab.course.museum import exhibits
 from colorlab.course.widgets._bundle import STILL_SIZE, VIEW
 from colorlab.course.widgets._panel import Panel, choice, one_thread, slider, steps
+from colorlab.course.widgets.clip import ClipPlay
 from colorlab.course.widgets.diary import DiaryView
+from colorlab.course.widgets.enlarge import EnlargePlay
 from colorlab.course.widgets.gallery import DisagreementGallery
 from colorlab.course.widgets.lab import FewLevels, GamutSlice, LabSliders
 from colorlab.course.widgets.museum import FailureMuseum
@@ -153,11 +155,14 @@ PANELS = {
     "TemperaturePlay": lambda photo: TemperaturePlay(
         Colorizer.load(device="cpu"), {"one": photo, "two": MADE}
     ),
+    "EnlargePlay": lambda photo: EnlargePlay(photo, Colorizer.load(device="cpu")),
+    "ClipPlay": lambda photo: ClipPlay(FRAMES, Colorizer.load(device="cpu")),
     "ScalingPanel": lambda photo: ScalingPanel(),
     "SpeedSliders": lambda photo: SpeedSliders(STEP),
 }
 STEP = {"convolution": 0.6, "Adam": 0.1, "reading photos": 0.2, "activation, dropout": 0.1}
 MADE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+FRAMES = [np.roll(MADE, i, axis=1) for i in range(4)]
 SCORES = {name: (np.random.default_rng(i).random((3, 2)), i < 2) for i, name in enumerate("abc")}
 COLORINGS = {
     "names": ["one", "two", "three"],

@@ -19,6 +19,7 @@ from typing import Any
 COMMANDS = {
     "doctor": "check this machine and say what to do",
     "colorize": "color photos and folders of photos",
+    "page": "build a page that colors photos in the browser",
     "download": "fetch a named set of photos",
     "pack": "pack folders of photos into a few large files",
     "train": "train a recipe on photos",

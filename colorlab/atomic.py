@@ -69,10 +69,12 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         aside.mkdir()
         yield aside
-        for file in aside.iterdir():
-            with open(file, "rb+") as handle:
-                os.fsync(handle.fileno())
-        _sync_folder(aside)
+        for file in aside.rglob("*"):
+            if not file.is_dir():
+                with open(file, "rb+") as handle:
+                    os.fsync(handle.fileno())
+        for folder, _, _ in os.walk(aside):
+            _sync_folder(Path(folder))
         _check_free(path)
         os.rename(aside, path)
     except BaseException:

@@ -38,6 +38,7 @@ from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 
 Photo = str | os.PathLike[str] | Image.Image | np.ndarray
+GUIDED_RADIUS, GUIDED_EPSILON = 2, 1e-3  # of the filter that carries color to full size
 STRIP = 256  # rows colored at a time: full-size Lab of a whole 12-megapixel photo is 150 MB a copy
 
 
@@ -241,7 +242,7 @@ def _at_full_size(
 
 
 def guided_coefficients(
-    lightness: Tensor, ab: Tensor, radius: int = 2, epsilon: float = 1e-3
+    lightness: Tensor, ab: Tensor, radius: int = GUIDED_RADIUS, epsilon: float = GUIDED_EPSILON
 ) -> tuple[Tensor, Tensor]:
     """The local lines ab ≈ slope · L + offset that carry coarse ab to a larger L.
 

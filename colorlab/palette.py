@@ -24,6 +24,7 @@ WIDTH = 10.0  # of a bin, in CIE units
 LATTICE = 48  # sRGB colors a side that are looked at to find the gamut
 SIGMA = 5.0  # of the Gaussian that shares a color among bins, in CIE units
 NEIGHBORS = 5  # bins that share it
+SMALLEST = 0.01  # share of a color that is suggested
 TEMPERATURE = 0.38  # Zhang et al., section 2.3
 
 
@@ -161,7 +162,7 @@ def top_colors(logits: Tensor, lightness: float, count: int = 3) -> list[Suggest
         peak = centers[int(left.argmax())]
         near = (centers - peak).norm(dim=1) <= 2 * WIDTH
         share = float(left[near].sum())
-        if share < 0.01:
+        if share < SMALLEST:
             break
         ab = (left[near, None] * centers[near]).sum(0) / share
         found.append(Suggestion(to_color(lightness, ab), share))

@@ -1,0 +1,13 @@
+/** The answer for a file beside this one; an error where it can't be had. */
+export async function fetched(name) {
+    let answer
+    try {
+        answer = await fetch(new URL(name, import.meta.url))
+    } catch {
+        throw new Error(`${name} could not be fetched. Check the connection and reload the page.`)
+    }
+    if (!answer.ok) {
+        throw new Error(`${name} could not be fetched (status ${answer.status}). Build the page anew.`)
+    }
+    return answer
+}

@@ -128,6 +128,7 @@ function step(move) {
 
 function showControls({ history }, open) {
   const { saturation, temperature } = history.now
+  byId("controls").hidden = photos.shown.state === "problem" && !open
   byId("controls").inert = !open
   byId("undo").disabled = !history.canUndo
   byId("redo").disabled = !history.canRedo
@@ -150,9 +151,11 @@ for (const id of ["saturation", "temperature"]) {
     again = true
   })
   byId(id).addEventListener("change", () => (again = false))
+  byId(`${id}-back`).addEventListener("click", () => {
+    change({ [id]: photos.shown.history.start[id] })
+    byId(id).focus()
+  })
 }
-byId("saturation-back").addEventListener("click", () => change({ saturation: 1 }))
-byId("temperature-back").addEventListener("click", () => change({ temperature: null }))
 byId("undo").addEventListener("click", () => step((history) => history.undo()))
 byId("redo").addEventListener("click", () => step((history) => history.redo()))
 byId("restart").addEventListener("click", () => step((history) => history.set(history.start)))

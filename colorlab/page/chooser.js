@@ -4,6 +4,7 @@ import { make, percent, within } from "./dom.js"
 import { fromHex, hex, nameOf } from "./names.js"
 
 const MARGIN = 8 // CSS pixels to the photo's edges
+const PLACE = 60 // CSS pixels, from the place to the palette at the window's edge
 
 export class Chooser {
   /** @param on what it calls: `pick(color, again)`, `remove()`, `close()`. */
@@ -51,6 +52,15 @@ export class Chooser {
     this.element.style.setProperty("--top", `${100 * y}%`)
     this.element.classList.toggle("above", photo.top + y * photo.height > innerHeight / 2)
     this.closing.focus({ preventScroll: true })
+    this.bringIntoSight(photo.top + y * photo.height)
+  }
+
+  /** All of it, and where it lies at the window's lower edge also the place that it is for. */
+  bringIntoSight(place) {
+    this.element.scrollIntoView({ block: "nearest" })
+    if (getComputedStyle(this.element).position !== "fixed") return
+    const hidden = place - (this.element.getBoundingClientRect().top - PLACE)
+    if (hidden > 0) scrollBy({ top: hidden })
   }
 
   /** Show the likeliest colors. */
@@ -66,6 +76,7 @@ export class Chooser {
       return button
     })
     this.swatches.replaceChildren(...buttons)
+    if (!this.color && colors.length) this.own.value = hex(colors[0].color)
     if (document.activeElement === this.closing) buttons[0]?.focus({ preventScroll: true })
     this.choose(this.color)
   }

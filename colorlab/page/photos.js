@@ -106,6 +106,7 @@ export class Photos extends EventTarget {
     photo.handle = await engine.read(photo.file)
     this.held = [...this.held, photo]
     photo.gray = await forScreen(await engine.gray(photo.handle.id))
+    this.tell(photo)
     await this.color(photo)
     const spare = this.held.filter((one) => one !== this.shown && one !== photo)
     for (const one of spare.slice(0, Math.max(0, this.held.length - HELD))) this.release(one)

@@ -16,27 +16,26 @@ export class Stage {
     byId("busy").textContent = BUSY[photo.state] ?? ""
     byId("problem").hidden = photo.state !== "problem"
     byId("problem-text").textContent = photo.message
-    this.photo.hidden = !(photo.colored ?? photo.thumb)
+    this.photo.hidden = photo.state === "problem" && !photo.colored
     this.photo.setAttribute("aria-busy", String(Boolean(BUSY[photo.state])))
     this.photo.classList.toggle("apart", Boolean(photo.colored))
     this.colored.setAttribute("aria-label", `${photo.name}, in guessed colors`)
     draw(this.gray, photo.gray)
-    draw(this.colored, photo.colored ?? photo.thumb)
-    this.fit(photo.handle ?? photo.thumb)
+    draw(this.colored, photo.colored ?? photo.gray ?? photo.thumb)
+    fit(photo.handle ?? photo.thumb)
     const notes = [...(photo.handle?.notes ?? []), photo.credit].filter(Boolean)
     byId("notes").replaceChildren(...notes.map((note) => make("li", {}, note)))
   }
+}
 
-  fit(size) {
-    if (!size) return
-    this.photo.style.setProperty("--ratio", size.width / size.height)
-  }
+function fit(size) {
+  byId("stage").style.setProperty("--ratio", size ? size.width / size.height : 1.5)
 }
 
 function draw(canvas, picture) {
-  if (!picture || canvas.shows === picture) return
+  if (canvas.shows === picture) return
   canvas.shows = picture
-  canvas.width = picture.width
-  canvas.height = picture.height
-  canvas.getContext("2d").drawImage(picture, 0, 0)
+  canvas.width = picture?.width ?? 0 // empties it
+  canvas.height = picture?.height ?? 0
+  if (picture) canvas.getContext("2d").drawImage(picture, 0, 0)
 }

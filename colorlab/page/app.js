@@ -26,6 +26,7 @@ let onStage = null // the handle of the photo that the board shows
 async function start() {
   byId("retry").hidden = true
   byId("loading").hidden = false
+  byId("loading-text").textContent = "Loading the network"
   try {
     settings = await (await fetch("settings.json")).json()
     showExamples(settings.examples, take)

@@ -73,6 +73,7 @@ export class Photos extends EventTarget {
   async work() {
     if (this.working) return
     this.working = true
+    await this.ready
     for (let photo; (photo = this.next()); ) await this.attempt(photo, () => this.open(photo))
     this.working = false
   }

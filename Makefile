@@ -25,11 +25,15 @@ COLAB_READY := $(COLAB)/.ready
 COLAB_FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 COLAB_AGAIN := $(shell test "$$(cat $(COLAB_READY) 2>/dev/null)" = "$$(pwd -P) $(COLAB_PYTHON)" && $(COLAB)/bin/python -c "" 2>/dev/null || echo again)
 
-.PHONY: help setup lab test quick lint notebooks browser colab clean again
+# onnxruntime-web, which the page in the browser runs: npm fetches it.
+RUNTIME := colorlab/page/vendor/ort.wasm.bundle.min.mjs
+
+.PHONY: help setup lab page test quick lint notebooks browser colab clean again
 .NOTPARALLEL:
 
 help:
 	@echo "make lab        set up, then open the course in JupyterLab"
+	@echo "make page       set up, then build the page that colors in the browser, in site-page/"
 	@echo "make test       set up, then lint, all tests and all notebooks, these in a browser too"
 	@echo "make quick      set up, then lint and the tests that take no patience: under two minutes"
 	@echo "make setup      the set-up alone: everything into $(VENV)"
@@ -80,6 +84,14 @@ lab: $(READY)
 	    $(RUN) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" \
 	    --LabApp.default_url=/lab/tree/$(LESSON) $(LAB_ARGS)
 
+page: $(READY) $(RUNTIME)
+	$(RUN) -m colorlab page -o site-page --overwrite
+
+# Without npm, or without a connection, only a line says so: what needs it tells more.
+$(RUNTIME): colorlab/page/package-lock.json $(READY)
+	@$(RUN) -c "from colorlab.page import fetch_runtime as f; f()" 2>/dev/null || \
+	    echo "onnxruntime-web is not here: the page can't be built or tested (npm fetches it)."
+
 lint: $(READY)
 	$(RUN) -m ruff check .
 
@@ -96,14 +108,14 @@ quick: lint
 # Offline: who has an account at Kaggle must not download its sets in a test. Fewer steps: lesson 06
 # trains for minutes to show something, and for seconds to be tested.
 IN_TESTS := COLORLAB_OFFLINE=1 COLORLAB_STEPS=60 OMP_NUM_THREADS=1
-notebooks: $(READY)
+notebooks: $(READY) $(RUNTIME)
 	$(if $(wildcard notebooks/*.ipynb),,$(error notebooks/ holds no lesson to run))
 	$(IN_TESTS) $(RUN) -m pytest --nbval-lax --nbval-current-env \
 	    --nbval-cell-timeout=900 -n $(WORKERS) --dist loadscope notebooks
 
 # In one process: two browsers at once would measure each other. Without Chromium these tests are
 # skipped, with CI=true they fail; CHROMIUM=/path/to/it names one that is not found by itself.
-browser: $(READY)
+browser: $(READY) $(RUNTIME)
 	$(IN_TESTS) $(RUN) -m pytest tests/browser
 
 # Errors fail. Outputs are not compared: other versions may print other digits.
@@ -135,6 +147,6 @@ $(COLAB_READY): pyproject.toml constraints-colab.txt $(COLAB_AGAIN)
 	@echo "$$(pwd -P) $(COLAB_PYTHON)" > $(COLAB_READY)
 
 clean:
-	rm -rf $(VENV) $(COLAB) tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) site-page colorlab/page/vendor tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

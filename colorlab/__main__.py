@@ -1,4 +1,4 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate | download | audit | pack``.
+"""The command line: ``colorlab COMMAND``, with the commands below.
 
 It only parses; each command stands in a file of its own, ``colorlab/commands/NAME.py``.
 """
@@ -24,6 +24,7 @@ COMMANDS = {
     "pack": "pack folders of photos into a few large files",
     "train": "train a recipe on photos",
     "evaluate": "score weights on color photos",
+    "export": "write weights as an ONNX file",
     "audit": "look for what is wrong with photos before training on them",
 }
 

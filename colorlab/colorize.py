@@ -192,7 +192,7 @@ class Colorizer:
     def _seen(self, photo: Layers, hints: Iterable[Hint]) -> tuple[Tensor, Tensor | None]:
         """L ``(1, 1, h, w)`` at the network's size and the planes of the hints, on the device."""
         rgb = photo.rgb
-        height, width = network_size(rgb.height, rgb.width, self.size, _stride(self.generator))
+        height, width = network_size(rgb.height, rgb.width, self.size, stride_of(self.generator))
         lightness, _ = normalize_lab(rgb_to_lab(_reduced(photo, width, height)[None]))
         hints, planes = list(hints), None
         if hints:
@@ -282,7 +282,8 @@ def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, 
     return tuple(max(round(side / stride), 1) * stride for side in sides)
 
 
-def _stride(generator: nn.Module) -> int:
+def stride_of(generator: nn.Module) -> int:
+    """Height and width of what a generator is shown must be multiples of this."""
     return int(getattr(generator, "stride", 32))
 
 

@@ -267,9 +267,9 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        qkv = self.to_qkv(self.norm(x)).flatten(2).transpose(1, 2)  # (B, HW, 3C)
-        mixed = F.scaled_dot_product_attention(*qkv.chunk(3, dim=2))
-        return x + self.out(mixed.transpose(1, 2).reshape(x.shape))
+        qkv = self.to_qkv(self.norm(x)).flatten(2).mT[:, None]  # (B, 1, HW, 3C): one head
+        mixed = F.scaled_dot_product_attention(*qkv.chunk(3, dim=3))
+        return x + self.out(mixed[:, 0].mT.reshape(x.shape))
 
 
 class Carry(nn.Module):
@@ -318,8 +318,11 @@ class Carry(nn.Module):
             # Of each cell, the mean over its hinted places: what they look like, what they lack.
             sums = torch.cat([seen * planes[:, 2:], lack * planes[:, 2:], planes[:, 2:]], 1)
             sums = F.avg_pool2d(sums, self.CELL).flatten(2)
-            hinted = (sums[:, -1] > 0).sum(1).max().clamp_min(1)  # cells, in the photo with most
-            which = sums[:, -1:].topk(int(hinted), dim=2).indices  # (B, 1, N)
+            # As many cells as the photo with most has hinted ones. `_check` tells an export so.
+            count = (sums[:, -1] > 0).sum(1).max().clamp_min(1).item()
+            torch._check(count >= 1)
+            torch._check(count <= sums.shape[2])
+            which = sums[:, -1:].topk(count, dim=2).indices  # (B, 1, N)
             sums = sums.gather(2, which.expand(-1, sums.shape[1], -1))
             mask = sums[:, -1:]  # (B, 1, N), 0 where a photo has fewer
             there, lack = (sums[:, :-1] / mask.clamp_min(1e-6)).split([seen.shape[1], 2], 1)
@@ -335,7 +338,7 @@ class Carry(nn.Module):
         height, width = ab.shape[2:]
         y, x_ = (torch.arange(n, device=ab.device) / min(height, width) for n in (height, width))
         place = torch.stack(torch.meshgrid(y, x_, indexing="ij"))
-        place = place.expand(len(ab), -1, -1, -1)
+        place = place.expand(ab.shape[0], -1, -1, -1)
         by_hand = torch.cat([place, lightness, ab.detach()], 1)
         return torch.cat([by_hand * self.scale, self.features(x)], 1)
 
@@ -406,8 +409,20 @@ class HintUNet(nn.Module):
     ) -> Tensor | tuple[Tensor, Tensor]:
         check_input(lightness, 1, self.stride, "a U-Net on EfficientNet-Lite0")
         if planes is None:
-            planes = lightness.new_zeros(len(lightness), hints.CHANNELS, *lightness.shape[2:])
+            planes = lightness.new_zeros(lightness.shape[0], hints.CHANNELS, *lightness.shape[2:])
         check_planes(planes, lightness)
+        x, logits = self.features(lightness, planes)
+        if temperature is None and self.head == "bins" and not both:
+            temperature = palette.TEMPERATURE
+        if temperature is None:
+            ab = torch.tanh(self.to_ab(x))
+        else:
+            ab = enlarge(palette.annealed_mean(logits, temperature), 2)
+        ab = enlarge(self.carry(ab, x, lightness, planes), 2)
+        return (ab, logits) if both else ab
+
+    def features(self, lightness: Tensor, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """What both heads are read from: features ``(B, C, H/2, W/2)``; and the logits."""
         gray = lightness_to_gray(lightness).expand(-1, 3, -1, -1)
         *skips, x = self.encoder(gray, beside=self.hint_stem(planes))
         for i, (up, skip) in enumerate(zip(self.ups, reversed(skips), strict=True)):
@@ -417,14 +432,7 @@ class HintUNet(nn.Module):
                 x = self.attention(x)
             if i == 2:
                 logits = self.to_bins(x)
-        if temperature is None and self.head == "bins" and not both:
-            temperature = palette.TEMPERATURE
-        if temperature is None:
-            ab = torch.tanh(self.to_ab(x))
-        else:
-            ab = _enlarge(palette.annealed_mean(logits, temperature), 2)
-        ab = _enlarge(self.carry(ab, x, lightness, planes), 2)
-        return (ab, logits) if both else ab
+        return x, logits
 
 
 def check_planes(planes: Tensor, lightness: Tensor) -> None:
@@ -433,7 +441,7 @@ def check_planes(planes: Tensor, lightness: Tensor) -> None:
     Raises:
         ValueError: they differ in shape; the message names both.
     """
-    wanted = (len(lightness), hints.CHANNELS, *lightness.shape[2:])
+    wanted = (lightness.shape[0], hints.CHANNELS, *lightness.shape[2:])
     if planes.shape != wanted:
         raise ValueError(
             f"the planes of hints should be {wanted}, beside L of {tuple(lightness.shape)}; got "
@@ -441,5 +449,6 @@ def check_planes(planes: Tensor, lightness: Tensor) -> None:
         )
 
 
-def _enlarge(ab: Tensor, factor: int) -> Tensor:
+def enlarge(ab: Tensor, factor: int) -> Tensor:
+    """ab, ``(B, 2, h, w)``, enlarged bilinearly."""
     return F.interpolate(ab, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -128,7 +128,12 @@ def annealed_mean(logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
         raise ValueError(f"temperature goes from 0 (the mode) to 1 (the mean), got {temperature}")
     if temperature == 0:
         return mode(logits)
-    shares = torch.softmax(_checked(logits, COUNT, "logits").float() / temperature, dim=1)
+    return sharpened_mean(_checked(logits, COUNT, "logits").float(), temperature)
+
+
+def sharpened_mean(logits: Tensor, temperature: float | Tensor) -> Tensor:
+    """``annealed_mean`` of a temperature above 0, which may also be a tensor ``(1,)``."""
+    shares = torch.softmax(logits / temperature, dim=1)
     return torch.einsum("bqhw,qc->bchw", shares, bins().to(logits.device)) / AB_RANGE
 
 

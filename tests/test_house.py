@@ -23,7 +23,8 @@ LAYERS = (
     {"recipes", "sources", "audit"},
     {"weights"},  # a file of weights holds its recipe
     {"training", "colorize"},
-    {"speed", "metrics", "comparison", "frechet", "intervals", "scores"},
+    {"export"},
+    {"speed", "metrics", "comparison", "frechet", "intervals", "scores", "page"},
     {"course", "commands"},
     {"__main__"},
 )

@@ -13,12 +13,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from PIL import Image
 
 import colorlab
 
@@ -84,6 +86,10 @@ def third_party_imports() -> dict[str, str]:
 # Imported where they happen to be there; where they are not, the library says so or does without.
 OPTIONAL = {
     "google.colab.userdata": "Colab's own, on no registry",
+    "onnx.TensorProto": "of [onnx]",
+    "onnx.helper": "of [onnx]",
+    "onnx.numpy_helper": "of [onnx]",
+    "onnxruntime": "of [onnx]",
     "skimage.color.rgb2lab": "of [lab]: what the course compares itself with",
 }
 
@@ -257,3 +263,44 @@ def test_the_citation_names_this_version_and_license() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert cited["version"] == colorlab.__version__
     assert cited["license"] == PYPROJECT["project"]["license"]
+
+
+def installed(folder: Path) -> Path:
+    """A package that was built from the tracked files and installed by pip, without a checkout."""
+    source, wheels, target = folder / "source", folder / "wheels", folder / "site"
+    for file in tracked_files():
+        name = file.relative_to(ROOT)
+        if name.parts[0] == "colorlab" or name.parent in (Path(), Path("data/weights")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, source / name)
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "wheel", *options, "-w", wheels, source], check=True)
+    (wheel,) = wheels.iterdir()
+    options = ["--no-deps", "--no-index", "--ignore-installed"]
+    subprocess.run([*pip, "install", *options, "--target", target, wheel], check=True)
+    return target
+
+
+THREE_LINES = """
+from colorlab.colorize import Colorizer
+colorizer = Colorizer.load()
+colorizer.colorize("old.jpg").save("colored.png")
+"""
+
+
+@pytest.mark.slow
+def test_without_a_checkout_three_lines_color_a_photo(tmp_path: Path) -> None:
+    target = installed(tmp_path)
+    photo = min((ROOT / "data/photos/test").glob("*.jpg"))
+    Image.open(photo).convert("L").save(tmp_path / "old.jpg")
+    environment = {**os.environ, "PYTHONPATH": str(target)}
+    environment.pop("COLORLAB_DATA", None)
+    command = [sys.executable, "-c", THREE_LINES]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    colored = np.asarray(Image.open(tmp_path / "colored.png")).astype(int)
+    assert np.ptp(colored, axis=2).mean() > 2
+    # The photos stay behind, and the line that says so names the way to them.
+    command = [sys.executable, "-m", "colorlab", "evaluate"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "git clone" in done.stderr

@@ -16,7 +16,8 @@ export async function decoded(blob, mostPixels) {
     refuseLarge(known.width, known.height, mostPixels)
     let image
     try {
-        image = await createImageBitmap(blob, { imageOrientation: "from-image" })
+        const whole = known.end ? new Blob([blob, known.end]) : blob
+        image = await createImageBitmap(whole, { imageOrientation: "from-image" })
     } catch {
         throw new PhotoError(known.unread)
     }

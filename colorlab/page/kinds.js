@@ -10,7 +10,7 @@ const DEEP = "Its 16 bits a channel become 8 here. `colorlab colorize` keeps the
 /**
  * @param bytes of the whole file
  * @returns {problem} where there is no hope, else {unread: what to say if the browser can't decode
- *     it, notes: [text], width, height where they are easy to find}
+ *     it, notes: [text], width, height where they are easy to find, end: bytes that are missing}
  */
 export function look(bytes) {
     if (!bytes.length) return { problem: "The file is empty (0 bytes). Fetch it again." }
@@ -70,7 +70,7 @@ function jpeg(bytes) {
         at += 2 + view.getUint16(at + 2)
         if (marker === 0xda) break
     }
-    return hasEnd(bytes, at) ? known : { ...known, notes: [CUT] }
+    return hasEnd(bytes, at) ? known : { ...known, notes: [CUT], end: new Uint8Array([0xff, 0xd9]) }
 }
 
 function hasEnd(bytes, from) {
@@ -90,7 +90,6 @@ function png(bytes) {
         if (kind === "acTL") notes.push(ANIMATED)
         at += 12 + view.getUint32(at)
     }
-    if (kind !== "IEND") notes.push(CUT)
     return { width: view.getUint32(16), height: view.getUint32(20), notes }
 }
 

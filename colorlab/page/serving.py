@@ -87,7 +87,7 @@ def serve(folder: str | Path, port: int = 0) -> PageServer:
     """
     folder = Path(folder)
     if not (folder / "settings.json").is_file():
-        raise FileNotFoundError(f"there is no page in {folder}; colorlab page -o {folder} builds one")
+        raise FileNotFoundError(f"{folder} holds no page; colorlab page -o {folder} builds one")
     try:
         return PageServer(folder, port)
     except OSError as error:

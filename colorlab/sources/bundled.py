@@ -1,7 +1,8 @@
 """The course's own data: the bundled photos, the starter weights, what lessons have recorded.
 
-It lives in ``data/`` of the checkout and is not part of the installed package, which stays small.
-Whatever needs it asks here, and outside a checkout learns how to get it.
+It lives in ``data/`` of the checkout. The installed package takes the starter weights along and
+leaves the photos behind. Whatever needs them asks here, and outside a checkout learns how to get
+them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from colorlab.photos.files import list_photos
 
 SPLITS = ("train", "val", "test")
 VARIABLE = "COLORLAB_DATA"
+WEIGHTS = "starter.safetensors"
 _RESTORE = "They come with the repository: `git checkout -- data` in it brings them back."
 
 
@@ -44,7 +46,7 @@ def data_dir() -> Path:
         DataMissing: no folder ``photos`` is inside.
     """
     chosen = os.environ.get(VARIABLE)
-    folder = Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "data"
+    folder = Path(chosen) if chosen else _checkout()
     if (folder / "photos").is_dir():
         return folder
     if chosen:
@@ -53,9 +55,13 @@ def data_dir() -> Path:
             "data/ folder of a checkout of the course, or unset it."
         )
     raise DataMissing(
-        f"The course's data/ folder (photos, starter weights) was looked for in {folder} and is "
+        f"The course's data/ folder (photos, what lessons need) was looked for in {folder} and is "
         f"not there: colorlab seems to be installed without its checkout. {_how_to_get()}"
     )
+
+
+def _checkout() -> Path:
+    return Path(__file__).resolve().parents[2] / "data"
 
 
 def bundled_photos(split: str) -> list[Path]:
@@ -76,18 +82,33 @@ def bundled_photos(split: str) -> list[Path]:
 def starter_weights() -> Path:
     """The file of the generator that this project trained itself.
 
-    It is ``data/weights/starter.safetensors``.
+    It is ``data/weights/starter.safetensors`` of the checkout, or what an installed package without
+    one brought along.
 
     Raises:
         DataMissing: it is not there.
     """
-    path = data_dir() / "weights" / "starter.safetensors"
+    if not os.environ.get(VARIABLE) and not _checkout().is_dir():
+        if (installed := _installed_weights()) is not None:
+            return installed
+    path = data_dir() / "weights" / WEIGHTS
     if not path.is_file():
         raise DataMissing(
             f"The starter weights are not in {path}. {_RESTORE} To train your own instead: "
             "colorlab train --recipe starter"
         )
     return path
+
+
+def _installed_weights() -> Path | None:
+    """Where pip put the weights, as pyproject.toml's data-files ask; None where it put none."""
+    beside = [Path(__file__).resolve().parents[2] / "share" / "colorlab" / WEIGHTS]  # pip --target
+    try:
+        files = importlib.metadata.files("colorlab") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    listed = [Path(file.locate()).resolve() for file in files if file.name == WEIGHTS]
+    return next((path for path in (*listed, *beside) if path.is_file()), None)
 
 
 def lesson_file(name: str) -> Path:

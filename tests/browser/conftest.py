@@ -12,6 +12,8 @@ from browser import guard
 from browser.lesson import SIZE, OpenLesson, run_all
 from browser.report import Report, artifacts
 from browser.server import LabServer
+from colorlab import page as colorlab_page
+from colorlab.colorize import Colorizer
 
 HERE = Path(__file__).resolve().parent
 REPORT = pytest.StashKey[Report]()
@@ -38,6 +40,25 @@ def server(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """After the browser: without one there is no need to start it."""
     with LabServer(tmp_path_factory.mktemp("jupyter")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def starter() -> Colorizer:
+    return Colorizer.load(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def site(
+    chromium: Any, starter: Colorizer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of the page that colors with the starter weights."""
+    try:
+        folder = colorlab_page.build(tmp_path_factory.mktemp("site") / "page", starter)
+    except colorlab_page.PageError as error:
+        guard.require(str(error), guard.on_ci())
+        raise
+    with colorlab_page.serve(folder) as running:
+        yield running.url
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ async function start() {
     opened(engine)
     byId("loading").hidden = true
     byId("backend").textContent = `Runs here, with ${engine.backend}.`
-    byId("about-model").textContent = `${settings.model.name}, colorlab ${settings.version}`
+    byId("about-model").textContent = `Weights: ${settings.model.name}. Made with colorlab ${settings.version}.`
     say("The network is loaded.")
     offerControls()
     showConnection(kept)

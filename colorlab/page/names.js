@@ -2,27 +2,28 @@
 
 const GRAY = 14 // the largest channel less the smallest, of 255
 const PALE = 70
+const DARK = 190 // the largest channel: a darker orange is brown
 const HUES = [
-  // up to this hue in degrees; a strong color's name, a pale one's
-  [12, "red", "reddish"],
-  [42, "orange", "brownish"],
-  [68, "yellow", "yellowish"],
-  [165, "green", "greenish"],
-  [195, "blue-green", "blue-greenish"],
-  [252, "blue", "bluish"],
-  [290, "purple", "purplish"],
-  [342, "pink", "pinkish"],
-  [360, "red", "reddish"],
+  // up to this hue in degrees, of a strong color and of a pale one; the names of the two
+  [12, 12, "red", "reddish"],
+  [42, 52, "orange", "brownish"],
+  [68, 68, "yellow", "yellowish"],
+  [165, 165, "green", "greenish"],
+  [195, 195, "blue-green", "blue-greenish"],
+  [252, 232, "blue", "bluish"],
+  [290, 290, "purple", "purplish"],
+  [342, 342, "pink", "pinkish"],
+  [360, 360, "red", "reddish"],
 ]
 
 export function nameOf([red, green, blue]) {
   const most = Math.max(red, green, blue)
   const span = most - Math.min(red, green, blue)
   if (span < GRAY) return "gray"
+  const pale = span < PALE ? 1 : 0
   const degrees = hue(red, green, blue, most, span)
-  const [, strong, pale] = HUES.find(([end]) => degrees < end)
-  if (strong === "orange" && most < 190) return "brown"
-  return span < PALE ? pale : strong
+  const name = HUES.find((ends) => degrees < ends[pale])[2 + pale]
+  return name === "orange" && most < DARK ? "brown" : name
 }
 
 function hue(red, green, blue, most, span) {

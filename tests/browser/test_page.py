@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import struct
 import time
 import zlib
@@ -23,14 +22,12 @@ import pytest
 import torch
 from PIL import Image
 
-from browser import guard
 from browser.report import Report
-from colorlab import page as colorlab_page
+from browser.server import ROOT
 from colorlab.color import rgb_to_lab
-from colorlab.page.serving import PageServer
+from colorlab.page import PageServer, serve
 from colorlab.photos.xmp import MADE
 
-ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "data/photos/test/egeskovslotspejling-backgrou.jpg"
 SIZE = {"width": 1280, "height": 900}
 WIDTHS = (360, 700, 1440)  # a phone, a frame in a notebook, a desktop
@@ -126,24 +123,17 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def folder(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """After the browser: without one there is no need to build it."""
-    lacks = not colorlab_page.has_runtime() and shutil.which("npm") is None
-    guard.require("The page's tests need npm, or its runtime built before" * lacks, guard.on_ci())
-    return colorlab_page.build(tmp_path_factory.mktemp("page") / "site")
-
-
-@pytest.fixture(scope="module")
-def site(folder: Path) -> Iterator[PageServer]:
-    with PageServer(folder) as server:
+def host(folder: Path) -> Iterator[PageServer]:
+    """A server of its own, as one test stops it."""
+    with serve(folder) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def visit(chromium: Any, site: PageServer, report: Report) -> Iterator[Visit]:
+def visit(chromium: Any, host: PageServer, report: Report) -> Iterator[Visit]:
     report.begin("page")
     context = chromium.new_context(viewport=SIZE, accept_downloads=True)
-    opened = Visit(context.new_page(), site.url)
+    opened = Visit(context.new_page(), host.url)
     opened.open()
     yield opened
     assert opened.errors == []
@@ -425,9 +415,9 @@ def test_nothing_goes_to_another_host(visit: Visit) -> None:
     assert [address for address in visit.asked if not address.startswith(ours)] == []
 
 
-def test_without_a_connection(visit: Visit, site: PageServer, gray: Image.Image) -> None:
+def test_without_a_connection(visit: Visit, host: PageServer, gray: Image.Image) -> None:
     visit.until(lambda: "Works offline" in visit.find("footer").inner_text(), "all to be kept")
-    site.stop()
+    host.stop()
     visit.tab.context.set_offline(True)
     visit.tab.reload()
     visit.find("#backend:not(:empty)").wait_for()

@@ -88,7 +88,7 @@ page: $(READY) $(RUNTIME)
 	$(RUN) -m colorlab page -o site-page --overwrite
 
 # Without npm, or without a connection, only a line says so: what needs it tells more.
-$(RUNTIME): colorlab/page/package-lock.json $(READY)
+$(RUNTIME): colorlab/page/package-lock.json | $(READY)
 	@$(RUN) -c "from colorlab.page import fetch_runtime as f; f()" 2>/dev/null || \
 	    echo "onnxruntime-web is not here: the page can't be built or tested (npm fetches it)."
 

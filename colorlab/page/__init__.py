@@ -13,11 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import colorlab
 from colorlab import color, palette
 from colorlab.atomic import whole_folder, write_whole
-from colorlab.colorize import GUIDED_EPSILON, GUIDED_RADIUS, Colorizer
-from colorlab.export import about, to_onnx
+from colorlab.colorize import GUIDED_EPSILON, GUIDED_RADIUS, Colorizer, stride_of
+from colorlab.export import Portable, about, to_onnx
+from colorlab.hints import CHANNELS
 from colorlab.page import runtime
 from colorlab.page.runtime import PageError, fetch_runtime, has_runtime
 from colorlab.page.serving import PageServer, serve
@@ -28,6 +31,7 @@ __all__ = ["PageError", "PageServer", "build", "fetch_runtime", "has_runtime", "
 HERE = Path(__file__).resolve().parent
 SUFFIXES = {".html", ".css", ".js", ".webmanifest", ".png", ".svg"}
 MODEL, SETTINGS = "model.onnx", "settings.json"
+TOLERANCE = 0.02  # of ab in [-1, 1], for a backend's arithmetic: two CIE units
 MOST_PIXELS = 64_000_000  # of a photo: a page has about two gigabytes, and needs 16 bytes a pixel
 
 _COLOR = (
@@ -102,7 +106,12 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
 def settings(colorizer: Colorizer, model_bytes: int) -> dict[str, Any]:
     """What ``settings.json`` holds."""
     model = {**about(colorizer, colorizer.recipe.name), "file": MODEL, "bytes": model_bytes}
-    return {"model": model, "runtime": runtime.described("vendor"), **numbers()}
+    return {
+        "model": model,
+        "runtime": runtime.described("vendor"),
+        "trial": _trial(colorizer),
+        **numbers(),
+    }
 
 
 def numbers() -> dict[str, Any]:
@@ -133,6 +142,31 @@ def _compose(folder: Path, colorizer: Colorizer) -> None:
     exported = to_onnx(colorizer, folder / MODEL)
     said = settings(colorizer, exported.bytes)
     (folder / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
+
+
+@torch.inference_mode()
+def _trial(colorizer: Colorizer) -> dict[str, Any]:
+    """A made L and some of what the generator predicts for it, so that a browser can compare."""
+    stride, period, count = stride_of(colorizer.generator), 17, 64
+    side = max(64 // stride, 1) * stride
+    portable = Portable(colorizer).cpu()
+    given = {
+        "lightness": torch.arange(side * side, dtype=torch.float64).div(period).sin().float(),
+        "hints": torch.zeros(1, CHANNELS, side, side),
+        "temperature": torch.tensor([-1.0]),
+        "noise": torch.zeros(1, portable.noise),
+    }
+    given["lightness"] = given["lightness"].view(1, 1, side, side)
+    ab = portable(*(given[name] for name in portable.inputs))[0].flatten()
+    every = len(ab) // count
+    return {
+        "height": side,
+        "width": side,
+        "period": period,
+        "every": every,
+        "ab": ab[::every].tolist(),
+        "tolerance": TOLERANCE,
+    }
 
 
 def _is_page(folder: Path) -> bool:

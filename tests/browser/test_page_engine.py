@@ -235,6 +235,65 @@ def test_the_bytes_that_are_fetched_are_counted(run: Run) -> None:
     assert backend.startswith("WASM, ") and seen[-1]["total"] == wanted
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"status": 404}, "status 404"), ({"body": b"short"}, "another length"), (None, "connection")],
+)
+def test_a_model_that_can_not_be_had_is_told(chromium: Any, site: str, answer, words: str) -> None:
+    with chromium.new_context() as context:
+
+        def instead(route: Any) -> None:
+            route.fulfill(**answer) if answer else route.abort()
+
+        context.route("**/model.onnx", instead)
+        tab = context.new_page()
+        tab.goto(site + "settings.json")
+        said = tab.evaluate(
+            """async () => {
+                const { Engine } = await import("/engine.js")
+                try { await Engine.open() } catch (error) { return error.message }
+            }"""
+        )
+    assert said.startswith("model.onnx ") and words in said
+
+
+def test_where_webgpu_fails_wasm_takes_its_place(chromium: Any, site: str) -> None:
+    """The worker is told of an adapter that is not there."""
+    adapter = "{ gpu: { value: { requestAdapter: async () => ({ info: {} }) } } }"
+    with chromium.new_context() as context:
+
+        def instead(route: Any) -> None:
+            body = route.fetch().text() + f"\nObject.defineProperties(navigator, {adapter})\n"
+            route.fulfill(response=route.fetch(), body=body)
+
+        context.route("**/worker.js", instead)
+        tab = context.new_page()
+        asked: list[str] = []
+        context.on("request", lambda request: asked.append(request.url))
+        tab.goto(site + "settings.json")
+        backend = tab.evaluate(
+            "async () => (await (await import('/engine.js')).Engine.open()).backend"
+        )
+    assert backend.startswith("WASM, ")
+    assert any("webgpu" in url for url in asked)
+
+
+def test_the_trial_is_what_the_model_predicts(run: Run) -> None:
+    """As WASM runs it, which the pictures above have shown to agree with the library."""
+    said = run(
+        """const { Network, agrees } = await import("/network.js")
+        const { settings } = engine
+        const network = await Network.open(settings, () => {})
+        const { height, width, period } = settings.trial
+        const n = height * width
+        const lightness = Float32Array.from({ length: n }, (_, i) => Math.sin(i / period))
+        const { ab } = await network.run(lightness, new Float32Array(3 * n), null, height, width)
+        const far = Float32Array.from(ab, (value) => value + 0.03)
+        return [agrees(ab, { ...settings.trial, tolerance: 0.005 }), agrees(far, settings.trial)]"""
+    )
+    assert said == [True, False]
+
+
 def frames(kind: str) -> str:
     some = [Image.new("RGB", (9, 7), (i * 90, 0, 0)) for i in range(3)]
     return file_of(some[0], kind, save_all=True, append_images=some[1:])

@@ -33,7 +33,7 @@ def call(chromium: Any) -> Iterator[Callable[..., Any]]:
         tab = chromium.new_page()
         tab.goto(server.url + "errors.js")
         tab.evaluate(ARRAYS)
-        names = ("color", "resize", "guided", "paint", "hints", "palette", "mark", "kinds")
+        names = "color resize guided paint hints palette mark kinds network".split()
         tab.evaluate(
             """async ([names, numbers]) => {
                 window.modules = {}
@@ -41,7 +41,7 @@ def call(chromium: Any) -> Iterator[Callable[..., Any]]:
                 window.numbers = numbers
                 window.color = new modules.Color(numbers.color)
             }""",
-            [list(names), numbers],
+            [names, numbers],
         )
 
         def run(body: str, given: Any = None) -> Any:
@@ -221,6 +221,16 @@ def test_the_mark_is_the_librarys(call, kind) -> None:
     assert xmp == marked(b"") and MADE.encode() in xmp
     image = Image.open(BytesIO(got(said, np.uint8).tobytes()))
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(stream)))
+
+
+def test_a_backend_that_computes_other_colors_is_told_apart(call) -> None:
+    trial = {"every": 3, "ab": [0.1, -0.2, 0.3], "tolerance": 0.02}
+    good = [0.1, 9, 9, -0.21, 9, 9, 0.285]
+    said = call(
+        "return given[1].map((ab) => modules.agrees(ab, given[0]))",
+        [trial, [good, [*good[:6], 0.35], good[:6], [*good[:3], float("nan"), *good[4:]]]],
+    )
+    assert said == [True, False, False, False]
 
 
 def test_no_number_of_the_library_is_lost_on_its_way() -> None:

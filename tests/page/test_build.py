@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -125,6 +126,14 @@ def test_a_page_that_can_not_be_built_leaves_nothing(tmp_path, colorizer, monkey
     with pytest.raises(OSError, match="disk full"):
         page.build(tmp_path / "empty", colorizer)
     assert names(tmp_path) == set() and not (tmp_path / "site").exists()
+
+
+def test_the_installed_package_has_all_that_a_page_is_made_of() -> None:
+    text = (page.HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    patterns = tomllib.loads(text)["tool"]["setuptools"]["package-data"]["colorlab.page"]
+    files = {p for p in page.HERE.iterdir() if p.is_file() and p.suffix != ".py"}
+    assert files == {p for pattern in patterns for p in page.HERE.glob(pattern)}
+    assert {".npmrc", "package-lock.json", "engine.js"} <= {p.name for p in files}
 
 
 # --- the runtime ----------------------------------------------------------------------------------

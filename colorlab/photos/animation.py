@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, ImageChops, ImageStat
 
 from colorlab.photos.carried import Carried
@@ -284,11 +283,11 @@ def _write_gif(
                 ramp = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
                 file.write(b"\x21\xff\x0bXMP DataXMP" + xmp + ramp)
             begun = True
-        indices, colors, clear = few.of(picture)
+        indices, colors = few.of(picture)
         hundredths = min(round(duration / 10), _LONGEST).to_bytes(2, "little")
-        see = b"\0" if clear is None else bytes([clear])
-        # 8: the next frame finds an empty canvas, so that nothing shines through its holes.
-        file.write(b"\x21\xf9\x04" + bytes([8 | (clear is not None)]) + hundredths + see + b"\0")
+        # 9: the next frame finds an empty canvas, so that nothing shines through its holes; and
+        # the last color is none. Both in all frames, as any may be the first with a hole.
+        file.write(b"\x21\xf9\x04\x09" + hundredths + bytes([_HOLE, 0]))
         file.write(b"\x2c\0\0\0\0" + sides + b"\x87" + colors + _lzw(indices))
     file.write(b"\x3b")
     held = {"EXIF": what.exif, "IPTC": what.iptc, "texts": what.texts, "comment": what.comment}
@@ -302,8 +301,11 @@ def _of_gif(side: int) -> bytes:
     return side.to_bytes(2, "little")
 
 
+_HOLE = 255  # the index that is transparent
+
+
 class _FewColors:
-    """The 256 colors of a GIF's frames: one palette for a scene, and no dithering.
+    """The 255 colors of a GIF's frames: one palette for a scene, and no dithering.
 
     Both new colors and dithering in each frame would make still areas flicker. A palette is kept
     until it fits a frame badly.
@@ -313,18 +315,17 @@ class _FewColors:
         self.palette: Image.Image | None = None
         self.error = 0.0  # of the frame that the palette was made for, mean of 0..255
 
-    def of(self, picture: Image.Image) -> tuple[Image.Image, bytes, int | None]:
-        """Indices, the colors that they stand for, and which index is transparent, if any."""
-        rgb, holes = picture.convert("RGB"), picture.mode == "RGBA"
+    def of(self, picture: Image.Image) -> tuple[Image.Image, bytes]:
+        """Indices, and the colors that they stand for."""
+        rgb = picture.convert("RGB")
         few, error = self._with(self.palette, rgb)
         if few is None or error > 1.5 * self.error + 0.5:
-            self.palette = rgb.quantize(255, Image.Quantize.MEDIANCUT)
+            self.palette = rgb.quantize(_HOLE, Image.Quantize.MEDIANCUT)
             few, self.error = self._with(self.palette, rgb)
         colors = bytes(few.getpalette("RGB")).ljust(768, b"\0")[:768]
-        if not holes:
-            return few, colors, None
-        hidden = np.asarray(picture.getchannel("A")) < 128
-        return Image.fromarray(np.where(hidden, np.uint8(255), np.asarray(few))), colors, 255
+        if picture.mode == "RGBA":
+            few.paste(_HOLE, mask=picture.getchannel("A").point(lambda alpha: 255 * (alpha < 128)))
+        return few, colors
 
     @staticmethod
     def _with(palette: Image.Image | None, rgb: Image.Image) -> tuple[Image.Image | None, float]:

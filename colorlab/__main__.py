@@ -1,4 +1,5 @@
-"""The command line: ``colorlab doctor | colorize | train | evaluate | download | audit | pack``.
+"""The command line: ``colorlab doctor | colorize | train | evaluate | card | download | audit |
+pack``.
 
 It only parses; each command stands in a file of its own, ``colorlab/commands/NAME.py``.
 """
@@ -23,6 +24,7 @@ COMMANDS = {
     "pack": "pack folders of photos into a few large files",
     "train": "train a recipe on photos",
     "evaluate": "score weights on color photos",
+    "card": "write a model card for weights",
     "audit": "look for what is wrong with photos before training on them",
 }
 

@@ -41,7 +41,7 @@ def flicker(lightness: Tensor, ab: Tensor, still: float = 1.0) -> float:
         still: units of L.
 
     Returns:
-        Units of ab; NaN where there is no such pixel.
+        Units of ab; 0 where there is no such pixel.
 
     Raises:
         ValueError: fewer than two frames, or shapes that don't fit.
@@ -54,7 +54,7 @@ def flicker(lightness: Tensor, ab: Tensor, still: float = 1.0) -> float:
         )
     stays = (lightness[1:] - lightness[:-1]).abs() < still
     jump = (ab[1:] - ab[:-1]).norm(dim=1, keepdim=True)
-    return jump[stays].mean().item()
+    return jump[stays].mean().item() if stays.any() else 0.0
 
 
 def color_clip(

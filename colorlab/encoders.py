@@ -450,5 +450,5 @@ def check_planes(planes: Tensor, lightness: Tensor) -> None:
 
 
 def enlarge(ab: Tensor, factor: int) -> Tensor:
-    """ab, ``(B, 2, h, w)``, enlarged bilinearly."""
+    """Enlarge ab ``(B, 2, h, w)`` bilinearly."""
     return F.interpolate(ab, scale_factor=factor, mode="bilinear", align_corners=False)

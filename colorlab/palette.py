@@ -132,7 +132,7 @@ def annealed_mean(logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
 
 
 def sharpened_mean(logits: Tensor, temperature: float | Tensor) -> Tensor:
-    """``annealed_mean`` of a temperature above 0, which may also be a tensor ``(1,)``."""
+    """Compute ``annealed_mean`` for a temperature above 0, also a tensor ``(1,)``."""
     shares = torch.softmax(logits / temperature, dim=1)
     return torch.einsum("bqhw,qc->bchw", shares, bins().to(logits.device)) / AB_RANGE
 

@@ -91,9 +91,9 @@ def test_flicker_is_the_mean_jump_where_lightness_stays() -> None:
     assert flicker(lab[:, :1], lab[:, 1:]) == pytest.approx(jumps(frames), rel=1e-9)
 
 
-def test_flicker_of_nothing_still_is_unknown_and_odd_shapes_are_refused() -> None:
+def test_flicker_of_nothing_still_is_0_and_odd_shapes_are_refused() -> None:
     lightness = torch.tensor([10.0, 20.0]).reshape(2, 1, 1, 1)
-    assert math.isnan(flicker(lightness, torch.zeros(2, 2, 1, 1)))
+    assert flicker(lightness, torch.zeros(2, 2, 1, 1)) == 0
     for wrong, ab in ((torch.zeros(1, 1, 4, 4), torch.zeros(1, 2, 4, 4)), (lightness, lightness)):
         with pytest.raises(ValueError, match="at least two frames"):
             flicker(wrong, ab)

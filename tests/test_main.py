@@ -182,7 +182,7 @@ def test_saturation_is_passed_on(here, colorize):
         (("a.jpg", "x/a.jpg", "-o", "out"), ["a.jpg and x/a.jpg would both be written"]),
         (("a.jpg", "x/a.jpg", "-o", "b.jpg"), ["2 photos", "b.jpg"]),
         (("x", "-o", "b.jpg"), ["x is a folder", "b.jpg"]),
-        (("a.jpg", "-o", "b.gif"), ["can't write .gif", ".png"]),
+        (("a.jpg", "-o", "b.gif"), ["can't write one picture as .gif", ".png"]),
         (("a.jpg", "-o", "notes"), ["notes is a file"]),
         (("a.jpg", "-o", "out", "--saturation", "-1"), ["saturation must be 0", "-1"]),
         (("a.jpg", "-o", "out", "--saturation", "nan"), ["saturation must be 0", "nan"]),

@@ -88,9 +88,9 @@ def starter_weights() -> Path:
     Raises:
         DataMissing: it is not there.
     """
-    if not os.environ.get(VARIABLE) and not _checkout().is_dir():
-        if (installed := _installed_weights()) is not None:
-            return installed
+    alone = not os.environ.get(VARIABLE) and not _checkout().is_dir()
+    if alone and (installed := _installed_weights()) is not None:
+        return installed
     path = data_dir() / "weights" / WEIGHTS
     if not path.is_file():
         raise DataMissing(

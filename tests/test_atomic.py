@@ -56,6 +56,19 @@ def test_what_fails_on_the_way_leaves_what_was_there(
     assert first or path.read_bytes() == b"before"
 
 
+def test_what_a_block_writes_replaces_or_is_gone(tmp_path: Path) -> None:
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic.whole_file(target) as aside:
+        aside.write_bytes(b"half")
+        raise KeyboardInterrupt
+    assert target.read_bytes() == b"old" and os.listdir(tmp_path) == ["a.bin"]
+    with atomic.whole_file(target) as aside:
+        aside.write_bytes(b"new")
+        assert target.read_bytes() == b"old"
+    assert target.read_bytes() == b"new" and os.listdir(tmp_path) == ["a.bin"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="folders can't be synced there")
 def test_file_then_name_then_folder_reach_the_disk(tmp_path: Path, monkeypatch) -> None:
     calls = []

@@ -14,7 +14,7 @@ from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor, nn
 
-from colorlab.clip import CUT, FAR, KEEP, STILL, ClipColorizer, carry, color_clip, flicker
+from colorlab.clip import FAR, KEEP, STILL, ClipColorizer, carry, color_clip, flicker
 from colorlab.colorize import Colorizer
 from colorlab.hints import Hint, HintError
 from colorlab.metrics import gray_of
@@ -131,13 +131,23 @@ def test_colors_that_jump_become_steady() -> None:
 
 
 def test_a_cut_starts_anew() -> None:
-    random = np.random.default_rng(0)
-    scenes = [Image.fromarray(random.integers(0, 256, (32, 32), dtype=np.uint8)) for _ in range(4)]
+    first, second = scenes(alike=12)  # of 32 pixels a side: 14 % of the picture
     steady, alone = (
-        list(color_clip(by_lightness(), scenes, steady=steady)) for steady in (True, False)
+        [frame.tobytes() for frame in color_clip(jumping(), [first, second], steady=steady)]
+        for steady in (True, False)
     )
-    assert [frame.tobytes() for frame in steady] == [frame.tobytes() for frame in alone]
-    assert CUT > 0
+    assert steady == alone
+    most = [frame.tobytes() for frame in color_clip(jumping(), scenes(alike=24))]
+    assert most[1] != alone[1]  # 56 %: a corner has changed, and that is no cut
+
+
+def scenes(alike: int, side: int = 32) -> list[Image.Image]:
+    """Two pictures that have nothing but a corner in common."""
+    random = np.random.default_rng(0)
+    pixels = [random.integers(0, 256, (side, side), dtype=np.uint8) for _ in range(2)]
+    for one in pixels:
+        one[:alike, :alike] = 128
+    return [Image.fromarray(one) for one in pixels]
 
 
 def test_what_moves_leaves_no_trail() -> None:
@@ -219,6 +229,12 @@ def test_a_hint_ends_with_its_place() -> None:
     list(color_clip(colorizer, frames, hints=[Hint(20, 30, (150, 90, 90))]))
     found = [planes is not None for planes in colorizer.generator.planes]
     assert found == [True, True, False, False]
+
+
+def test_a_hint_ends_with_a_cut_even_where_its_place_looks_the_same() -> None:
+    colorizer = by_lightness()
+    list(color_clip(colorizer, scenes(alike=26, side=64), hints=[Hint(10, 10, (150, 90, 90))]))
+    assert [planes is not None for planes in colorizer.generator.planes] == [True, False]
 
 
 def test_a_hint_outside_the_first_frame_is_refused() -> None:

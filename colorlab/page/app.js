@@ -196,7 +196,10 @@ byId("download-all").addEventListener("click", async () => {
 })
 byId("remove").addEventListener("click", () => photos.remove(photos.shown))
 byId("retry").addEventListener("click", start)
-byId("about-open").addEventListener("click", () => byId("about").showModal())
+byId("about-open").addEventListener("click", () => {
+  byId("about").showModal()
+  byId("about-title").focus() // else the button at its end, and a phone scrolls there
+})
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault()
   byId("install").hidden = false

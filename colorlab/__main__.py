@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "train a recipe on photos",
     "evaluate": "score weights on color photos",
     "export": "write weights as an ONNX file",
+    "card": "write a model card for weights",
     "audit": "look for what is wrong with photos before training on them",
 }
 

@@ -31,13 +31,28 @@ def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryvie
         OSError: as it came from the filesystem. What ``chunks`` raises is raised too.
     """
     path = Path(path)
+    with whole_file(path) as aside, open(aside, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+    return path
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The name of a partial file for the block to write, which then replaces ``path``.
+
+    For what another program writes, or what is not written from front to back. The rest is as in
+    ``write_whole``.
+
+    Raises:
+        OSError: as it came from the filesystem. What the block raises is raised too.
+    """
+    path = Path(path)
     aside = _aside(path)
     _writing.add(aside.name)
     try:
-        with open(aside, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
+        yield aside
+        with open(aside, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
     except BaseException:
@@ -47,7 +62,6 @@ def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryvie
     finally:
         _writing.discard(aside.name)
     _sync_folder(path.parent)
-    return path
 
 
 @contextlib.contextmanager

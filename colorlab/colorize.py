@@ -37,7 +37,7 @@ from colorlab.sources.bundled import starter_weights
 from colorlab.unet import colors_of
 from colorlab.weights import load_weights
 
-Photo = str | os.PathLike[str] | Image.Image | np.ndarray
+Photo = str | os.PathLike[str] | Image.Image | np.ndarray | Layers
 GUIDED_RADIUS, GUIDED_EPSILON = 2, 1e-3  # of the filter that carries color to full size
 STRIP = 256  # rows colored at a time: full-size Lab of a whole 12-megapixel photo is 150 MB a copy
 
@@ -94,8 +94,9 @@ class Colorizer:
         """Color a photo.
 
         Args:
-            photo: a path, a PIL image of any mode, or a uint8 array ``(H, W)``, ``(H, W, 3)`` or
-                ``(H, W, 4)``. Colors that it has are not looked at, only its lightness.
+            photo: a path, a PIL image of any mode, a uint8 array ``(H, W)``, ``(H, W, 3)`` or
+                ``(H, W, 4)``, or what ``layers_of`` makes of one. Colors that it has
+                are not looked at, only its lightness.
             saturation: factor on the predicted chroma; 0 gives the gray picture.
             seed: of the noise, for a network that has some: another seed, another coloring.
             hints: places and the colors that they shall have, ``(x, y, color)`` each; see
@@ -119,11 +120,36 @@ class Colorizer:
                 0 pixels, a saturation that is negative or not finite, a temperature outside 0 to
                 1, or hints or a temperature for weights that know none.
         """
-        if not 0 <= saturation < float("inf"):
-            raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
-        layers = _layers(photo)
+        _check_saturation(saturation)
+        layers = layers_of(photo)
         prediction = self._predict(layers, seed, hints, temperature)
-        colored = _at_full_size(layers, *prediction, saturation, depth)
+        return self.finish(layers, *prediction, saturation, depth=depth)
+
+    def finish(
+        self,
+        photo: Photo,
+        lightness: Tensor,
+        ab: Tensor,
+        saturation: float = 1.0,
+        *,
+        depth: int = 8,
+    ) -> Image.Image | np.ndarray:
+        """The second half of ``colorize``: bring coarse colors to the photo's own size.
+
+        Args:
+            photo: as in ``colorize``.
+            lightness, ab: as ``predict`` gives them, or changed since.
+            saturation, depth: as in ``colorize``.
+
+        Returns:
+            As ``colorize``.
+
+        Raises:
+            colorlab.photos.PhotoError, TypeError, ValueError: as ``colorize``.
+        """
+        _check_saturation(saturation)
+        layers = layers_of(photo)
+        colored = _at_full_size(layers, lightness, ab, saturation, depth)
         if depth > 8:
             if layers.alpha is None:
                 return colored
@@ -151,7 +177,7 @@ class Colorizer:
             ValueError: hints or a temperature, for weights that know none; and as ``colorize``.
             colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
         """
-        return self._predict(_layers(photo), seed, hints, temperature)
+        return self._predict(layers_of(photo), seed, hints, temperature)
 
     @torch.inference_mode()
     def _predict(
@@ -177,7 +203,7 @@ class Colorizer:
             colorlab.photos.PhotoError, colorlab.hints.HintError, TypeError: as ``colorize``.
             ValueError: a place outside the photo, or weights that take no hints.
         """
-        layers = _layers(photo)
+        layers = layers_of(photo)
         rgb = layers.rgb
         full = _lightness(rgb)
         here = user_hints.check_hints([(x, y, (128, 128, 128))], full)[0]  # refuses a place outside
@@ -332,8 +358,20 @@ def _lightness(rgb: Image.Image) -> Tensor:
     return rgb_to_lab(_tensor(rgb))[0]
 
 
-def _layers(photo: Photo) -> Layers:
-    """The photo as an upright RGB picture, its alpha, and its sixteen bits where it has them."""
+def _check_saturation(saturation: float) -> None:
+    if not 0 <= saturation < float("inf"):
+        raise ValueError(f"saturation must be 0 (gray), 1 (as predicted) or more: {saturation}")
+
+
+def layers_of(photo: Photo) -> Layers:
+    """The photo as an upright RGB picture, its alpha, and its sixteen bits where it has them.
+
+    Raises:
+        colorlab.photos.PhotoError: a file that can't be read.
+        TypeError, ValueError: no photo, an array of another shape or dtype, a picture of 0 pixels.
+    """
+    if isinstance(photo, Layers):
+        return photo
     if isinstance(photo, (str, os.PathLike)):
         return open_layers(Path(photo))
     if isinstance(photo, Image.Image):

@@ -92,7 +92,7 @@ def to_onnx(
     portable = Portable(colorizer)
     model = _traced(portable)
     if half:
-        _store_as_half(model)
+        store_as_half(model)
     for key, value in about(colorizer, name).items():
         model.metadata_props.add(key=f"colorlab.{key}", value=json.dumps(value))
     file = model.SerializeToString()
@@ -202,8 +202,8 @@ def _traced(portable: Portable) -> onnx.ModelProto:
     return written.model_proto
 
 
-def _store_as_half(model: onnx.ModelProto) -> None:
-    """Store each kernel as float16, and cast it back where it is used.
+def store_as_half(model: onnx.ModelProto) -> None:
+    """Store each kernel of a model as float16, in place, and cast it back where it is used.
 
     Biases and norms stay float32: they are few, and their range may be too large.
     """

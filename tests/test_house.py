@@ -23,7 +23,7 @@ LAYERS = (
     {"recipes", "sources", "audit"},
     {"weights"},  # a file of weights holds its recipe
     {"training", "colorize"},
-    {"export"},
+    {"export", "clip"},
     {"speed", "metrics", "comparison", "frechet", "intervals", "scores", "page"},
     {"course", "commands"},
     {"__main__"},
@@ -109,7 +109,7 @@ def test_the_flat_core_imports_no_folder_above_it() -> None:
     core = graph.keys() - folders - {"__main__"}
     known = {file: graph[file] & folders for file in core}
     assert {f: p for f in core for p in known[f] if LAYER[p] >= LAYER[f]} == {}
-    assert {file for file in core if known[file]} == {"weights", "colorize", "metrics"}
+    assert {file for file in core if known[file]} == {"weights", "colorize", "clip", "metrics"}
 
 
 def test_only_main_knows_the_course_and_the_commands() -> None:

@@ -20,6 +20,14 @@ import numpy as np
 from PIL import Image
 
 from colorlab.atomic import write_whole
+from colorlab.commands.clip import (
+    VIDEOS,
+    check_target,
+    color_clip_file,
+    frames_in_order,
+    is_clip,
+    is_video,
+)
 from colorlab.commands.options import add_weights, device
 from colorlab.photos.carried import Carried, carried
 from colorlab.photos.files import OTHER_PICTURES, SUFFIXES, PhotoError, look_into
@@ -36,9 +44,19 @@ KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``colorlab colorize``."""
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="photos or folders of photos")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IN", help="photos, folders of photos, animations, videos"
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="a folder; for one photo also a file"
+    )
+    parser.add_argument(
+        "--clip",
+        action="store_true",
+        help="IN is a folder of frames, in the order of their numbers",
+    )
+    parser.add_argument(
+        "--no-steady", action="store_true", help="color each frame of a clip by itself"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
     parser.add_argument("--saturation", type=float, default=1.0, help="1 is as predicted")
@@ -50,7 +68,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="X,Y,COLOR",
-        help="this color here, such as 420,310,#a02020; may be repeated",
+        help="this color here, such as 420,310,#a02020; may be repeated; in a clip it is a place "
+        "of the first frame, followed until it is hidden or a cut comes",
     )
     parser.add_argument("--hints", metavar="FILE", help="the same from a JSON file")
     parser.add_argument(
@@ -92,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         strip=options.strip,
         mark=not options.no_mark,
+        clip=options.clip,
+        steady=not options.no_steady,
     )
     return _report(outcomes, len(found.pairs), found.is_album)
 
@@ -154,16 +175,16 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
 
     One file goes to ``output`` itself if that is named like a photo, else into the folder
     ``output``; a folder's photos go below ``output`` as they lay below the folder. Copies keep the
-    format of their photo, or become PNG where it can't be written (GIF).
+    format of their photo, or become PNG where it can't be written well (GIF).
 
     Raises:
         FileNotFoundError: an input that is not there.
         PhotoError: a folder without a photo.
         ValueError: two photos of one name from different folders, several photos or a folder and an
-            ``output`` that names a file, or an ``output`` that can't be written.
+            ``output`` that names a file, or an ``output`` that can't be written or can't hold it.
     """
     out = Path(output)
-    is_named = out.suffix.lower() in SUFFIXES | OTHER_PICTURES and not out.is_dir()
+    is_named = out.suffix.lower() in SUFFIXES | OTHER_PICTURES | VIDEOS and not out.is_dir()
     _check_output(out, is_named)
     sources: list[tuple[Path, Path]] = []  # (photo, its name below the output)
     left_out: list[Outcome] = []
@@ -180,16 +201,17 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
             raise FileNotFoundError(f"there is no file or folder {named}")
     if is_named and len(sources) > 1:
         raise ValueError(f"{len(sources)} photos can't all go to the one file {out}; name a folder")
+    if is_named:
+        check_target(sources[0][0], out)
     pairs = [(sources[0][0], out)] if is_named else _apart(sources, out)
     is_album = len(pairs) > 1 or any(map(os.path.isdir, inputs))
     return Plan(pairs, left_out, is_album, is_named)
 
 
 def _check_output(out: Path, is_named: bool) -> None:
-    if is_named and out.suffix.lower() not in KEPT_SUFFIXES:
-        raise ValueError(
-            f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(KEPT_SUFFIXES))}"
-        )
+    known = KEPT_SUFFIXES | VIDEOS | {".gif"}
+    if is_named and out.suffix.lower() not in known:
+        raise ValueError(f"{out}: can't write {out.suffix}; use one of {', '.join(sorted(known))}")
     if out.is_file() and not is_named:
         raise ValueError(f"{out} is a file, and a folder is needed to put the photos into")
     for folder in out.parents:
@@ -247,29 +269,38 @@ def colorize_album(
     temperature: float | None = None,
     strip: bool = False,
     mark: bool = True,
+    clip: bool = False,
+    steady: bool = True,
 ) -> Iterator[Outcome]:
     """Color photo after photo; yields each one's outcome as it is reached.
 
     A copy holds what its photo carried (see ``colorlab.photos.carried``), without it with
     ``strip``; and with ``mark`` a note in XMP that the colors are made. A photo of 16 bits gives a
     copy of 16 bits where the format has them. One with transparency becomes PNG where the format
-    that it had can't hold it, unless ``output`` names the file.
+    that it had can't hold it, unless ``output`` names the file. Animated pictures and videos are
+    colored frame by frame; with ``clip``, so is the one folder that ``inputs`` names. ``steady``
+    carries colors from frame to frame, see ``colorlab.clip``.
 
     Raises:
-        ValueError: hints with several photos, since their places belong to one; and as ``plan``,
-            before anything is written.
+        ValueError: hints with several photos, since their places belong to one; and as ``plan``
+            and ``frames_in_order``, before anything is written.
         PhotoError: as ``plan``; that of one photo goes into its outcome.
     """
     found = plan(inputs, output)
-    if hints and len(found.pairs) > 1:
+    pairs = frames_in_order(found.pairs, inputs, overwrite=overwrite) if clip else found.pairs
+    if hints and len(pairs) > 1 and not clip:
         raise ValueError(
             f"hints are places in one photo, and {len(found.pairs)} photos are named; color that "
             f"one by itself"
         )
     how: dict[str, Any] = {"hints": hints, "temperature": temperature}
-    targets = {target for _, target in found.pairs}
+    if clip:
+        from colorlab.clip import ClipColorizer
+
+        colorizer = ClipColorizer(colorizer, steady=steady, hints=how.pop("hints"))
+    targets = {target for _, target in pairs}
     yield from found.left_out
-    for source, target in found.pairs:
+    for source, target in pairs:
         notes: list[str] = []
 
         def outcome(problem: str | None, kind: str = "not") -> Outcome:
@@ -278,6 +309,21 @@ def colorize_album(
         try:
             if _is_there(source, target) and not overwrite:
                 yield outcome(f"{target} {_THERE}", "there already")
+                continue
+            if not clip and is_clip(source, target):
+                lost = color_clip_file(
+                    colorizer,
+                    source,
+                    target,
+                    strip=strip,
+                    mark=mark,
+                    saturation=saturation,
+                    seed=seed,
+                    steady=steady,
+                    **how,
+                )
+                notes += [f"{source}: {words}" for words in lost]
+                yield outcome(None, "colored")
                 continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's; what is broken is told by name
@@ -366,4 +412,5 @@ def write_photo(
 
 
 def _writable(name: Path) -> Path:
-    return name if name.suffix.lower() in KEPT_SUFFIXES else name.with_suffix(".png")
+    kept = name.suffix.lower() in KEPT_SUFFIXES or is_video(name)
+    return name if kept else name.with_suffix(".png")

@@ -48,15 +48,18 @@ def starter() -> Colorizer:
 
 
 @pytest.fixture(scope="session")
-def site(
-    chromium: Any, starter: Colorizer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of the page that colors with the starter weights."""
+def folder(chromium: Any, starter: Colorizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page that colors with the starter weights."""
     try:
-        folder = colorlab_page.build(tmp_path_factory.mktemp("site") / "page", starter)
+        return colorlab_page.build(tmp_path_factory.mktemp("site") / "page", starter)
     except colorlab_page.PageError as error:
         guard.require(str(error), guard.on_ci())
         raise
+
+
+@pytest.fixture(scope="session")
+def site(folder: Path) -> Iterator[str]:
+    """The page's address."""
     with colorlab_page.serve(folder) as running:
         yield running.url
 

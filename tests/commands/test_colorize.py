@@ -389,9 +389,9 @@ def test_warnings_become_notes_of_their_photo(tmp_path: Path) -> None:
 
 def test_of_several_pages_the_first_is_colored_and_that_is_said(tmp_path: Path) -> None:
     pages = [Image.new("L", (6, 4), value) for value in (10, 20, 30)]
-    for name in ("a.tif", "b.gif"):
+    for name, output in (("a.tif", "out"), ("b.gif", "b.jpg")):
         pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
-        (outcome,) = run([tmp_path / name], tmp_path / "out")
+        (outcome,) = run([tmp_path / name], tmp_path / output)
         assert outcome.notes[-1].endswith(
             "it holds 3 pages or frames, of which the first was colored"
         )

@@ -33,7 +33,8 @@ def call(chromium: Any) -> Iterator[Callable[..., Any]]:
         tab = chromium.new_page()
         tab.goto(server.url + "errors.js")
         tab.evaluate(ARRAYS)
-        names = "color resize guided paint hints palette mark kinds network".split()
+        names = ["color", "resize", "guided", "paint", "hints", "palette", "mark", "kinds"]
+        names.append("network")
         tab.evaluate(
             """async ([names, numbers]) => {
                 window.modules = {}

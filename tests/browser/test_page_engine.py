@@ -97,7 +97,7 @@ def test_a_photo_gets_the_librarys_colors(run: Run, starter: Colorizer, name: st
     photo = Image.open(PHOTOS / name).convert("RGB")
     wrong = difference(color(run, file_of(photo)), starter.colorize(photo))
     print(f"{name}: mean {wrong.mean():.4f}, largest {wrong.max()}")
-    assert wrong.mean() <= 1 and wrong.max() <= 12
+    assert wrong.mean() <= 0.25 and wrong.max() <= 12
     assert difference(np.asarray(photo).astype(int), starter.colorize(photo)).mean() > 3
 
 

@@ -33,17 +33,8 @@ def call(chromium: Any) -> Iterator[Callable[..., Any]]:
         tab = chromium.new_page()
         tab.goto(server.url + "errors.js")
         tab.evaluate(ARRAYS)
-        names = [
-            "color",
-            "resize",
-            "guided",
-            "paint",
-            "hints",
-            "palette",
-            "mark",
-            "kinds",
-            "network",
-        ]
+        names = ["color", "resize", "guided", "paint", "hints", "palette", "mark", "kinds"]
+        names.append("network")
         tab.evaluate(
             """async ([names, numbers]) => {
                 window.modules = {}
@@ -79,6 +70,12 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
         ((1000, 701), (96, 64)),
         ((1003, 1499), (64, 96)),
         ((33, 2000), (32, 384)),
+        ((2000, 33), (384, 32)),
+        ((730, 256), (384, 128)),  # columns first
+        ((640, 256), (384, 128)),
+        ((641, 256), (384, 128)),
+        ((1999, 700), (384, 128)),
+        ((301, 40), (320, 32)),
         ((5, 7), (32, 32)),
         ((1, 1), (32, 32)),
     ],
@@ -91,6 +88,19 @@ def test_pixels_are_reduced_as_pillow_reduces_them(call, size, to) -> None:
     )
     wanted = Image.fromarray(photo).resize(to[::-1], Image.Resampling.BICUBIC, reducing_gap=3.0)
     assert np.array_equal(got(said, np.uint8).reshape(*to, 3), np.asarray(wanted))
+
+
+def test_photos_of_any_size_are_reduced_as_pillow_reduces_them(call) -> None:
+    random = np.random.default_rng(7)
+    for height, width in random.integers(1, 900, (40, 2)).tolist():
+        photo, to = noise(height, width), network_size(height, width, 64, 32)
+        said = call(
+            "return text(modules.resize(array(given.pixels), ...given.sides))",
+            {"pixels": sent(rgba(photo)), "sides": [width, height, *to[::-1]]},
+        )
+        bicubic = Image.Resampling.BICUBIC
+        wanted = np.asarray(Image.fromarray(photo).resize(to[::-1], bicubic, reducing_gap=3.0))
+        assert np.array_equal(got(said, np.uint8).reshape(*to, 3), wanted), (height, width)
 
 
 def test_the_network_gets_the_librarys_size(call) -> None:

@@ -134,8 +134,8 @@ LESSONS = (
         "10",
         "ship_it",
         "Ship it",
-        "full-size coloring, whole folders, ONNX, a page that colors in the browser",
-        "your own page",
+        "the guided filter, weights in eight bits, a clip without flicker; and a page of your own",
+        "how color comes to full size; a clip in two colorings; the page itself",
         45,
     ),
 )

@@ -423,7 +423,7 @@ def test_says_what_it_is(visit: Visit) -> None:
     assert "WASM" in footer or "WebGPU" in footer
     visit.button("About").click()
     about = visit.find("#about").inner_text()
-    assert "Evidence" in about and "say that its colors are made" in about
+    assert "Evidence" in about and "say that its colors are guesses" in about
     visit.button("Close").click()
 
 

@@ -258,7 +258,7 @@ def test_readme_commands_are_understood():
     ours = [shlex.split(line) for line in (*ours, *filter(None, launched))]
     assert sum(map(bool, launched)) == 3
     used = {words[0] for words in ours}
-    every = {"doctor", "colorize", "download", "audit", "pack", "train", "evaluate"}
+    every = {"doctor", "colorize", "download", "audit", "pack", "train", "evaluate", "card", "page"}
     assert used == every
     for words in ours:
         options = _parser(words).parse_args(words)  # exits on an option that isn't there

@@ -91,6 +91,7 @@ def to_onnx(
     path = Path(path)
     portable = Portable(colorizer)
     model = _traced(portable)
+    pad_channels(model)
     if half:
         store_as_half(model)
     for key, value in about(colorizer, name).items():
@@ -202,6 +203,36 @@ def _traced(portable: Portable) -> onnx.ModelProto:
     return written.model_proto
 
 
+def pad_channels(model: onnx.ModelProto) -> None:
+    """Pad the input channels of convolutions with zeros to a multiple of 4, in place.
+
+    WebGPU in onnxruntime-web 1.30 reads channels in fours, and computes a convolution wrong whose
+    input channels are more than four and no multiple of four. Zeros add nothing to its result.
+    """
+    from onnx import helper, numpy_helper
+
+    stored = {one.name: one for one in model.graph.initializer}
+    nodes, kernels = [], {}
+    for node in model.graph.node:
+        kernel = stored.get(node.input[1]) if node.op_type == "Conv" else None
+        groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+        if kernel is not None and groups == 1 and kernel.dims[1] > 4 and kernel.dims[1] % 4:
+            kernels[kernel.name] = kernel
+            pads = np.zeros((2, len(kernel.dims)), np.int64)  # before and after, for each axis
+            pads[1, 1] = -kernel.dims[1] % 4
+            padded, amount = f"{node.output[0]}_padded", f"{node.output[0]}_pads"
+            model.graph.initializer.append(numpy_helper.from_array(pads.ravel(), amount))
+            nodes.append(helper.make_node("Pad", [node.input[0], amount], [padded]))
+            node.input[0] = padded
+        nodes.append(node)
+    for name, kernel in kernels.items():
+        values = numpy_helper.to_array(kernel)
+        zeros = np.zeros_like(values[:, : -values.shape[1] % 4])
+        kernel.CopyFrom(numpy_helper.from_array(np.concatenate([values, zeros], 1), name))
+    _replace_nodes(model, nodes)
+    del model.graph.value_info[:]  # the shapes of before; every runtime infers them
+
+
 def store_as_half(model: onnx.ModelProto) -> None:
     """Store each kernel of a model as float16, in place, and cast it back where it is used.
 
@@ -217,7 +248,10 @@ def store_as_half(model: onnx.ModelProto) -> None:
         name = stored.name
         stored.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
+    _replace_nodes(model, [*casts, *model.graph.node])
+
+
+def _replace_nodes(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
 

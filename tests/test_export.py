@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import helper, numpy_helper
 from torch import nn
 
 from colorlab import export, hints
@@ -90,6 +91,34 @@ def test_the_file_says_what_its_reader_must_know(written: tuple[Colorizer, Path]
     assert noted["colorlab.noise"] == colorizer.recipe.generator.noise_channels
 
 
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("channels, groups, padded", [(3, 1, 3), (5, 1, 8), (8, 1, 8), (6, 3, 6)])
+def test_channels_are_padded_and_the_result_stays(channels, groups, padded, half) -> None:
+    net = nn.Conv2d(channels, 6, 3, padding=1, groups=groups)
+    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["y"], group=groups, pads=[1, 1, 1, 1])]
+    stored = [
+        numpy_helper.from_array(t.detach().numpy(), n)
+        for n, t in zip("wb", net.parameters(), strict=True)
+    ]
+    x, y = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, count, None, None])
+        for name, count in (("x", channels), ("y", 6))
+    )
+    graph = helper.make_graph(nodes, "made", [x], [y], stored)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", export.OPSET)], ir_version=10
+    )
+    export.pad_channels(model)
+    if half:
+        export.store_as_half(model)
+    onnx.checker.check_model(model, full_check=True)
+    kernels = [one for one in model.graph.initializer if len(one.dims) == 4]
+    assert [one.dims[1] for one in kernels] == [padded // groups]
+    given = torch.randn(2, channels, 5, 7)
+    (got,) = session(model.SerializeToString(), threads=1).run(None, {"x": given.numpy()})
+    assert abs(got - net(given).detach().numpy()).max() < (2e-2 if half else 1e-5)
+
+
 # --- hints ----------------------------------------------------------------------------------------
 
 
@@ -139,6 +168,18 @@ def test_half_of_the_bytes_are_saved_and_norms_stay_whole(
     assert path.stat().st_size < 2.2 * parameters
     kinds = {len(i.dims) < 2: i.data_type for i in onnx.load(path).graph.initializer if i.dims}
     assert kinds[False] == onnx.TensorProto.FLOAT16
+
+
+@pytest.mark.slow
+def test_no_convolution_reads_channels_that_webgpu_gets_wrong(
+    starter: tuple[Colorizer, Path],
+) -> None:
+    graph = onnx.load(starter[1]).graph
+    shapes = {one.name.removesuffix("_half"): one.dims for one in graph.initializer}
+    convs = [node for node in graph.node if node.op_type == "Conv"]
+    read = {shapes[node.input[1]][1] for node in convs}
+    assert {435 + 1, 299 + 1, 187 + 1, 115 + 1} <= read
+    assert all(channels <= 4 or channels % 4 == 0 for channels in read)
 
 
 # --- what can't be exported -----------------------------------------------------------------------

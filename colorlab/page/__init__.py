@@ -7,6 +7,7 @@ photo leaves the machine that the page is opened on.
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import tempfile
@@ -25,10 +26,15 @@ from colorlab.page import runtime
 from colorlab.page.runtime import PageError, fetch_runtime, has_runtime
 from colorlab.page.serving import PageServer, serve
 from colorlab.photos.xmp import marked
+from colorlab.sources.bundled import DataMissing, data_dir
 
 __all__ = ["PageError", "PageServer", "build", "fetch_runtime", "has_runtime", "serve"]
 
 HERE = Path(__file__).resolve().parent
+EXAMPLES = {  # bundled photos that nobody trained on, and how the page calls them
+    "test/egeskovslotspejling-backgrou.jpg": "A castle at a lake",
+    "test/trierimperialbaths.jpg": "Roman baths in Trier",
+}
 SUFFIXES = {".html", ".css", ".js", ".webmanifest", ".png", ".svg"}
 MODEL, SETTINGS = "model.onnx", "settings.json"
 TOLERANCE = 0.02  # of ab in [-1, 1], for a backend's arithmetic: two CIE units
@@ -149,7 +155,25 @@ def _compose(folder: Path, colorizer: Colorizer, model: str | Path | None) -> No
     else:
         shutil.copyfile(model, folder / MODEL)
     said = settings(colorizer, (folder / MODEL).stat().st_size)
+    said["examples"] = _add_examples(folder / "examples")
     (folder / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
+
+
+def _add_examples(folder: Path) -> list[dict[str, str]]:
+    """Photos for visitors who have none at hand; none where the bundled ones are not there."""
+    try:
+        photos = data_dir() / "photos"
+    except DataMissing:
+        return []
+    with (photos / "credits.csv").open(encoding="utf-8", newline="") as file:
+        credits = {row["file"]: row for row in csv.DictReader(file)}
+    folder.mkdir()
+    said = []
+    for name, title in EXAMPLES.items():
+        shutil.copyfile(photos / name, folder / Path(name).name)
+        credit = "Photo: {author}, {license}, reduced in size".format_map(credits[name])
+        said.append({"file": Path(name).name, "title": title, "credit": credit})
+    return said
 
 
 @torch.inference_mode()

@@ -35,7 +35,7 @@ async function start() {
     settings = engine.settings
     opened(engine)
     byId("loading").hidden = true
-    byId("backend").textContent = `Runs here, with ${engine.backend}.`
+    byId("backend").textContent = `Runs on this device with ${engine.backend}.`
     byId("about-model").textContent = `Weights: ${settings.model.name}. Made with colorlab ${settings.version}.`
     say("The network is loaded.")
     offerControls()
@@ -58,7 +58,7 @@ function showProgress({ loaded, total }) {
 function showConnection(kept) {
   const show = () => {
     const words = kept ? "Works offline." : ""
-    byId("offline").textContent = navigator.onLine ? words : "You are offline; the page works on."
+    byId("offline").textContent = navigator.onLine ? words : "You are offline. The page still works."
   }
   addEventListener("online", show)
   addEventListener("offline", show)

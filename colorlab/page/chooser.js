@@ -13,10 +13,10 @@ export class Chooser {
     this.on = on
     this.swatches = make("div", { className: "swatches" })
     this.own = make("input", { type: "color" })
-    this.removing = make("button", { type: "button" }, "Remove")
+    this.removing = make("button", { type: "button" }, "Remove hint")
     this.closing = make("button", { type: "button", className: "primary" }, "Done")
     element.append(
-      make("h3", { id: "palette-title" }, "Which color is it here?"),
+      make("h3", { id: "palette-title" }, "Which color belongs here?"),
       this.swatches,
       make("label", { className: "own" }, this.own, "Another color"),
       make("div", { className: "row" }, this.removing, this.closing),

@@ -48,7 +48,7 @@ function refuseLarge(width, height, most) {
     if (!(width * height > most)) return
     const millions = (n) => Math.round(n / 1e6)
     throw new PhotoError(
-        `The photo has ${millions(width * height)} megapixels, and a page can color ` +
+        `The photo has ${millions(width * height)} megapixels, and this page can color ` +
             `${millions(most)} at most. Save a smaller copy, or color it on the command line: ` +
             "`colorlab colorize`.",
     )

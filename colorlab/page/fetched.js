@@ -4,10 +4,13 @@ export async function fetched(name) {
     try {
         answer = await fetch(new URL(name, import.meta.url))
     } catch {
-        throw new Error(`${name} could not be fetched. Check the connection and reload the page.`)
+        throw new Error(`${name} could not be fetched. Check the connection and try again.`)
     }
     if (!answer.ok) {
-        throw new Error(`${name} could not be fetched (status ${answer.status}). Build the page anew.`)
+        throw new Error(
+            `${name} could not be fetched (status ${answer.status}). Try again later. If you run this ` +
+                "page, build it again.",
+        )
     }
     return answer
 }

@@ -1,11 +1,11 @@
 // What a file is, from its first bytes: its size, what is odd about it, and what to say where the
 // browser can't read it.
 
-const DAMAGED = "The file is damaged or cut off. Fetch it again, or save it anew as JPEG or PNG."
+const DAMAGED = "The file is damaged or cut off. Download or copy it again, or save it as JPEG or PNG."
 const NO_PHOTO = "This is not a photo that a browser can read. Choose a JPEG, PNG or WebP file."
-const ANIMATED = "This is an animation. Its first frame is colored."
-const CUT = "The end of the file is missing. Look whether the lower part of the photo is whole."
-const DEEP = "Its 16 bits a channel become 8 here. `colorlab colorize` keeps them."
+const ANIMATED = "This is an animation. Only its first frame is colored."
+const CUT = "The end of the file is missing. Check whether the lower part of the photo is complete."
+const DEEP = "The photo has 16 bits a channel, and this page keeps 8. `colorlab colorize` keeps all 16."
 
 /**
  * @param bytes of the whole file
@@ -13,7 +13,7 @@ const DEEP = "Its 16 bits a channel become 8 here. `colorlab colorize` keeps the
  *     it, notes: [text], width, height where they are easy to find, end: bytes that are missing}
  */
 export function look(bytes) {
-    if (!bytes.length) return { problem: "The file is empty (0 bytes). Fetch it again." }
+    if (!bytes.length) return { problem: "The file is empty (0 bytes). Download or copy it again." }
     const head = latin(bytes, 0, 64)
     const kind = KINDS.find(({ is }) => is(head))
     if (!kind) return { unread: NO_PHOTO, notes: [] }
@@ -38,12 +38,12 @@ const KINDS = [
             "This is a HEIC photo, which this browser can't read. Save it as JPEG, or have the phone " +
             "take JPEGs (iPhone: Settings, Camera, Formats, Most Compatible).",
     },
-    { is: (head) => /^....ftyp/s.test(head), unread: "This is a video. Choose a photo, or a still picture of it." },
+    { is: (head) => /^....ftyp/s.test(head), unread: "This is a video. Choose a photo, or save one of its frames as a picture." },
     {
         is: (head) => /^(II[*+]\0|MM\0[*+])/.test(head),
         unread:
             "This is a TIFF or a camera's raw file, which browsers can't read. Save it as JPEG or PNG, " +
-            "or color a TIFF with `colorlab colorize`.",
+            "or color a TIFF on the command line: `colorlab colorize`.",
     },
     {
         is: (head) => /^\s*<(!doctype html|html)/i.test(head),

@@ -124,5 +124,5 @@ class Progress {
 }
 
 function stale(name) {
-    return `${name} has another length than settings.json says. Reload the page; if that does not help, clear its stored data.`
+    return `${name} has another length than settings.json says. Reload the page. If that does not help, clear its stored data.`
 }

@@ -1,6 +1,7 @@
 // The ways in which photos come: chosen, photographed, dropped, pasted, or one of the examples.
 
 import { byId, make } from "./dom.js"
+import { fetched } from "./fetched.js"
 
 /** Call `take(files, credit)` for all that comes. */
 export function takePhotos(take) {
@@ -19,15 +20,21 @@ export function showExamples(examples, take) {
   byId("examples").hidden = !examples?.length
   const items = (examples ?? []).map(({ file, title, credit }) => {
     const address = `examples/${file}`
+    const words = make("span", { className: "small" }, credit)
     const button = make(
       "button",
       { type: "button" },
       make("img", { src: address, alt: "" }),
       make("span", {}, title),
+      words,
     )
     button.addEventListener("click", async () => {
-      const blob = await (await fetch(address)).blob()
-      take([new File([blob], file, { type: blob.type })], credit)
+      try {
+        const blob = await (await fetched(address)).blob()
+        take([new File([blob], file, { type: blob.type })], credit)
+      } catch (error) {
+        words.textContent = error.message
+      }
     })
     return make("li", {}, button)
   })

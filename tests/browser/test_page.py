@@ -399,13 +399,31 @@ def test_what_is_said_of_odd_files(visit: Visit, gray: Image.Image) -> None:
         assert visit.shown().shape == (64, 96, 3)
 
 
+def test_an_example_is_colored_and_its_author_named(visit: Visit, report: Report) -> None:
+    visit.open()
+    visit.tab.screenshot(path=report.picture("page", "examples"), full_page=True)
+    visit.find("#examples button").filter(has_text="castle").click()
+    visit.done(PHOTO.name)
+    assert spread(visit.shown()) > 5
+    notes = visit.find("#notes").inner_text()
+    assert "Malene Thyssen" in notes and "CC-BY-SA-4.0" in notes
+
+
+def test_without_examples_their_row_is_hidden(visit: Visit) -> None:
+    visit.open()
+    row = visit.find("#examples")
+    assert row.is_visible()
+    visit.tab.evaluate("async () => (await import('./taking.js')).showExamples([])")
+    assert row.is_hidden()
+
+
 def test_says_what_it_is(visit: Visit) -> None:
     footer = visit.find("footer").inner_text()
     assert "does not leave this device" in footer and "guesses" in footer
     assert "WASM" in footer or "WebGPU" in footer
     visit.button("About").click()
     about = visit.find("#about").inner_text()
-    assert "Evidence" in about and "say that its colors are made" in about
+    assert "Evidence" in about and "say that its colors are guesses" in about
     visit.button("Close").click()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from colorlab.colorize import Colorizer
 from colorlab.page import runtime
 from colorlab.photos.xmp import marked
 from colorlab.recipes.recipe import GeneratorConfig, Recipe, Stage
+from colorlab.sources.bundled import data_dir
 from colorlab.unet import UNet
 from colorlab.weights import save_weights
 
@@ -90,6 +92,29 @@ def test_the_settings_are_the_librarys(tmp_path, colorizer) -> None:
         binary = folder / said["runtime"][kind]["binary"]
         assert binary.stat().st_size == said["runtime"][kind]["bytes"]
         assert (folder / said["runtime"][kind]["module"]).is_file()
+
+
+def test_the_examples_name_their_authors_and_licenses(tmp_path, colorizer) -> None:
+    folder = page.build(tmp_path / "site", colorizer)
+    examples = json.loads((folder / "settings.json").read_text(encoding="utf-8"))["examples"]
+    photos = data_dir() / "photos"
+    with (photos / "credits.csv").open(encoding="utf-8", newline="") as file:
+        rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}
+    assert len(examples) == 2 and {f"examples/{one['file']}" for one in examples} <= names(folder)
+    for one in examples:
+        row = rows[one["file"]]
+        assert row["split"] == "test" and one["title"]
+        assert row["author"] in one["credit"] and row["license"] in one["credit"]
+        assert (folder / "examples" / one["file"]).read_bytes() == (
+            photos / row["file"]
+        ).read_bytes()
+
+
+def test_without_the_bundled_photos_there_are_no_examples(tmp_path, colorizer, monkeypatch) -> None:
+    monkeypatch.setenv("COLORLAB_DATA", str(tmp_path))
+    folder = page.build(tmp_path / "site", colorizer)
+    assert json.loads((folder / "settings.json").read_text(encoding="utf-8"))["examples"] == []
+    assert not (folder / "examples").exists()
 
 
 def test_a_page_is_renewed_when_asked_and_what_else_lies_there_stays(tmp_path, colorizer) -> None:

@@ -257,13 +257,7 @@ def test_readme_commands_are_understood():
     ours = [line.removeprefix("colorlab ") for line in commands() if line.startswith("colorlab ")]
     ours = [shlex.split(line) for line in (*ours, *filter(None, launched))]
     assert sum(map(bool, launched)) == 3
-<<<<<<< HEAD
     assert {words[0] for words in ours} == set(COMMANDS)
-=======
-    used = {words[0] for words in ours}
-    every = {"doctor", "colorize", "download", "audit", "pack", "train", "evaluate", "card", "page"}
-    assert used == every
->>>>>>> 009ac65cb9ed5e05c86aa5323630df5ec8348da3
     for words in ours:
         options = _parser(words).parse_args(words)  # exits on an option that isn't there
         if words[0] == "train" and not options.recipe.endswith(".json"):

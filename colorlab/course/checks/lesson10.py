@@ -50,7 +50,7 @@ def _size_mistakes(height: int, width: int, short: int, stride: int) -> Mistakes
     return mistakes(
         (
             "Both sides are rounded down.",
-            "Is that the nearest multiple of the stride? Print what each side is before it.",
+            "Is that the nearest multiple of the stride? `//` rounds down, wherever it stands.",
             _multiples(*sides, stride, np.floor),
         ),
         (
@@ -99,7 +99,7 @@ def _size_mistakes(height: int, width: int, short: int, stride: int) -> Mistakes
         ),
         (
             "The sides are not scaled yet.",
-            "Divide `short` by the side that it belongs to. What does that number do?",
+            "Divide `short` by the side that it belongs to, with `/`. What does that number do?",
             _multiples(height, width, stride),
         ),
         (

@@ -30,7 +30,7 @@ from colorlab.course.checks.networks import Mistakes, mistakes
 LANDSCAPE, PORTRAIT, SMALL, THIN = (
     (820, 1400, 165, 32),
     (1110, 650, 197, 16),
-    (72, 130, 150, 16),
+    (72, 130, 170, 16),
     (300, 470, 12, 32),
 )
 
@@ -50,7 +50,7 @@ def _size_mistakes(height: int, width: int, short: int, stride: int) -> Mistakes
     return mistakes(
         (
             "Both sides are rounded down.",
-            "Is that the nearest multiple of the stride? Print what each side is before it.",
+            "Is that the nearest multiple of the stride? `//` rounds down, wherever it stands.",
             _multiples(*sides, stride, np.floor),
         ),
         (
@@ -85,6 +85,7 @@ def _size_mistakes(height: int, width: int, short: int, stride: int) -> Mistakes
             "Print the scale of a photo of 820 x 1400 for a short side of 165.",
             _multiples(height * (short // less), width * (short // less), stride),
             *(_multiples(height / n, width / n, stride) for n in [less // short] if n),
+            tuple(side * (short // less) // stride * stride for side in (height, width)),
         ),
         (
             "The photo is made square.",
@@ -98,7 +99,7 @@ def _size_mistakes(height: int, width: int, short: int, stride: int) -> Mistakes
         ),
         (
             "The sides are not scaled yet.",
-            "Divide `short` by the side that it belongs to. What does that number do?",
+            "Divide `short` by the side that it belongs to, with `/`. What does that number do?",
             _multiples(height, width, stride),
         ),
         (
@@ -137,7 +138,7 @@ def _test_seen_size(seen_size: Any) -> Flaw | None:
         scale = short / min(height, width)
         sides = (height * scale, width * scale)
         right = _multiples(*sides, stride)
-        if 0 in found:
+        if 0 in found and short < stride:
             return Flaw(
                 f"A photo of {height} x {width} gets a side of 0 for short={short} and "
                 f"stride={stride}.",
@@ -231,6 +232,11 @@ def _line_mistakes(L: Any, ab: Any, radius: int, epsilon: float) -> Mistakes:
             "epsilon is subtracted.",
             "Should a flat window get a steeper line by it, or a flatter one?",
             of(cov / (var - epsilon)),
+        ),
+        (
+            "epsilon is a floor here: it counts only where the variance is smaller.",
+            "It should make the line of every window a bit flatter. Which operation does that?",
+            of(cov / var.clamp_min(epsilon)),
         ),
         (
             "epsilon does not stand beside the variance.",
@@ -355,6 +361,7 @@ def _test_local_lines(local_lines: Any) -> Flaw | None:
         (1, 7, 9, ()),
     ):
         edges = torch.rand(batch, 1, 1, width).round() - 0.4
+        edges[..., : width // 2] = 0.1  # windows without an edge: epsilon is all that they have
         L = (edges + 0.4 * torch.rand(batch, 1, height, width)).clamp(-1, 1)
         mix = torch.randn(batch, 2, 1, 1)
         ab = torch.tanh(mix * L + 0.3 * torch.randn(batch, 2, height, width) + 0.2)
@@ -511,6 +518,7 @@ def _test_color_up(color_up: Any) -> Flaw | None:
     import torch.nn.functional as F
 
     for batch, size, small in ((2, (24, 36), (6, 9)), (1, (31, 23), (9, 7)), (1, (5, 6), (5, 6))):
+        # ab stays within [-1, 1], where the library's clamp changes nothing: it may stand or not.
         full = torch.rand(batch, 1, *size) * 1.8 - 0.9
         slope = torch.rand(batch, 2, *small) - 0.4
         offset = 0.8 * torch.rand(batch, 2, *small) - 0.45
@@ -534,6 +542,9 @@ def _test_color_up(color_up: Any) -> Flaw | None:
 
 
 # --- 10.4: eight bits ----------------------------------------------------------------------------
+
+
+TINY = 1e-6  # a channel whose weights are all smaller, and not 0
 
 
 def _scale_mistakes(weight: Any) -> Mistakes:
@@ -638,6 +649,12 @@ def _flaw_of_int8(whole: Any, weight: Any) -> Flaw | None:
     if bool(((found - steps).abs() < 0.501).all()):
         return None
     over = found - steps
+    tiny = weight.flatten(1).abs().amax(1) < TINY
+    if bool(tiny.any()) and bool((found[tiny].abs() < 126.5).all()):
+        return Flaw(
+            "In a channel of weights up to 1e-9 no value becomes 127.",
+            "Its scale is larger than it should be. Is there a floor for scales, and how high?",
+        )
     if bool((over.abs() < 1.001).all()):
         if bool((over * steps.sign() < 0.001).all()):
             return Flaw(
@@ -692,7 +709,7 @@ def _test_to_int8(to_int8: Any) -> Flaw | None:
         # The largest absolute value of one channel is below 0, of the next one above it.
         weight[0].view(-1)[0], weight[1].view(-1)[1] = -4.0, 3.5
         if zeros:
-            weight[1] = 0
+            weight[1], weight[2] = 0, weight[2] / weight[2].abs().max() * 1e-9
         result = call(to_int8, weight, pure=True)
         if not isinstance(result, tuple | list) or len(result) != 2:
             return Flaw(
@@ -764,6 +781,11 @@ def _flicker(lightness: Any, ab: Any, still: float) -> tuple[float, Mistakes]:
             "The pixels count where L changes.",
             "Where something moves, the color has to change. Which pixels should be asked?",
             *(_pooled(away, ~stays), _pooled(away, np.abs(change) > still)),
+        ),
+        (
+            "A pixel that changes by exactly `still` counts.",
+            "Is a change of 1 smaller than 1? Compare your sign with that of the docstring.",
+            _pooled(away, np.abs(change) <= still),
         ),
         (
             "Each pair of frames gets a mean of its own, and these are averaged.",
@@ -858,15 +880,31 @@ def _flicker(lightness: Any, ab: Any, still: float) -> tuple[float, Mistakes]:
     )
 
 
-def _clip(frames: int, height: int, width: int) -> tuple[Any, Any]:
-    """lightness and ab of a clip: some pixels stay in each pair, in each another number of them."""
+def _exact(L: Any) -> Any:
+    """Multiples of 1/64: so near, float32 adds and subtracts them without an error."""
+    return (64 * L).round() / 64
+
+
+def _up_and_down(width: int, still: float) -> Any:
+    """`still` and -`still` by turns, (width,)."""
+    import torch
+
+    return still * (1 - 2.0 * (torch.arange(width) % 2))
+
+
+def _clip(frames: int, height: int, width: int, still: float) -> tuple[Any, Any]:
+    """lightness and ab of a clip: some pixels stay in each pair, in each another number of them.
+
+    In the first pair some change by `still`, to the last bit.
+    """
     import torch
 
     L = torch.rand(frames, 1, height, width) * 1.2
     moved = (
         torch.rand(frames, 1, height, width) < torch.linspace(0.1, 0.7, frames)[:, None, None, None]
     )
-    L = 45 + L + moved * torch.randn(frames, 1, height, width) * 15
+    L = _exact(45 + L + moved * torch.randn(frames, 1, height, width) * 15)
+    L[1, 0, :2] = L[0, 0, :2] + _up_and_down(width, still)
     return L, 20 * torch.randn(1, 2, height, width) + 8 * torch.randn(frames, 2, height, width)
 
 
@@ -875,7 +913,7 @@ def _test_flicker(flicker: Any) -> Flaw | None:
     import torch
 
     for frames, height, width, given in ((4, 7, 9, ()), (3, 6, 5, (0.5,)), (2, 4, 4, (2.0,))):
-        L, ab = _clip(frames, height, width)
+        L, ab = _clip(frames, height, width, *(given or (1.0,)))
         if frames == 2:
             L[1] = L[0] + 50
         result = call(flicker, L, ab, *given, pure=True)
@@ -951,6 +989,11 @@ def _carry_mistakes(
             torch.where(stays, before, ab),
         ),
         (
+            "A pixel that changes by exactly `still` counts as one that stays.",
+            "Is a change of 2 smaller than 2? Compare your sign with that of the docstring.",
+            torch.where(change.abs() <= still, mix, ab),
+        ),
+        (
             "Where L changes, no color is left, or a weakened one.",
             "A pixel that moved has a prediction of its own. What should it get?",
             *(torch.where(stays, mix, some) for some in (none, (1 - keep) * ab, keep * ab)),
@@ -1014,14 +1057,15 @@ def _test_carry(carry_colors: Any) -> Flaw | None:
 
     cases = (
         ((6, 8), (0.7, 3.0)),
-        ((5, 4), (0.25, 0.8)),
+        ((5, 4), (0.25, 0.75)),
         ((5, 7), ()),
         ((3, 4), (0.0,)),
     )
     for size, given in cases:
         keep, still = (*given, *(0.9, 2.0)[len(given) :])
-        before_l = 30 + 40 * torch.rand(1, 1, *size)
-        L = before_l + 1.1 * still * torch.randn(1, 1, *size)
+        before_l = _exact(30 + 40 * torch.rand(1, 1, *size))
+        L = before_l + 0.9 * still * torch.randn(1, 1, *size)
+        L[..., 0, :] = before_l[..., 0, :] + _up_and_down(size[1], still)
         before = 25 * torch.randn(1, 2, *size)
         ab = before + 3 * torch.randn(1, 2, *size)
         result = call(carry_colors, before_l, before, L, ab, *given, pure=True)
@@ -1119,8 +1163,8 @@ EXERCISES = (
     Exercise(
         name="10.6",
         title="Steady colors",
-        difficulty=3,
-        minutes=15,
+        difficulty=2,
+        minutes=10,
         start="Look at a pixel that stays, and at one that moves. What do you know of each?",
         test=_test_carry,
         solved="What stands still keeps its color, and what moves gets a new one.",

@@ -17,28 +17,57 @@ from colorlab.course.checks.exercise import NotYet, call, describe
 TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 MADE = f"{TERMS}algorithmicallyEnhanced"
 AUTHOR = "<dc:creator>Anna</dc:creator>"
-CAMERA = f"<Iptc4xmpExt:DigitalSourceType>{TERMS}digitalCapture</Iptc4xmpExt:DigitalSourceType>"
+CAMERA, TRAINED, FORMULA = (
+    f"<Iptc4xmpExt:DigitalSourceType>{TERMS}{term}</Iptc4xmpExt:DigitalSourceType>"
+    for term in ("digitalCapture", "trainedAlgorithmicMedia", "algorithmicMedia")
+)
 TOOL = "<xmp:CreatorTool>colorlab</xmp:CreatorTool>"
 TITLE = "<dc:title>How a network is trained and made</dc:title>"
 
-# Name, what it is in words, whether the library has marked it, XMP that was there before, and what
-# EXIF says of the software.
-FILES = (
-    ("bee.jpg", "a JPEG that the library has colored", True, "", ""),
-    ("fox.png", "a PNG that the library has colored", True, "", ""),
-    ("owl.webp", "a WebP that the library has colored", True, "", ""),
-    ("anna.jpg", "a colored JPEG whose photo had XMP of its own", True, AUTHOR + CAMERA, ""),
-    ("scan.jpg", "a colored PNG that was renamed to .jpg", True, "", ""),
-    ("street-colored.jpg", 'a photo that is called "colored"', False, "", ""),
-    ("author.jpg", "a photo whose XMP names its author", False, AUTHOR, ""),
-    ("camera.png", "a photo whose XMP says that a camera took it", False, CAMERA, "Camera 2.1"),
-    ("tool.jpg", "a photo whose XMP names colorlab as a tool", False, TOOL, ""),
-    ("title.jpg", "a photo whose XMP has a title with the word trained", False, TITLE, ""),
-    ("software.jpg", "a photo whose EXIF names colorlab as software", False, "", "colorlab 1.0"),
-    ("plain.webp", "a photo without any XMP", False, "", ""),
-)
-
 Reader = Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a little file is made of.
+
+    name: the file's; what: the same in words; made: whether the library marks it; xmp: what its XMP
+    held before; software: of its EXIF; comment: of a JPEG, or a text of a PNG; before_a_copy:
+    whether a marked copy follows in the same file.
+    """
+
+    name: str
+    what: str
+    made: bool = False
+    xmp: str = ""
+    software: str = ""
+    comment: str = ""
+    before_a_copy: bool = False
+
+
+FILES = (
+    Recipe("bee.jpg", "a JPEG that the library has colored", True),
+    Recipe("fox.png", "a PNG that the library has colored", True),
+    Recipe("owl.webp", "a WebP that the library has colored", True),
+    Recipe("anna.jpg", "a colored JPEG whose photo had XMP of its own", True, AUTHOR + CAMERA),
+    Recipe("scan.jpg", "a colored PNG that was renamed to .jpg", True),
+    Recipe("street-colored.jpg", 'a photo that is called "colored"'),
+    Recipe("author.jpg", "a photo whose XMP names its author", xmp=AUTHOR),
+    Recipe(
+        "camera.png", "a photo whose XMP says that a camera took it", False, CAMERA, "Camera 2.1"
+    ),
+    Recipe("dream.jpg", "a picture whose XMP says that a model made all of it", xmp=TRAINED),
+    Recipe("fractal.png", "a picture whose XMP says that a formula made all of it", xmp=FORMULA),
+    Recipe("tool.jpg", "a photo whose XMP names colorlab as a tool", xmp=TOOL),
+    Recipe("title.jpg", "a photo whose XMP has a title with the word trained", xmp=TITLE),
+    Recipe(
+        "software.jpg", "a photo whose EXIF names colorlab as software", software="colorlab 1.0"
+    ),
+    Recipe("comment.jpg", "a photo that has the term in a comment only", comment=MADE),
+    Recipe("text.png", "a photo that has the term in a text chunk only", comment=MADE),
+    Recipe("pair.jpg", "a photo that a colored copy follows in the same file", before_a_copy=True),
+    Recipe("plain.webp", "a photo without any XMP"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,15 +88,21 @@ def little_files() -> Iterator[Sequence[LittleFile]]:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), np.uint8))
     with tempfile.TemporaryDirectory() as folder:
         found = []
-        for name, what, made, about, software in FILES:
+        for one in FILES:
             exif = Image.Exif()
-            exif[305] = software
-            held = Carried(xmp=_packet(about), exif=exif if software else None)
-            suffix = ".png" if "renamed" in what else Path(name).suffix
-            content, _ = encode(picture, suffix, held, mark=made)
-            path = Path(folder, name)
+            exif[305] = one.software
+            held = Carried(
+                xmp=_packet(one.xmp),
+                exif=exif if one.software else None,
+                comment=one.comment.encode(),
+            )
+            suffix = ".png" if "renamed" in one.what else Path(one.name).suffix
+            content = bytes(encode(picture, suffix, held, mark=one.made)[0])
+            if one.before_a_copy:
+                content += encode(picture, suffix, held, mark=True)[0]
+            path = Path(folder, one.name)
             path.write_bytes(content)
-            found.append(LittleFile(path, what, made))
+            found.append(LittleFile(path, one.what, one.made))
         yield found
 
 
@@ -146,6 +181,25 @@ def readers() -> Sequence[tuple[Reader, str, str]]:
             )
             for words in ("DigitalSourceType", "digitalsourcetype", TERMS)
         ),
+        *(
+            (
+                has(words),
+                "Any algorithm counts, one that has made the whole picture too.",
+                "The IPTC has several terms with that word. Which one does the library write?",
+            )
+            for words in ("lgorithmic", "algorithmic")
+        ),
+        (
+            lambda path: MADE.encode() in path.read_bytes(),
+            "The whole file is searched.",
+            "A file may hold a second picture, comments and texts. Which part of it does the "
+            "docstring ask for?",
+        ),
+        (
+            lambda path: MADE in _info(path),
+            "All of image.info is searched.",
+            "A comment may hold any words. Which entry of it does the docstring ask for?",
+        ),
         (
             lambda path: bool(_software(path)),
             "EXIF's Software decides.",
@@ -195,6 +249,12 @@ def _xmp(path: Path, key: str = "xmp") -> str:
         image.load()
         found = image.info.get(key, "")
     return found.decode() if isinstance(found, bytes) else found
+
+
+def _info(path: Path) -> str:
+    with Image.open(path) as image:
+        image.load()
+        return str(image.info)
 
 
 def _software(path: Path) -> str:

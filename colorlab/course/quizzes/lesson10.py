@@ -42,8 +42,8 @@ QUIZ = (
             ),
             Option(
                 "It makes no difference which of the channels is reduced.",
-                "It would to a squared error, perhaps. The eye has a much finer raster for "
-                "lightness: text in a blurred L can't be read.",
+                "The eye has a much finer raster for lightness than for color: text in a blurred L "
+                "can't be read, and text in a blurred ab can.",
             ),
             Option(
                 "Neither: any channel that is reduced is seen at once.",
@@ -54,13 +54,14 @@ QUIZ = (
     ),
     Question(
         "A network pads its input with `if height % 32: ...`, and then loops over as many tiles as "
-        "the photo needs. You export it with one photo of 256 x 256 as the example, and mark "
-        "height and width as dynamic. It runs on other sizes. What has to be checked?",
+        "the photo needs. You write it into a file with a tracer that records one pass, as "
+        "`torch.jit.trace` does, with a photo of 256 x 256. It runs on other sizes. What has to be "
+        "checked?",
         (
             Option(
-                "Nothing: dynamic sizes mean that the code decides anew for each size.",
-                "Dynamic are the shapes of the tensors. Where an export follows one example, "
-                "Python's own `if` and `for` are decided once and are no longer there.",
+                "Nothing: that it runs means that the code decides anew for each size.",
+                "The file holds the operations of that one pass. Python's own `if` and `for` were "
+                "decided by then, and are no longer there.",
             ),
             Option(
                 "Whether the file still has the right weights.",
@@ -74,8 +75,10 @@ QUIZ = (
             ),
             Option(
                 "Whether it gives the same as PyTorch where the padding and the tiles differ.",
-                "256 needs no padding and its own number of tiles, and the example may have fixed "
-                "both. Compare at sizes that take other branches, or keep branches outside.",
+                "256 needs no padding and its own number of tiles, and the pass has fixed both. "
+                "Compare at sizes that take other branches, or keep branches outside. The lesson's "
+                "exporter refuses such code where height and width are dynamic: it stops with an "
+                "error in place of a wrong file.",
                 True,
             ),
         ),

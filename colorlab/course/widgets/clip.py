@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from colorlab.clip import flicker
 from colorlab.color import denormalize_lab, fit_gamut, lab_to_rgb
 from colorlab.colorize import Colorizer
 from colorlab.course.widgets._bundle import draw_label, reduce
@@ -25,7 +26,6 @@ SHOWN = 304  # pixels: the width of a frame as shown
 CHART = 130  # pixels: the height of the curves below
 FEW, MANY = 2, 64  # frames
 MOVES = 2.0  # of L: a pixel that changes by less keeps its color
-STILL = 1.0  # of L: a pixel that changes by less counts for the flicker
 
 
 class ClipPlay(Panel):
@@ -57,7 +57,7 @@ class ClipPlay(Panel):
         keep.readout_format = ".2f"
         super().__init__(
             self._draw,
-            {"frame": slider("frame", 1, 1, len(pictures), 1), "keep": keep},
+            {"frame": slider("frame", len(pictures) // 2 + 1, 1, len(pictures), 1), "keep": keep},
             "Left: each frame as the network colors it. Right: where L stays, the colors of the "
             "frame before are kept. Below: how far the mean a and b have moved since the first "
             "frame; the thick line is the frame that is shown.",
@@ -109,20 +109,11 @@ def carried(L: Tensor, ab: Tensor, keep: float, still: float = MOVES) -> Tensor:
     return torch.stack(frames)
 
 
-def flicker(L: Tensor, ab: Tensor, still: float = STILL) -> float:
-    """Mean |Δab| between neighboring frames, over the pixels whose L changes by less than `still`.
-
-    L: (T, 1, H, W) and ab: (T, 2, H, W), both in CIE units. 0.0 where no pixel stays.
-    """
-    away = ab.diff(dim=0).norm(dim=1)[L.diff(dim=0)[:, 0].abs() < still]
-    return float(away.mean()) if len(away) else 0.0
-
-
 def _curves(means: np.ndarray, title: str, y_range: tuple[float, float], frame: int) -> np.ndarray:
     """a and b (2, T) over the frames, uint8 (CHART, SHOWN, 3)."""
     numbers = np.arange(1, means.shape[1] + 1)
     lines = [Curve("a", numbers, means[0], ORANGE), Curve("b", numbers, means[1], BLUE, "--")]
-    return draw_curves(lines, title, (SHOWN, CHART), y_range=y_range, cursor=frame)
+    return draw_curves(lines, title, (SHOWN, CHART), y_range=y_range, cursor=frame, whole=True)
 
 
 def _shown(pixels: np.ndarray) -> np.ndarray:

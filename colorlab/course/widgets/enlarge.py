@@ -14,12 +14,13 @@ from torch import Tensor
 from colorlab.color import denormalize_lab, fit_gamut, lab_to_rgb, normalize_lab, rgb_to_lab
 from colorlab.colorize import Colorizer, guided_coefficients
 from colorlab.course.widgets._bundle import draw_label, reduce
-from colorlab.course.widgets._panel import Panel, choice, slider, steps
+from colorlab.course.widgets._panel import Panel, slider, steps
 from colorlab.course.widgets._plane import beside
 from colorlab.show import to_uint8
 
 LARGEST = 384  # pixels: the longer side of the photo
-CROP, TIMES = 48, 6  # pixels of the photo a side, and how large each is drawn
+CROP, TIMES = 48, 4  # pixels of the photo a side, and how large each is drawn
+WAYS = ("nearest", "bilinear", "guided")
 COARSE = (2, 4, 8, 16)  # pixels of the photo a side for one of ab
 EPSILONS = ("1e-5", "3e-5", "1e-4", "3e-4", "0.001", "0.003", "0.01", "0.03", "0.1")
 FLAT_L = 65.0  # the lightness at which ab is shown alone
@@ -55,40 +56,47 @@ class EnlargePlay(Panel):
         super().__init__(
             self._draw,
             {
-                "way": choice("a, b by", ["nearest", "bilinear", "guided"], "guided"),
-                "coarse": steps("one a, b for", [(f"{n} × {n} pixels", n) for n in COARSE], 4),
+                "coarse": steps("one a, b for", [(f"{n} × {n} pixels", n) for n in COARSE], 8),
                 "radius": slider("radius", 2, 1, 8, 1),
                 "epsilon": steps("epsilon", [(e, float(e)) for e in EPSILONS], 1e-3),
             },
-            "Left: the photo with its own L and the enlarged a, b; the frame marks the part "
-            "whose colors differ most. Middle: that part, six times as large. Right: its a, b "
-            "alone, at one L.",
+            "Left: the photo with its own L and the a, b of the guided filter; the frame marks the "
+            "part whose colors differ most. Right: that part, four times as large, with a, b "
+            "enlarged in three ways, and below them these a, b alone, at one L. radius and epsilon "
+            "count for guided alone.",
             columns=2,
         )
 
-    def _draw(self, way: str, coarse: int, radius: int, epsilon: float) -> tuple[np.ndarray, str]:
-        ab = enlarged(self.full, *self._reduced(coarse), way, radius, epsilon)
+    def _draw(self, coarse: int, radius: int, epsilon: float) -> tuple[np.ndarray, str]:
+        seen = self._reduced(coarse)
         rows, columns = (slice(at, at + CROP) for at in (self.row, self.column))
-        L, part = self.full[..., rows, columns], ab[..., rows, columns]
-        whole = Image.fromarray(colored(self.full, ab))
+        L = self.full[..., rows, columns]
+        abs_ = [enlarged(self.full, *seen, way, radius, epsilon) for way in WAYS]
+        parts = torch.cat([ab[..., rows, columns] for ab in abs_], -1)
+        Ls = torch.cat([L, torch.full_like(L, FLAT_L / 50 - 1)], 2).repeat(1, 1, 1, len(WAYS))
+        drawn = colored(Ls, parts.repeat(1, 1, 2, 1)).repeat(TIMES, 0).repeat(TIMES, 1)
+        tiles = [tile.copy() for tile in np.split(drawn, len(WAYS), axis=1)]
+        told = []
+        for way, tile, part in zip(WAYS, tiles, parts.split(CROP, -1), strict=True):
+            draw_label(tile, way)
+            at_edges, elsewhere = steps_of_color(L, part)
+            told.append(f"{way} {at_edges:.1f} and {elsewhere:.1f}")
+        draw_label(tiles[0][CROP * TIMES :], "a, b alone")
+        whole = self._framed(colored(self.full, abs_[-1]))
+        words = (
+            "From pixel to pixel a, b change, in CIE units, where L has its strongest edges and "
+            f"elsewhere: {', '.join(told)} (radius {radius}, epsilon {epsilon:g})."
+        )
+        return beside(whole, *tiles), words
+
+    def _framed(self, pixels: np.ndarray) -> np.ndarray:
+        """The photo with a frame around the part."""
+        whole = Image.fromarray(pixels)
         box = [self.column - 2, self.row - 2, self.column + CROP + 1, self.row + CROP + 1]
         draw = ImageDraw.Draw(whole)
         draw.rectangle(box, outline="black", width=3)
         draw.rectangle([box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1], outline="white")
-        flat = torch.full_like(L, FLAT_L / 50 - 1)
-        tiles = [np.asarray(whole).copy()]
-        for pixels, label in ((colored(L, part), way), (colored(flat, part), "a, b alone")):
-            tiles.append(pixels.repeat(TIMES, 0).repeat(TIMES, 1))
-            draw_label(tiles[-1], label)
-        at_edges, elsewhere = steps_of_color(L, part)
-        what = f"Guided, radius {radius}, epsilon {epsilon:g}" if way == "guided" else way.title()
-        words = (
-            f"{what}. In this part a, b change by {at_edges:.1f} CIE units from pixel to pixel "
-            f"where L has its strongest edges, and by {elsewhere:.1f} elsewhere."
-        )
-        if way != "guided":
-            words += " radius and epsilon count for guided alone."
-        return beside(*tiles), words
+        return np.asarray(whole)
 
     def _reduced(self, coarse: int) -> tuple[Tensor, Tensor]:
         """L and ab of the prediction, one pixel for coarse × coarse of the photo."""

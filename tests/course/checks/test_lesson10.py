@@ -97,6 +97,11 @@ def n_zero_scale(height, width, short, stride):
     return tuple(max(round(s * scale / stride), 1) * stride for s in (height, width))
 
 
+def n_no_scale(height, width, short, stride):
+    scale = short // min(height, width)
+    return tuple(s * scale // stride * stride for s in (height, width))
+
+
 def n_square(height, width, short, stride):
     return (max(round(short / stride), 1) * stride,) * 2
 
@@ -253,6 +258,11 @@ def g_averaged_slope_again(L, ab, radius=2, epsilon=1e-3):
 
 def g_no_epsilon(L, ab, radius=2, epsilon=1e-3):
     return lines_of(L, ab, radius, 0)
+
+
+def g_floor(L, ab, radius=2, epsilon=1e-3):
+    _, _, cov, var, _ = parts_of(L, ab, radius)
+    return lines_of(L, ab, radius, slope=cov / var.clamp(min=epsilon))
 
 
 def g_minus_epsilon(L, ab, radius=2, epsilon=1e-3):
@@ -517,7 +527,7 @@ def to_int8_in_a_loop(weight):
 
 def to_int8_with_a_floor(weight):
     axes = tuple(range(1, weight.dim()))
-    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-8) / 127
+    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-20) / 127
     return [(weight / scale).round().char(), scale.flatten()]
 
 
@@ -635,6 +645,14 @@ def i_nan_scale(weight):
     return to_int8(weight)[0], scale / 127 * scale / scale
 
 
+def i_high_floor(weight):
+    return eight(weight, (largest_of(weight) / 127).clamp(min=1e-8))
+
+
+def i_floor_of_the_largest(weight):
+    return eight(weight, largest_of(weight).clamp(min=1e-8) / 127)
+
+
 def i_keepdim(weight):
     whole, scale = to_int8(weight)
     return whole, scale.reshape(-1, *[1] * (weight.dim() - 1))
@@ -723,6 +741,11 @@ def k_all(lightness, ab, still=1.0):
 def k_changed(lightness, ab, still=1.0):
     _, away, stays = looked(lightness, ab, still)
     return mean_of(away, ~stays)
+
+
+def k_tie(lightness, ab, still=1.0):
+    change = (lightness[1:] - lightness[:-1]).abs()[:, 0]
+    return mean_of((ab[1:] - ab[:-1]).norm(dim=1), change <= still)
 
 
 def k_means_of_frames(lightness, ab, still=1.0):
@@ -870,6 +893,11 @@ def y_signed(previous_L, previous_ab, L, ab, keep=0.9, still=2.0):
     return torch.where(L - previous_L < still, keep * previous_ab + (1 - keep) * ab, ab)
 
 
+def y_tie(previous_L, previous_ab, L, ab, keep=0.9, still=2.0):
+    stays = (L - previous_L).abs() <= still
+    return torch.where(stays, keep * previous_ab + (1 - keep) * ab, ab)
+
+
 def y_whole(previous_L, previous_ab, L, ab, keep=0.9, still=2.0):
     return torch.where(stays_of(previous_L, L, still), previous_ab, ab)
 
@@ -944,13 +972,8 @@ def is_made(path):
     return TERM.encode() in xmp
 
 
-def is_made_by_bytes(path):
-    return b"digitalsourcetype/algorithmicallyEnhanced" in Path(path).read_bytes()
-
-
-def is_made_by_a_file(path):
-    with open(path, "rb") as file:
-        return file.read().find(packets.MADE.encode()) >= 0
+def is_made_by_the_short_term(path):
+    return b"algorithmicallyEnhanced" in xmp_of(path)
 
 
 def is_made_by_both_keys(path):
@@ -993,6 +1016,28 @@ def m_any_xmp(path):
 
 def m_any_source(path):
     return b"DigitalSourceType" in xmp_of(path)
+
+
+def m_half_a_word(path):
+    return b"lgorithmic" in xmp_of(path)
+
+
+def m_a_word(path):
+    return "algorithmic" in str(xmp_of(path))
+
+
+def m_bytes(path):
+    return b"digitalsourcetype/algorithmicallyEnhanced" in Path(path).read_bytes()
+
+
+def m_info(path):
+    with Image.open(path) as image:
+        return packets.MADE in str(image.info)
+
+
+def m_values_of_info(path):
+    with Image.open(path) as image:
+        return any(packets.MADE in str(value) for value in image.info.values())
 
 
 def m_software(path):
@@ -1050,8 +1095,7 @@ RIGHT = {
     "10.6": [carry, carry_by_share, carry_by_lerp, carry_in_loops],
     "10.7": [
         is_made,
-        is_made_by_bytes,
-        is_made_by_a_file,
+        is_made_by_the_short_term,
         is_made_by_both_keys,
         is_made_by_what_is_carried,
     ],
@@ -1068,6 +1112,7 @@ WRONG = {
         n_follows: "after its rounding",
         n_whole_scale: "`//` has lost its fraction",
         n_zero_scale: "`//` has lost its fraction",
+        n_no_scale: "`//` has lost its fraction",
         n_square: "is made square",
         n_area: "The area is held",
         n_not_scaled: "not scaled yet",
@@ -1086,6 +1131,7 @@ WRONG = {
         g_averaged_slope: "follows from the averaged slope",
         g_averaged_slope_again: "follows from the averaged slope",
         g_no_epsilon: "epsilon has no say",
+        g_floor: "epsilon is a floor here",
         g_minus_epsilon: "epsilon is subtracted",
         g_precedence: "does not stand beside the variance",
         g_squared_epsilon: "epsilon is squared",
@@ -1152,6 +1198,8 @@ WRONG = {
         i_multiplied: "multiplied by the scale",
         i_zero_scale: "of a channel of zeros is 0",
         i_nan_scale: "A scale is NaN or infinite",
+        i_high_floor: "no value becomes 127",
+        i_floor_of_the_largest: "no value becomes 127",
         i_keepdim: "The scales have the shape",
         i_floats: "int8 was expected",
         i_swapped: "The scale comes first",
@@ -1162,6 +1210,7 @@ WRONG = {
     "10.5": {
         k_all: "All pixels count",
         k_changed: "The pixels count where L changes",
+        k_tie: "changes by exactly `still` counts.",
         k_means_of_frames: "a mean of its own",
         k_added: "of a and b are added",
         k_channels_averaged: "of a and b are averaged",
@@ -1189,6 +1238,7 @@ WRONG = {
         y_added: "do not add up to 1",
         y_only_kept: "do not add up to 1",
         y_signed: "keeps its sign",
+        y_tie: "exactly `still` counts as one that stays",
         y_whole: "is kept whole",
         y_zero_elsewhere: "no color is left",
         y_weak_elsewhere: "no color is left",
@@ -1211,6 +1261,11 @@ WRONG = {
         m_turned: "turned round",
         m_any_xmp: "Any XMP counts",
         m_any_source: "Any source counts",
+        m_half_a_word: "Any algorithm counts",
+        m_a_word: "Any algorithm counts",
+        m_bytes: "The whole file is searched",
+        m_info: "All of image.info is searched",
+        m_values_of_info: "All of image.info is searched",
         m_software: "EXIF's Software decides",
         m_colorlab: "The name colorlab is looked for",
         m_colorlab_in_xmp: "The name colorlab is looked for",
@@ -1268,7 +1323,9 @@ def test_no_size_lies_near_a_tie():
 def test_the_files_are_marked_as_the_library_marks_them():
     assert marks.MADE == packets.MADE
     with marks.little_files() as files:
-        assert [is_made_by_bytes(file.path) for file in files] == [file.made for file in files]
+        assert [is_made_by_what_is_carried(file.path) for file in files] == [
+            file.made for file in files
+        ]
         folder = files[0].path.parent
         formats = {Image.open(file.path).format for file in files}
     assert formats == {"JPEG", "PNG", "WEBP"} and not folder.exists()

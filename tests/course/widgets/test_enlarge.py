@@ -9,7 +9,9 @@ import torch
 from colorlab.color import normalize_lab, rgb_to_lab
 from colorlab.course.widgets.enlarge import (
     CROP,
+    FLAT_L,
     TIMES,
+    WAYS,
     EnlargePlay,
     colored,
     enlarged,
@@ -87,10 +89,11 @@ def play(colorizer):
     return EnlargePlay(pixels, colorizer)
 
 
-def middle(play):
-    """The enlarged part, without its label."""
-    left = 240 + 8
-    return play.picture()[40 : CROP * TIMES, left : left + CROP * TIMES].astype(int)
+def parts(play):
+    """The enlarged part in each way, without its label."""
+    picture, side = play.picture().astype(int), CROP * TIMES
+    lefts = [240 + 8 + i * (side + 8) for i in range(len(WAYS))]
+    return {way: picture[40:side, x : x + side] for way, x in zip(WAYS, lefts, strict=True)}
 
 
 def test_the_part_holds_the_border(play):
@@ -100,33 +103,45 @@ def test_the_part_holds_the_border(play):
 
 def test_guided_color_ends_where_lightness_does(play):
     """The photo's edge is one pixel below the border that the network predicts."""
-    red = {}
-    for way in ("nearest", "bilinear", "guided"):
-        play.set(way=way, coarse=8)
-        part = middle(play)
-        red[way] = [int((row[:, 0] > row[:, 2] + 15).all()) for row in part]
+    play.set(coarse=8)
     edge = (101 - play.row) * TIMES - 40
-    assert sum(red["guided"][:edge]) == edge and not any(red["guided"][edge:])
-    assert sum(red["nearest"]) != edge and sum(red["bilinear"]) != edge
+    red = {way: (part[..., 0] > part[..., 2] + 15).all(1) for way, part in parts(play).items()}
+    assert red["guided"][:edge].all() and not red["guided"][edge:].any()
+    assert red["nearest"].sum() != edge and red["bilinear"].sum() != edge
+
+
+def test_below_the_part_its_color_alone(play):
+    """L jumps at the edge; where only ab is drawn, red and blue have one lightness."""
+    side = CROP * TIMES
+    left = play.picture()[side:, 248 : 248 + side]
+    assert left.shape == (side, side, 3)
+    rows = (round(0.3 * side), side - 10)
+    levels = [lightness_of(left[row : row + 1]).mean().item() * 50 + 50 for row in rows]
+    assert levels == pytest.approx([FLAT_L, FLAT_L], abs=1)
+    assert left[rows[0], 0, 0] > left[rows[0], 0, 2] and left[rows[1], 0, 0] < left[rows[1], 0, 2]
 
 
 def test_the_network_is_asked_once(play, colorizer):
-    for values in ({"radius": 5}, {"epsilon": 0.1}, {"way": "nearest"}, {"coarse": 16}):
+    for values in ({"radius": 5}, {"epsilon": 0.1}, {"coarse": 16}):
         play.set(**values)
     assert colorizer.calls == 1
 
 
 def test_a_flat_photo_has_no_edge(colorizer):
     play = EnlargePlay(np.full((60, 60, 3), 99, np.uint8), colorizer)
-    play.set(way="guided", coarse=16)
+    play.set(coarse=16)
     assert "nan" not in play.words
 
 
 def test_words(play):
-    play.set(way="nearest")
-    assert play.words.startswith("Nearest.") and "guided alone" in play.words
-    play.set(way="guided", radius=3, epsilon=3e-5)
-    assert play.words.startswith("Guided, radius 3, epsilon 3e-05.")
+    play.set(radius=3, epsilon=3e-5)
+    L, ab = play.full, play._reduced(8)
+    rows, columns = (slice(at, at + CROP) for at in (play.row, play.column))
+    for way in WAYS:
+        part = enlarged(L, *ab, way, 3, 3e-5)[..., rows, columns]
+        at_edges, elsewhere = steps_of_color(L[..., rows, columns], part)
+        assert f"{way} {at_edges:.1f} and {elsewhere:.1f}" in play.words
+    assert play.words.endswith("(radius 3, epsilon 3e-05).")
 
 
 def test_a_tiny_photo_is_refused(colorizer):

@@ -39,6 +39,7 @@ def draw_curves(
     marks: Sequence[float] = (),
     cursor: float | None = None,
     unit: str = "",
+    whole: bool = False,
 ) -> np.ndarray:
     """Curves in one box, with a grid, ticks and a legend: uint8 (H, W, 3).
 
@@ -48,6 +49,7 @@ def draw_curves(
         marks: thin vertical lines, such as where a setting was changed.
         cursor: one thick vertical line.
         unit: of y, behind the title.
+        whole: x counts something: no tick between two whole numbers.
     """
     width, height = size
     x_range = x_range or _range([curve.x for curve in curves])
@@ -65,6 +67,8 @@ def draw_curves(
         )
 
     ticks = {"x": round_ticks(*x_range, 6), "y": round_ticks(*y_range, 4)}
+    if whole:
+        ticks["x"] = [tick for tick in ticks["x"] if tick == round(tick)]
     for tick in ticks["y"]:
         (_, y) = place(x_range[0], tick)
         draw.line([(box[0] * FINE, y), (box[2] * FINE, y)], GRID, FINE)

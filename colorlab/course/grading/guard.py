@@ -1,0 +1,165 @@
+"""Watches the learner's code from inside its process: what it may not do, and altered checks.
+
+Two parts, both made before the code runs:
+
+`watch` adds an audit hook, which Python calls for each file, process, connection, import and look
+into a frame, and which no Python code can take out again. `Originals` remembers every function and
+class of the modules that are loaded; a check that calls something else is not believed.
+
+Everything here is bound beforehand, since the code may replace names such as ``isinstance``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+CODE = "<exercise"  # what the file names of learners' code begin with
+CLOSED = ("colorlab.course.checks", "colorlab.course.grading", "colorlab.course.cells")
+STARTS = "starts another process"
+NETWORK = "uses the network"
+REFUSED = {
+    **dict.fromkeys(("os.fork", "os.forkpty", "os.exec", "os.spawn", "os.system"), STARTS),
+    **dict.fromkeys(("os.posix_spawn", "subprocess.Popen", "pty.spawn"), STARTS),
+    **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), "sends signals"),
+    **dict.fromkeys(("socket.connect", "socket.bind", "socket.getaddrinfo"), NETWORK),
+    **dict.fromkeys(("socket.gethostbyname", "socket.sendto", "socket.sendmsg"), NETWORK),
+}
+CHANGES = {  # event -> how many of its first arguments are paths that are changed
+    **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate"), 1),
+    **dict.fromkeys(("os.chown", "os.utime", "shutil.rmtree", "os.setxattr"), 1),
+    **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 2),
+}
+LOOKS = {  # events of code that looks where the check is
+    *("sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile"),
+    *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.addaudithook"),
+    *("object.__getattr__", "object.__setattr__", "object.__delattr__"),
+    *("code.__new__", "function.__new__", "compile", "exec", "marshal.loads"),
+    *("ctypes.dlopen", "ctypes.dlsym", "ctypes.string_at", "ctypes.cdata", "ctypes.cdata/buffer"),
+}
+# Files of Python's own through which a look goes that somebody else asked for.
+THROUGH = ("inspect.py", "traceback.py", "operator.py", "importlib/__init__.py", "functools.py")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def watch(readable: Sequence[Path], hidden: Sequence[Path], writable: Path) -> list[str]:
+    """Refuse from now on what graded code may not do; returns the list of looks at the check.
+
+    The list grows while the process runs: "reads the checks", "looks into frames". Files are read
+    from ``readable`` folders, less the ``hidden`` ones in them, and written in ``writable``.
+    """
+    looks: list[str] = []
+    inside = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*readable, writable))
+    closed = tuple(f"{os.path.realpath(path)}{os.sep}" for path in hidden)
+    own = (f"{os.path.realpath(writable)}{os.sep}",)
+    frame, real, text, path_of = sys._getframe, os.path.realpath, str, os.fspath
+    kinds, is_a, slash, busy = (str, bytes, os.PathLike), isinstance, os.sep, []
+    refused, changes, look, through = REFUSED, CHANGES, LOOKS, THROUGH
+    devices = ("/dev/null", "/dev/urandom", "/dev/random")
+
+    def place(path: Any) -> str:
+        path = path_of(path)
+        return real(path.decode("utf-8", "surrogateescape") if is_a(path, bytes) else path)
+
+    def by_learner() -> bool:
+        """Whether the learner's code asked for this event, itself or through Python's inspect."""
+        asked: Any = frame(2)
+        while asked is not None and asked.f_code.co_filename.endswith(through):
+            asked = asked.f_back
+        return asked is not None and asked.f_code.co_filename.startswith(CODE)
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if busy:
+            return
+        busy.append(1)
+        try:
+            if event == "open" and is_a(args[0], kinds):
+                target = place(args[0])
+                mode, flags = args[1], args[2]
+                writes = (is_a(mode, str) and any(letter in mode for letter in "wax+")) or (
+                    is_a(flags, int) and flags & WRITING
+                )
+                if target in devices:
+                    return
+                if (target + slash).startswith(closed) and not writes:
+                    looks.append("reads the checks or the solutions")
+                    raise PermissionError("graded code may not read the checks or the solutions")
+                if not (target + slash).startswith(own if writes else inside):
+                    verb = "write" if writes else "read"
+                    raise PermissionError(f"graded code may not {verb} {target}")
+            elif event == "import":
+                if text(args[0]).startswith(CLOSED):
+                    looks.append("reads the checks or the solutions")
+                    raise ImportError("graded code may not import the checks")
+            elif event in refused:
+                raise PermissionError(f"it {refused[event]}, which graded code may not")
+            elif event in changes:
+                for path in args[: changes[event]]:
+                    if is_a(path, kinds) and not (place(path) + slash).startswith(own):
+                        raise PermissionError(f"graded code may not change {place(path)}")
+            elif event in look and by_learner():
+                looks.append("looks into the process that checks it")
+                raise PermissionError("graded code may not look into the process that checks it")
+        finally:
+            busy.pop()
+
+    sys.addaudithook(hook)
+    return looks
+
+
+class Originals:
+    """The functions and classes of all loaded modules, as they are now."""
+
+    def __init__(self) -> None:
+        kept: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        code: list[tuple[str, FunctionType, Any, Any]] = []
+        seen: set[int] = set()
+        for name, module in list(sys.modules.items()):
+            if name == "__main__" or not hasattr(module, "__dict__"):
+                continue
+            kept.append((name, vars(module), _callables(vars(module))))
+            for attribute, value in list(vars(module).items()):
+                if isinstance(value, type) and id(value) not in seen:
+                    seen.add(id(value))
+                    members = {k: v for k, v in vars(value).items() if _is_fixed(v)}
+                    kept.append((f"{name}.{attribute}", vars(value), members))
+                    functions = [v for v in members.values() if isinstance(v, FunctionType)]
+                elif isinstance(value, FunctionType) and id(value) not in seen:
+                    seen.add(id(value))
+                    functions = [value]
+                else:
+                    functions = []
+                for one in functions:
+                    code.append((f"{name}.{attribute}", one, one.__code__, one.__defaults__))
+        self.changed = _comparison(kept, code)
+
+
+def _comparison(kept: list, code: list) -> Callable[[], str | None]:
+    """A function that names the first thing that is not as it was, or gives None."""
+    missing = object()
+
+    def changed() -> str | None:
+        for owner, now, then in kept:
+            get = now.get
+            for name, value in then.items():
+                if get(name, missing) is not value:
+                    return f"{owner}.{name}"
+        for name, function, before, defaults in code:
+            if function.__code__ is not before or function.__defaults__ is not defaults:
+                return name
+        return None
+
+    return changed
+
+
+def _callables(names: dict[str, Any]) -> dict[str, Any]:
+    kinds = (FunctionType, BuiltinFunctionType, type)
+    return {name: value for name, value in names.items() if isinstance(value, kinds)}
+
+
+def _is_fixed(value: Any) -> bool:
+    return callable(value) or isinstance(value, property | staticmethod | classmethod)

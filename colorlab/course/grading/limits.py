@@ -1,0 +1,59 @@
+"""What the process of one exercise may use, and the system's own limits that hold it to that."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """For one exercise.
+
+    seconds: until the process is ended; memory: bytes beyond what it starts with; disk: bytes of
+    all its files together.
+    """
+
+    seconds: float = 60.0
+    memory: int = 2 * 2**30
+    disk: int = 200 * 2**20
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        """What is said of a process that went beyond: by the verdict."""
+        return {
+            "time": f"stopped after {self.seconds:g} s",
+            "memory": f"took more than {size(self.memory)} of memory",
+            "files": f"wrote more than {size(self.disk)} of files",
+        }
+
+
+def size(count: int) -> str:
+    """Bytes in words: "2 GB", "200 MB"."""
+    return f"{count / 2**30:g} GB" if count >= 2**30 else f"{count / 2**20:g} MB"
+
+
+def hold(limits: Limits) -> None:
+    """Hold this process, and whatever it starts, to the limits; there is no way back.
+
+    Root may start processes all the same: its namespace ends them with the exercise.
+    """
+    seconds = int(limits.seconds) + 5
+    _limit("RLIMIT_CPU", seconds)
+    _limit("RLIMIT_FSIZE", limits.disk)
+    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_NOFILE", 256)
+    _limit("RLIMIT_NPROC", 1)
+    if sys.platform == "linux":  # elsewhere it is not kept, or can't be told
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _limit("RLIMIT_AS", pages * resource.getpagesize() + limits.memory)
+
+
+def _limit(name: str, value: int) -> None:
+    kind = getattr(resource, name, None)
+    if kind is not None:
+        _, most = resource.getrlimit(kind)
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(kind, (value, value))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -112,9 +113,12 @@ def lesson_paths() -> dict[str, Path]:
 
 def course_solution(name: str) -> str | None:
     """The cell that solves exercise ``name`` ("3.1"); None where the course's notebooks are not."""
-    try:
-        path = lesson_paths()[f"{int(name.split('.')[0]):02d}"]
-        cells = code_cells(json.loads(path.read_text(encoding="utf-8")))
-    except (KeyError, OSError):
-        return None
-    return next((cell for cell in cells if (m := SOLUTION.match(cell)) and m[1] == name), None)
+    path = lesson_paths().get(f"{int(name.split('.')[0]):02d}")
+    return _solutions(path).get(name) if path else None
+
+
+@functools.cache
+def _solutions(path: Path) -> dict[str, str]:
+    """Exercise name -> the cell that solves it."""
+    cells = code_cells(json.loads(path.read_text(encoding="utf-8")))
+    return {found[1]: cell for cell in cells if (found := SOLUTION.match(cell))}

@@ -53,10 +53,13 @@ def test_no_line_of_a_solution_and_nothing_that_it_computed_is_left(number: str)
 @pytest.mark.parametrize("number", LESSONS)
 def test_everything_else_is_there(number: str) -> None:
     before, made = lesson(number), handout(lesson(number))
-    kept = [c for c in sources(before) if not SOLUTION.match(c) and "in the next cell, fol" not in c]
+    kept = [
+        c for c in sources(before) if not SOLUTION.match(c) and "in the next cell, fol" not in c
+    ]
+    told = "The solution is in the next cell"
     found = sources(made)
     assert [cell for cell in found if cell in kept] == kept
-    assert "The solution is in the next cell" not in "\n".join(found)
+    assert told not in "\n".join(found)
     assert {m[1] for c in found if (m := EXERCISE.match(c))} == {e.name for e in exercises(number)}
 
 

@@ -86,7 +86,9 @@ def watch(readable: Sequence[Path], hidden: Sequence[Path], writable: Path) -> l
                 if target in devices:
                     return
                 if (target + slash).startswith(closed) and not writes:
-                    looks.append("reads the checks or the solutions")
+                    # A traceback wants the lines of all files in it, and does without.
+                    if not frame(1).f_code.co_filename.endswith("tokenize.py"):
+                        looks.append("reads the checks or the solutions")
                     raise PermissionError("graded code may not read the checks or the solutions")
                 if not (target + slash).startswith(own if writes else inside):
                     verb = "write" if writes else "read"
@@ -123,12 +125,12 @@ class Originals:
                 continue
             kept.append((name, vars(module), _callables(vars(module))))
             for attribute, value in list(vars(module).items()):
-                if isinstance(value, type) and id(value) not in seen:
+                if issubclass(type(value), type) and id(value) not in seen:
                     seen.add(id(value))
                     members = {k: v for k, v in vars(value).items() if _is_fixed(v)}
                     kept.append((f"{name}.{attribute}", vars(value), members))
                     functions = [v for v in members.values() if isinstance(v, FunctionType)]
-                elif isinstance(value, FunctionType) and id(value) not in seen:
+                elif type(value) is FunctionType and id(value) not in seen:
                     seen.add(id(value))
                     functions = [value]
                 else:
@@ -157,8 +159,9 @@ def _comparison(kept: list, code: list) -> Callable[[], str | None]:
 
 
 def _callables(names: dict[str, Any]) -> dict[str, Any]:
+    # By type(), since isinstance asks the object too, and a deprecated one of torch's then warns.
     kinds = (FunctionType, BuiltinFunctionType, type)
-    return {name: value for name, value in names.items() if isinstance(value, kinds)}
+    return {name: value for name, value in names.items() if issubclass(type(value), kinds)}
 
 
 def _is_fixed(value: Any) -> bool:

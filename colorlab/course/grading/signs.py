@@ -23,9 +23,18 @@ ATTRIBUTES = {
 PLAIN = {  # what classes and notebooks write between double underscores
     *("__init__", "__call__", "__name__", "__doc__", "__main__", "__file__", "__version__"),
     *("__len__", "__getitem__", "__setitem__", "__iter__", "__next__", "__contains__"),
-    *("__enter__", "__exit__", "__repr__", "__str__", "__post_init__", "__all__", "__annotations__"),
+    *(
+        "__enter__",
+        "__exit__",
+        "__repr__",
+        "__str__",
+        "__post_init__",
+        "__all__",
+        "__annotations__",
+    ),
     *("__add__", "__sub__", "__mul__", "__truediv__", "__neg__", "__matmul__", "__future__"),
 }
+CHANGING = {"setattr", "delattr", "vars"}
 LESSON_OWN = {"check", "progress"}
 
 
@@ -56,9 +65,8 @@ def _of(node: ast.AST, modules: set[str]) -> list[str]:
         return [f"uses {node.value}"]
     if isinstance(node, ast.Attribute):
         return _of_attribute(node, modules)
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("setattr", "delattr", "vars"):
-        if node.args and _root(node.args[0]) in modules:
-            return [f"changes {ast.unparse(node.args[0])}"]
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CHANGING:
+        return [f"changes {ast.unparse(one)}" for one in node.args[:1] if _root(one) in modules]
     return []
 
 

@@ -113,12 +113,21 @@ def lesson_paths() -> dict[str, Path]:
 
 def course_solution(name: str) -> str | None:
     """The cell that solves exercise ``name`` ("3.1"); None where the course's notebooks are not."""
+    return _course_cells(name, SOLUTION).get(name)
+
+
+def course_stub(name: str) -> str | None:
+    """The cell of exercise ``name`` as nobody has touched it; None as for `course_solution`."""
+    return _course_cells(name, EXERCISE).get(name)
+
+
+def _course_cells(name: str, kind: re.Pattern[str]) -> dict[str, str]:
     path = lesson_paths().get(f"{int(name.split('.')[0]):02d}")
-    return _solutions(path).get(name) if path else None
+    return _marked(path, kind) if path else {}
 
 
 @functools.cache
-def _solutions(path: Path) -> dict[str, str]:
-    """Exercise name -> the cell that solves it."""
+def _marked(path: Path, kind: re.Pattern[str]) -> dict[str, str]:
+    """Exercise name -> its cell whose first line is of this kind."""
     cells = code_cells(json.loads(path.read_text(encoding="utf-8")))
-    return {found[1]: cell for cell in cells if (found := SOLUTION.match(cell))}
+    return {found[1]: cell for cell in cells if (found := kind.match(cell))}

@@ -57,7 +57,7 @@ class Grader:
             if attempt.task is not None:
                 found = self._try(attempt.task)
             if found["verdict"] == "open":
-                found["verdict"] = "untouched"
+                found["verdict"] = "not yet" if attempt.begun else "untouched"
             hint = "; ".join(part for part in (found["hint"], attempt.note) if part)
             seconds = found.get("seconds", 0.0)
             row = (submission.learner, number, attempt.exercise, found["verdict"], hint, seconds)

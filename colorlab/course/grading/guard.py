@@ -11,11 +11,12 @@ Everything here is bound beforehand, since the code may replace names such as ``
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType
+from types import FunctionType
 from typing import Any
 
 CODE = "<exercise"  # what the file names of learners' code begin with
@@ -114,55 +115,68 @@ def watch(readable: Sequence[Path], hidden: Sequence[Path], writable: Path) -> l
 
 
 class Originals:
-    """The functions and classes of all loaded modules, as they are now."""
+    """The functions and classes of all loaded modules, as they are now.
+
+    `changed` names the first that is not as it was, or one that was put before it: a method into a
+    class that inherits it, a module's own ``len``. None if all is well.
+    """
 
     def __init__(self) -> None:
-        kept: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
-        code: list[tuple[str, FunctionType, Any, Any]] = []
+        kept: list[Kept] = []
+        functions: list[tuple[str, FunctionType, Any, Any]] = []
         seen: set[int] = set()
         for name, module in list(sys.modules.items()):
             if name == "__main__" or not hasattr(module, "__dict__"):
                 continue
-            kept.append((name, vars(module), _callables(vars(module))))
+            kept.append((name, vars(module), _callables(vars(module)), frozenset(vars(builtins))))
             for attribute, value in list(vars(module).items()):
-                if issubclass(type(value), type) and id(value) not in seen:
-                    seen.add(id(value))
-                    members = {k: v for k, v in vars(value).items() if _is_fixed(v)}
-                    kept.append((f"{name}.{attribute}", vars(value), members))
-                    functions = [v for v in members.values() if isinstance(v, FunctionType)]
-                elif type(value) is FunctionType and id(value) not in seen:
-                    seen.add(id(value))
-                    functions = [value]
-                else:
-                    functions = []
-                for one in functions:
-                    code.append((f"{name}.{attribute}", one, one.__code__, one.__defaults__))
-        self.changed = _comparison(kept, code)
+                if id(value) in seen:
+                    continue
+                seen.add(id(value))
+                members = {attribute: value}
+                if issubclass(type(value), type):
+                    members = _callables(vars(value))
+                    kept.append((f"{name}.{attribute}", vars(value), members, None))
+                for one in members.values():
+                    if type(one) is FunctionType:
+                        where = f"{name}.{attribute}"
+                        functions.append((where, one, one.__code__, one.__defaults__))
+        self.changed = _comparison(kept, functions)
 
 
-def _comparison(kept: list, code: list) -> Callable[[], str | None]:
-    """A function that names the first thing that is not as it was, or gives None."""
-    missing = object()
+# Whose names, the names now, the callables then, and which names must not come new: None for all.
+Kept = tuple[str, Mapping[str, Any], dict[str, Any], frozenset[str] | None]
+
+
+def _comparison(kept: list[Kept], functions: list) -> Callable[[], str | None]:
+    missing, callable_type = object(), _is_callable
+    sizes = [len(now) for _, now, _, _ in kept]
+    before = [frozenset(now) for _, now, _, _ in kept]
+    pairs, new_names = zip, list
 
     def changed() -> str | None:
-        for owner, now, then in kept:
+        for (owner, now, then, closed), size, names in pairs(kept, sizes, before):
             get = now.get
             for name, value in then.items():
                 if get(name, missing) is not value:
                     return f"{owner}.{name}"
-        for name, function, before, defaults in code:
-            if function.__code__ is not before or function.__defaults__ is not defaults:
+            if now.__len__() != size:
+                for name in new_names(now):
+                    is_new = name not in names and (closed is None or name in closed)
+                    if is_new and callable_type(now[name]):
+                        return f"{owner}.{name}"
+        for name, function, code, defaults in functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
                 return name
         return None
 
     return changed
 
 
-def _callables(names: dict[str, Any]) -> dict[str, Any]:
-    # By type(), since isinstance asks the object too, and a deprecated one of torch's then warns.
-    kinds = (FunctionType, BuiltinFunctionType, type)
-    return {name: value for name, value in names.items() if issubclass(type(value), kinds)}
+def _callables(names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in list(names.items()) if _is_callable(value)}
 
 
-def _is_fixed(value: Any) -> bool:
-    return callable(value) or isinstance(value, property | staticmethod | classmethod)
+def _is_callable(value: Any) -> bool:
+    """Functions, classes, properties and the like, told by their type alone."""
+    return callable(value) or issubclass(type(value), property | staticmethod | classmethod)

@@ -16,6 +16,7 @@ from colorlab.course.cells import (
     SOLUTION,
     code_cells,
     course_solution,
+    course_stub,
     definitions,
     needed,
     without_magics,
@@ -117,13 +118,14 @@ def read_cells(path: Path, lesson: str | None = None) -> tuple[str, list[str], s
 
 @dataclass(frozen=True)
 class Attempt:
-    """An exercise as it was handed in: the task to run, or why none is; and a note."""
+    """An exercise as it was handed in: the task to run, or the verdict where none is; a note."""
 
     exercise: str
     task: Task | None
     verdict: str = ""
     hint: str = ""
     note: str = ""
+    begun: bool = False  # whether the cell differs from the course's stub
 
 
 def attempts(number: str, cells: Sequence[str]) -> list[Attempt]:
@@ -150,7 +152,12 @@ def _attempt(name: str, cells: Sequence[str]) -> Attempt:
     task = Task(name, tuple(ast.unparse(node) for node in above), cell, _function(tree))
     own = {node.name for node in runs if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     note = "redefines check: ignored" if "check" in own or _names_check(cells) else ""
-    return Attempt(name, task, note=note)
+    return Attempt(name, task, note=note, begun=_is_begun(name, tree))
+
+
+def _is_begun(name: str, tree: ast.Module) -> bool:
+    stub = course_stub(name)
+    return stub is not None and ast.dump(ast.parse(stub)) != ast.dump(tree)
 
 
 def _imports_of_checks(tree: ast.Module) -> list[ast.stmt]:

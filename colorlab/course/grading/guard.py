@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 CODE = "<exercise"  # what the file names of learners' code begin with
 CLOSED = ("colorlab.course.checks", "colorlab.course.grading", "colorlab.course.cells")
 STARTS = "starts another process"
@@ -118,18 +120,23 @@ class Originals:
     """The functions and classes of all loaded modules, as they are now.
 
     `changed` names the first that is not as it was, or one that was put before it: a method into a
-    class that inherits it, a module's own ``len``. None if all is well.
+    class that inherits it, a module's own ``len``. The library's constants count too, since checks
+    compare with what it computes. None if all is well.
     """
 
     def __init__(self) -> None:
         kept: list[Kept] = []
         functions: list[tuple[str, FunctionType, Any, Any]] = []
+        constants: list[tuple[str, Mapping[str, Any], str, Any]] = []
         seen: set[int] = set()
         for name, module in list(sys.modules.items()):
             if name == "__main__" or not hasattr(module, "__dict__"):
                 continue
             kept.append((name, vars(module), _callables(vars(module)), frozenset(vars(builtins))))
             for attribute, value in list(vars(module).items()):
+                if name.startswith("colorlab.") and attribute.isupper():
+                    where = f"{name}.{attribute}"
+                    constants.append((where, vars(module), attribute, _content(value)))
                 if id(value) in seen:
                     continue
                 seen.add(id(value))
@@ -141,15 +148,15 @@ class Originals:
                     if type(one) is FunctionType:
                         where = f"{name}.{attribute}"
                         functions.append((where, one, one.__code__, one.__defaults__))
-        self.changed = _comparison(kept, functions)
+        self.changed = _comparison(kept, functions, constants)
 
 
 # Whose names, the names now, the callables then, and which names must not come new: None for all.
 Kept = tuple[str, Mapping[str, Any], dict[str, Any], frozenset[str] | None]
 
 
-def _comparison(kept: list[Kept], functions: list) -> Callable[[], str | None]:
-    missing, callable_type = object(), _is_callable
+def _comparison(kept: list[Kept], functions: list, constants: list) -> Callable[[], str | None]:
+    missing, callable_type, content_of = object(), _is_callable, _content
     sizes = [len(now) for _, now, _, _ in kept]
     before = [frozenset(now) for _, now, _, _ in kept]
     pairs, new_names = zip, list
@@ -168,6 +175,9 @@ def _comparison(kept: list[Kept], functions: list) -> Callable[[], str | None]:
         for name, function, code, defaults in functions:
             if function.__code__ is not code or function.__defaults__ is not defaults:
                 return name
+        for where, now, name, content in constants:
+            if content_of(now.get(name)) != content:
+                return where
         return None
 
     return changed
@@ -175,6 +185,11 @@ def _comparison(kept: list[Kept], functions: list) -> Callable[[], str | None]:
 
 def _callables(names: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in list(names.items()) if _is_callable(value)}
+
+
+def _content(value: Any) -> bytes | str:
+    """A constant's content, to be compared with."""
+    return np.asarray(value).tobytes() if hasattr(value, "__array__") else repr(value)
 
 
 def _is_callable(value: Any) -> bool:

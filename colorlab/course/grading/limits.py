@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,8 @@ def hold(limits: Limits) -> None:
 
     Root may start processes all the same: its namespace ends them with the exercise.
     """
+    import resource  # here, not above: Windows has none, and its user gets a clear line
+
     seconds = int(limits.seconds) + 5
     _limit("RLIMIT_CPU", seconds)
     _limit("RLIMIT_FSIZE", limits.disk)
@@ -52,6 +53,8 @@ def hold(limits: Limits) -> None:
 
 
 def _limit(name: str, value: int) -> None:
+    import resource
+
     kind = getattr(resource, name, None)
     if kind is not None:
         _, most = resource.getrlimit(kind)

@@ -7,7 +7,9 @@ comes as a line of JSON on standard input, and its verdict goes as a line to sta
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib
 import json
 import os
 import secrets
@@ -23,6 +25,7 @@ from typing import Any
 import psutil
 import torch
 
+from colorlab.course import checks
 from colorlab.course.checks import exercises
 from colorlab.course.grading.guard import Originals
 from colorlab.course.grading.judge import Task, judge
@@ -35,6 +38,7 @@ MOST = 64 * 2**10  # bytes of a verdict
 def serve(settings: dict[str, Any]) -> None:
     """Answer tasks until standard input ends."""
     _make_each_optimizer()
+    _import_what_checks_import()
     for lesson in settings["lessons"]:
         exercises(lesson)
     limits = Limits(**settings["limits"])
@@ -43,6 +47,19 @@ def serve(settings: dict[str, Any]) -> None:
     for line in sys.stdin:
         task = Task(**json.loads(line))
         print(json.dumps(try_one(task, originals, limits, **paths)), flush=True)
+
+
+def _import_what_checks_import() -> None:
+    """Also what they import in functions: what is loaded later could be altered unnoticed."""
+    for file in Path(checks.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            else:
+                names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                with contextlib.suppress(ImportError):  # of packages that a check does without
+                    importlib.import_module(name)
 
 
 def _make_each_optimizer() -> None:

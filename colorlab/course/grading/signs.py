@@ -65,6 +65,9 @@ def _of(node: ast.AST, modules: set[str]) -> list[str]:
         return [f"uses {node.value}"]
     if isinstance(node, ast.Attribute):
         return _of_attribute(node, modules)
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        inside = isinstance(node.value, ast.Attribute) and _root(node.value) in modules
+        return [f"changes {ast.unparse(node.value)}"] if inside else []
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CHANGING:
         return [f"changes {ast.unparse(one)}" for one in node.args[:1] if _root(one) in modules]
     return []

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from colorlab.course.cells import course_solution, course_stub, lesson_paths, needed
+from colorlab.course.cells import (
+    EXERCISE,
+    SOLUTION,
+    code_cells,
+    course_solution,
+    course_stub,
+    lesson_paths,
+    needed,
+)
 from course.checks import test_lesson01, test_lesson03, test_lesson09
 
 IMPORTS = """\
@@ -54,6 +62,13 @@ def solved(name: str) -> str:
     code = course_solution(name).partition("\n")[2]
     functions = [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
     return cell(name, code, functions[-1])
+
+
+def solved_lesson(number: str) -> str:
+    """The lesson itself, with the folded solution in each exercise's place."""
+    lesson = json.loads(lesson_paths()[number].read_text(encoding="utf-8"))
+    cells = [one for one in code_cells(lesson) if not SOLUTION.match(one)]
+    return notebook(*(solved(m[1]) if (m := EXERCISE.match(one)) else one for one in cells))
 
 
 def psnr(body: str, before: str = "") -> str:

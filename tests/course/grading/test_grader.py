@@ -9,11 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from colorlab.course.checks import exercises
 from colorlab.course.grading.grader import Grader
 from colorlab.course.grading.limits import Limits
 from colorlab.course.grading.submissions import Submission
 from colorlab.course.grading.table import Row
-from course.grading.handed_in import RIGHT, cases, notebook, psnr, solved, write
+from course.grading.handed_in import RIGHT, cases, notebook, psnr, solved, solved_lesson, write
 
 CASES = cases()
 LIMITS = {"memory": 400 * 2**20, "disk": 20 * 2**20}
@@ -87,6 +88,27 @@ def test_a_huge_notebook_is_not_read(grader: Grader, tmp_path: Path) -> None:
     assert (row.verdict, row.hint) == ("not judged", "it is larger than 100 MB")
 
 
+@pytest.mark.parametrize("number", ["05", "06"])
+def test_a_lesson_solved_right_is_passed(number: str, grader: Grader, tmp_path: Path) -> None:
+    rows = grade(grader, tmp_path, solved_lesson(number))
+    assert [row for row in rows if row.verdict != "passed"] == []
+    assert len(rows) == len(exercises(number))
+
+
+@pytest.mark.parametrize(
+    "name", ["right, a network", "the network", "never ends", "writes a verdict to every pipe"]
+)
+def test_it_holds_where_the_system_makes_no_namespaces(
+    name: str, papers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorlab.course.grading.grader.can_unshare", lambda: False)
+    case = CASES[name]
+    with Grader(["03", "09"], Limits(2 if case.short else 60, **LIMITS)) as grader:
+        assert not grader.cut_off
+        row = row_of(grader.grade(Submission("ada", papers[name])), case.exercise)
+    assert (row.verdict, case.words in row.hint) == (case.verdict, True), row
+
+
 def test_an_exercise_that_is_not_there_is_missing(grader: Grader, tmp_path: Path) -> None:
     rows = grade(grader, tmp_path, psnr(RIGHT))
     assert [row.verdict for row in rows] == ["passed", *["missing"] * 6]
@@ -102,6 +124,7 @@ def test_an_exercise_that_is_not_there_is_missing(grader: Grader, tmp_path: Path
         "sys.modules.clear()",
         "torch.Tensor.square = lambda x: x",
         "setattr(torch, 'isfinite', None)",
+        "import colorlab.color as color\ncolor.XYZ_TO_RGB[0] = 1",
         "from colorlab.course.cells import course_solution",
         "import colorlab.course.checks as own",
     ],
@@ -119,8 +142,9 @@ def test_code_that_could_change_the_check_does_not_run(
         "tensor = [torch.Tensor][0]\ntensor.isfinite = lambda x: True",
         "functions = [F][0]\nfunctions.softplus = lambda x: x",
         "for module in [torch]:\n    module.isfinite = None",
+        "from colorlab.color import XYZ_TO_RGB\nXYZ_TO_RGB[0] = XYZ_TO_RGB[1]",
     ],
 )
 def test_what_is_altered_behind_a_name_is_noticed(code: str, grader: Grader, tmp_path) -> None:
     row = row_of(grade(grader, tmp_path, psnr(RIGHT, code)), "9.1")
-    assert row.verdict == "not judged" and row.hint.startswith("it changes torch."), row
+    assert row.verdict == "not judged" and row.hint.startswith("it changes "), row

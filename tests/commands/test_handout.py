@@ -9,7 +9,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from colorlab.__main__ import main
 from colorlab.course.cells import EXERCISE, SOLUTION, code_cells, lesson_paths, source_of
@@ -98,7 +100,6 @@ def stub() -> dict[str, Any]:
 def test_the_course_stands_in_for_an_open_exercise(stub, capsys) -> None:
     psnr = own_or_course("9.1", stub["psnr"])
     assert "not solved yet" in capsys.readouterr().out
-    torch = pytest.importorskip("torch")
     (found,) = psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1))
     assert found.item() == pytest.approx(20.0, abs=1e-4)  # an error of 0.1 is 20 dB
     assert stub["psnr"] is psnr
@@ -118,16 +119,25 @@ def test_without_the_courses_notebooks_the_exercise_comes_first(stub, monkeypatc
         own_or_course("9.1", stub["psnr"])
 
 
-def test_a_handout_runs_from_top_to_bottom(tmp_path, monkeypatch) -> None:
-    """Nobody has written anything, and no cell fails."""
+def test_the_cells_below_an_open_exercise_run(tmp_path, monkeypatch) -> None:
+    """Lesson 00 from its exercise on, where nobody has written anything."""
     monkeypatch.setenv("COLORLAB_STATE", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    scope: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown, **how: None}
+    cells = code_cells(handout(lesson("00")))
+    (stub,) = [i for i, cell in enumerate(cells) if EXERCISE.match(cell)]
+    shown: list[Any] = []
+    scope: dict[str, Any] = {
+        "np": np,
+        "gray": np.zeros((2, 4, 3)),
+        "colored": np.ones((2, 4, 3)),
+        "photo_grid": lambda rows, **how: shown.append(rows[0][0]),
+        "present": lambda *given: None,
+    }
     printed = io.StringIO()
     with redirect_stdout(printed):
-        for cell in code_cells(handout(lesson("00"))):
+        for cell in cells[stub : stub + 3]:
             exec(compile(cell, "<cell>", "exec"), scope)
     assert "Exercise 0.1 is not solved yet" in printed.getvalue()
+    assert shown[0][0, :, 0].tolist() == [0, 0, 1, 1]
 
 
 def test_it_writes_what_is_asked_for_and_leaves_alone_what_is_there(tmp_path, capsys) -> None:

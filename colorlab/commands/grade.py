@@ -101,9 +101,14 @@ def _digest(submission: Submission) -> str:
 
 
 def _others(known: list[Row], fresh: list[Row]) -> list[Row]:
-    """Earlier rows that no new one takes the place of."""
+    """Earlier rows that no new one takes the place of; one without a lesson gives way to any."""
     new = {(row.learner, row.lesson) for row in fresh}
-    return [row for row in known if (row.learner, row.lesson) not in new]
+    learners = {row.learner for row in fresh}
+    return [
+        row
+        for row in known
+        if (row.learner, row.lesson) not in new and (row.lesson or row.learner not in learners)
+    ]
 
 
 def _sorted(rows: list[Row]) -> list[Row]:

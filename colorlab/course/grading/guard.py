@@ -45,7 +45,10 @@ LOOKS = {  # events of code that looks where the check is
     *("ctypes.dlopen", "ctypes.dlsym", "ctypes.string_at", "ctypes.cdata", "ctypes.cdata/buffer"),
 }
 # Files of Python's own through which a look goes that somebody else asked for.
-THROUGH = ("inspect.py", "traceback.py", "operator.py", "importlib/__init__.py", "functools.py")
+THROUGH = (
+    *("inspect.py", "traceback.py", "operator.py", "functools.py"),
+    *("ctypes/__init__.py", "importlib/__init__.py"),
+)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 

@@ -38,13 +38,13 @@ def handout(notebook: dict[str, Any]) -> dict[str, Any]:
             _clear(cell)
         elif cell["cell_type"] == "markdown":
             _set(cell, FOLDED.sub(GOES_ON, source_of(cell)))
-    notebook["cells"] = [
-        changed for i, cell in enumerate(cells) if (changed := _for_learners(cell, cells[i + 1 :]))
-    ]
+    used = _names(cells)
+    changed = [_for_learners(cell, used) for cell in cells]
+    notebook["cells"] = [cell for cell in changed if cell]
     return notebook
 
 
-def _for_learners(cell: dict[str, Any], below: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _for_learners(cell: dict[str, Any], used: set[str]) -> dict[str, Any] | None:
     """The cell itself, what stands in for a solution, or None for one that nothing needs."""
     source = source_of(cell)
     if cell["cell_type"] != "code":
@@ -54,7 +54,7 @@ def _for_learners(cell: dict[str, Any], below: list[dict[str, Any]]) -> dict[str
         cell["metadata"]["nbgrader"] = _nbgrader(exercise[1], minutes)
     if solution := SOLUTION.match(source):
         function = _last_function(source)
-        if function not in _names(below):
+        if function not in used:
             return None
         cell["metadata"] = {}
         _set(cell, STAND_IN.format(name=solution[1], function=function))
@@ -88,9 +88,13 @@ def _last_function(solution: str) -> str:
 
 
 def _names(cells: list[dict[str, Any]]) -> set[str]:
-    """The names that these cells use, solutions left out."""
+    """The names that cells other than exercises and solutions use.
+
+    Those above an exercise count too: a class may call there what is only defined below.
+    """
     sources = [source_of(cell) for cell in cells if cell["cell_type"] == "code"]
-    trees = [ast.parse(without_magics(one)) for one in sources if not SOLUTION.match(one)]
+    plain = [one for one in sources if not SOLUTION.match(one) and not EXERCISE.match(one)]
+    trees = [ast.parse(without_magics(one)) for one in plain]
     return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 

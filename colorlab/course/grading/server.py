@@ -22,14 +22,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from colorlab.course import checks
 from colorlab.course.checks import exercises
 from colorlab.course.grading.guard import Originals
 from colorlab.course.grading.judge import Task, judge
-from colorlab.course.grading.limits import Limits, hold
+from colorlab.course.grading.limits import SUBREAPER, Limits, end_all, hold, prctl
 
 LOOK = 0.05  # seconds between two looks at a process
 MOST = 64 * 2**10  # bytes of a verdict
@@ -37,6 +36,7 @@ MOST = 64 * 2**10  # bytes of a verdict
 
 def serve(settings: dict[str, Any]) -> None:
     """Answer tasks until standard input ends."""
+    prctl(SUBREAPER, 1)
     _make_each_optimizer()
     _import_what_checks_import()
     for lesson in settings["lessons"]:
@@ -86,7 +86,7 @@ def try_one(
             os._exit(70)
     os.close(channel)
     went_beyond, status, sent = _wait(child, reading, folder, began, limits)
-    _end_all(child)
+    end_all(child)
     os.close(reading)
     shutil.rmtree(folder, ignore_errors=True)
     found = _understood(went_beyond, status, sent, token, limits)
@@ -141,22 +141,6 @@ def _bytes_in(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_blocks * 512
     return total
-
-
-def _end_all(child: int) -> None:
-    """End the process and whatever it has started, also what has left its session."""
-    with contextlib.suppress(OSError):
-        os.killpg(child, signal.SIGKILL)
-    if os.getpid() == 1:  # of a namespace: everything else in it is the exercise's
-        with contextlib.suppress(OSError):
-            os.kill(-1, signal.SIGKILL)
-    else:
-        for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
 
 
 def _understood(

@@ -100,8 +100,13 @@ def _is_special(name: str) -> bool:
 def _modules(code: list[ast.stmt]) -> set[str]:
     """The names under which modules, and what is in them, are known to the code."""
     imports = [n for s in code for n in ast.walk(s) if isinstance(n, ast.Import | ast.ImportFrom)]
-    names = (alias.asname or alias.name for node in imports for alias in node.names)
-    return {name.partition(".")[0] for name in names} | {"np", "torch", "nn", "F"}
+    names = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in imports
+        for alias in node.names
+        if not (getattr(node, "module", None) or alias.name).startswith("matplotlib")  # rcParams
+    }
+    return names | {"np", "torch", "nn", "F"}
 
 
 def _root(node: ast.expr) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import psutil
 import pytest
 
 from colorlab.course.checks import exercises
-from colorlab.course.grading.grader import Grader
+from colorlab.course.grading.grader import NAMESPACES, Grader, can_unshare
 from colorlab.course.grading.limits import Limits
 from colorlab.course.grading.submissions import Submission
 from colorlab.course.grading.table import Row
@@ -107,6 +109,42 @@ def test_it_holds_where_the_system_makes_no_namespaces(
         assert not grader.cut_off
         row = row_of(grader.grade(Submission("ada", papers[name])), case.exercise)
     assert (row.verdict, case.words in row.hint) == (case.verdict, True), row
+
+
+STRAYS = """
+import os, subprocess, sys, time
+import psutil
+from colorlab.course.grading.limits import SUBREAPER, end_all, prctl
+
+prctl(SUBREAPER, 1)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    subprocess.run(["sh", "-c", f"setsid sleep {sys.argv[1]} & setsid sleep {sys.argv[1]} &"])
+    os._exit(0)
+
+
+def strays():
+    commands = [one.info["cmdline"] or () for one in psutil.process_iter(["cmdline"])]
+    return sum(sys.argv[1] in command for command in commands)
+
+
+limit = time.monotonic() + 30
+while (before := strays() - 1) < 2 and time.monotonic() < limit:  # this program has the mark too
+    time.sleep(0.05)
+end_all(child)
+print(before, strays() - 1)
+"""
+
+
+@pytest.mark.parametrize("prefix", [(), ("unshare", *NAMESPACES, "--mount-proc")])
+def test_what_an_exercise_has_left_running_is_ended(prefix: tuple[str, ...]) -> None:
+    """Also what has left the session, and whose parent is gone."""
+    if prefix and not can_unshare():
+        pytest.skip("this system makes no namespaces")
+    program = [*prefix, sys.executable, "-c", STRAYS, f"{31_000_000 + os.getpid()}"]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert (ran.stdout.split(), ran.stderr) == (["2", "0"], "")
 
 
 def test_an_exercise_that_is_not_there_is_missing(grader: Grader, tmp_path: Path) -> None:

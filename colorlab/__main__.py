@@ -26,6 +26,8 @@ COMMANDS = {
     "evaluate": "score weights on color photos",
     "export": "write weights as an ONNX file",
     "card": "write a model card for weights",
+    "handout": "write the lessons without solutions, for a class",
+    "grade": "try the exercises in learners' notebooks, and write a table",
     "audit": "look for what is wrong with photos before training on them",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import json
 import linecache
 import re
@@ -13,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from colorlab.course.cells import definitions
 from colorlab.course.checks import exercises, try_solution
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("[0-9]*.ipynb"))
-DEFINITIONS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
 LABEL = re.compile(r"# EXERCISE (\d+\.\d+) · ([●○]{3}) · (\d+) min")
 
 
@@ -35,21 +34,8 @@ def definitions_before(notebook: Path, name: str) -> str:
     classes and constants in capitals, those of the stubs left out."""
     cells = code_cells(notebook)
     above = cells[: cells.index(stubs(notebook)[name])]
-    kept: list[ast.stmt] = []
-    for cell in above:
-        for node in ast.parse(cell).body if not LABEL.match(cell) else ():
-            if isinstance(node, DEFINITIONS) or (isinstance(node, ast.Assign) and constant(node)):
-                kept.append(node)
+    kept = [node for cell in above if not LABEL.match(cell) for node in definitions(cell)]
     return ast.unparse(ast.Module(kept, []))
-
-
-def constant(node: ast.Assign) -> bool:
-    """Whether this assigns a name in capitals and is made of modules, constants and literals."""
-    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
-    own = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}  # of its lambdas
-    target, *used = [part.id for part in names if part.id not in own]
-    known = {"np", "torch", "nn", "F", *dir(builtins)}
-    return len(target) > 1 and target.isupper() and all(u in known or u.isupper() for u in used)
 
 
 def run(source: str, before: str = "") -> dict[str, Any]:

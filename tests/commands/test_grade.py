@@ -1,0 +1,72 @@
+"""``colorlab grade``: the table, what is kept of an earlier one, and the exit status."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from course.grading.handed_in import RIGHT, WRONG, psnr
+
+from colorlab.__main__ import main
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "class"
+    for learner, body in (("ada", RIGHT), ("bert", WRONG)):
+        (folder / learner).mkdir(parents=True)
+        path = folder / learner / "09_measuring_color.ipynb"
+        path.write_text(psnr(body), encoding="utf-8")
+    return folder
+
+
+def first_rows(table: Path) -> dict[str, list[str]]:
+    """Learner -> the row of exercise 9.1."""
+    with table.open(encoding="utf-8", newline="") as file:
+        return {row[0]: row for row in csv.reader(file) if row[2] in ("9.1", "")}
+
+
+def grade(table: Path, *arguments: str | Path) -> int:
+    return main(["grade", *map(str, arguments), "-o", str(table)])
+
+
+def test_a_class_is_graded_and_continued(papers: Path, tmp_path: Path, capsys) -> None:
+    table, reports = tmp_path / "grades.csv", tmp_path / "reports"
+    assert grade(table, papers, "--lesson", "09", "--reports", reports) == 0
+    before = first_rows(table)
+    assert {name: row[3] for name, row in before.items()} == {"ada": "passed", "bert": "not yet"}
+    assert sorted(path.name for path in reports.iterdir()) == ["ada.md", "bert.md"]
+    assert "ada      09      1/7" in capsys.readouterr().out
+
+    (papers / "bert" / "09_measuring_color.ipynb").write_text(psnr(f"\n{RIGHT}"), "utf-8")
+    (papers / "carl.ipynb").write_text("no notebook", encoding="utf-8")
+    assert grade(table, papers, "--lesson", "09") == 1  # one could not be judged
+    after = first_rows(table)
+    assert after["ada"] == before["ada"]
+    assert (after["bert"][3], after["carl"][3]) == ("passed", "not judged")
+    assert "8 exercises tried, 7 kept" in capsys.readouterr().out
+
+    (papers / "carl.ipynb").unlink()
+    assert grade(table, papers, "--lesson", "09", "--again") == 0
+    assert "14 exercises tried, 0 kept" in capsys.readouterr().out
+    assert first_rows(table)["carl"] == after["carl"]  # who is not graded now keeps the row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["none.ipynb"], "does not exist"), (["class", "--lesson", "44"], "there is no lesson 44")],
+)
+def test_what_can_not_start_says_why(arguments, words, papers, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(papers.parent)
+    assert grade(Path("grades.csv"), *arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not Path("grades.csv").exists()
+
+
+def test_another_table_is_left_alone(papers: Path, tmp_path: Path, capsys) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("name,points\n", encoding="utf-8")
+    assert grade(table, papers) == 2
+    assert "is no table of grades" in capsys.readouterr().err
+    assert table.read_text(encoding="utf-8") == "name,points\n"

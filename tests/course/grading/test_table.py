@@ -1,0 +1,78 @@
+"""The table of grades, the summary and the reports: read back as written, and safe to open."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from colorlab.course.grading.table import (
+    LONGEST,
+    Row,
+    read_table,
+    summary,
+    write_reports,
+    write_table,
+)
+
+ROWS = [
+    Row("ada", "03", "3.1", "passed", "", 0.5, "ab"),
+    Row("ada", "03", "3.2", "not yet", "The maps differ, in size: print the .shape.", 0.25, "ab"),
+    Row("=cmd()", "", "", "not judged", "it is no notebook"),
+]
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_table(tmp_path / "grades.csv", ROWS)
+    assert read_table(tmp_path / "grades.csv") == ROWS
+    assert read_table(tmp_path / "none.csv") == []
+
+
+def test_no_cell_begins_like_a_formula(tmp_path: Path) -> None:
+    rows = [Row(f"{sign}1+1", "03", "3.1", "error", f"{sign}HYPERLINK()") for sign in "=+-@"]
+    write_table(tmp_path / "grades.csv", rows)
+    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
+        _, *lines = csv.reader(file)
+    assert {cell[0] for line in lines for cell in (line[0], line[4])} == {"'"}
+    assert read_table(tmp_path / "grades.csv") == rows
+
+
+@pytest.mark.parametrize("content", ["", "name,points\nada,3\n", "learner\n"])
+def test_another_file_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="is no table of grades; name another file"):
+        read_table(path)
+    assert path.read_text(encoding="utf-8") == content
+
+
+def test_a_hint_is_one_line_of_printable_text() -> None:
+    row = Row("ada", "03", "3.1", "error", "first\nsecond\x1b[31m\ud800" + "x" * 9999)
+    assert row.hint.startswith("first second [31m x") and len(row.hint) == LONGEST + 1
+
+
+def test_the_summary_counts_each_verdict() -> None:
+    lines = [line.split() for line in summary(ROWS).splitlines()]
+    assert lines == [
+        ["learner", "lesson", "passed", "others"],
+        ["ada", "03", "1/2", "1", "not", "yet"],
+        ["=cmd()", "-", "0/1", "1", "not", "judged"],
+    ]
+
+
+def test_reports_show_what_learners_wrote_as_text(tmp_path: Path) -> None:
+    evil = Row("../ada", "03", "3.1", "error", "<script>x</script> **[a](b)**")
+    (path,) = write_reports(tmp_path, [evil])
+    assert path.parent == tmp_path
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# Exercises of ../ada\n\n## Lesson 03: 0 of 1 passed\n")
+    assert "<script>" not in text and r"\*\*\[a\](b)\*\*" in text
+    assert write_reports(tmp_path, [evil]) == [path]  # a report may be written anew
+
+
+def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "ada.md").write_text("notes", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="is no report"):
+        write_reports(tmp_path, ROWS[:1])
+    assert (tmp_path / "ada.md").read_text(encoding="utf-8") == "notes"

@@ -44,7 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Grade the notebooks; returns 1 if something could not be judged, else 0."""
+    """Grade the notebooks; returns 1 if something could not be judged, else 0.
+
+    Raises:
+        ValueError: nothing to grade, an unknown lesson, or a table that is not of this command.
+    """
     from colorlab.course.checks import exercises
     from colorlab.course.grading.grader import Grader
     from colorlab.course.grading.submissions import find_submissions

@@ -46,7 +46,11 @@ def lesson_number(text: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the handouts; returns 0."""
+    """Write the handouts; returns 0.
+
+    Raises:
+        ValueError: an unknown lesson, or a file that is there already.
+    """
     from colorlab.atomic import write_whole
     from colorlab.course.cells import lesson_paths
     from colorlab.course.grading.handout import handout

@@ -50,7 +50,7 @@ def _said(functions: dict[str, ast.AST], name: str, seen: set[str]) -> list[Said
 
 
 def _text(node: ast.AST) -> str:
-    """A literal, or an f-string with three dots for each value; other expressions are three dots."""
+    """A literal text as it is; three dots for what is known only when a solution is tried."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

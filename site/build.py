@@ -79,7 +79,7 @@ def _run_sphinx(source: Path, out: Path, doctrees: Path, static: Path, extra: Pa
 
 
 def _add_mathjax(static: Path) -> str:
-    """MathJax as `mathjax.js`; empty where npm is missing, so equations stay as LaTeX writes them."""
+    """MathJax as `mathjax.js`; without npm an empty file, so equations stay in LaTeX."""
     try:
         fetch_vendored()
     except page.PageError as error:

@@ -90,7 +90,9 @@ def _still(output: dict[str, Any], has_coloring: bool) -> dict[str, Any] | None:
     for kind in ("text/html", *PICTURES):
         if kind in data:
             return output | {"data": {kind: data[kind]}}
-    return None if WIDGET in data else output  # a bar of progress, as it stood before the first step
+    return (
+        None if WIDGET in data else output
+    )  # a bar of progress, as it stood before the first step
 
 
 def _link_to_coloring(output: dict[str, Any]) -> dict[str, Any]:

@@ -218,7 +218,9 @@ def answers() -> str:
         found = typical(lesson.number)
         body = "".join(
             f"<h4>{name} {html.escape(title)}</h4><ul>"
-            + "".join(f"<li>{_prose(mistake)} <i>{_prose(advice)}</i></li>" for mistake, advice in said)
+            + "".join(
+                f"<li>{_prose(mistake)} <i>{_prose(advice)}</i></li>" for mistake, advice in said
+            )
             + "</ul>"
             for name, title, said in found
         )
@@ -241,8 +243,8 @@ def _write_api(folder: Path) -> None:
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     listed, table = "\n".join(CORE), "\n".join(rows)
     (folder / "index.md").write_text(
-        "# The library\n\nThe core of colorlab: the parts that the lessons build. Each page links to "
-        f"its source.\n\n| module | what it holds |\n|---|---|\n{table}\n\n"
+        "# The library\n\nThe core of colorlab: the parts that the lessons build. Each page links "
+        f"to its source.\n\n| module | what it holds |\n|---|---|\n{table}\n\n"
         f"```{{toctree}}\n:hidden:\n\n{listed}\n```\n",
         encoding="utf-8",
     )

@@ -59,6 +59,8 @@ def build(folder: Path) -> list[str]:
         shutil.copytree(ROOT / "notebooks", extra / "download", ignore=lessons.ONLY_NOTEBOOKS)
         pages.write(ROOT, source, static / "pictures", colorizer, has_coloring)
         _run_sphinx(source, out, Path(made) / "doctrees", static, extra)
+        for template in (out / "_static").glob("*.html"):  # the theme's own, no pages
+            template.unlink()
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(out, folder)

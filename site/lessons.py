@@ -5,6 +5,7 @@ The notebooks themselves stay as they are; what is changed here goes into Sphinx
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import tomllib
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PICTURES = ("image/png", "image/jpeg", "image/webp")
+PICTURES = ("image/png", "image/jpeg")
 SOLUTION = re.compile(r"# SOLUTION (\d+\.\d+)")
 
 
@@ -76,8 +77,9 @@ def as_shown(
             picture in output.get("data", {}) for output in outputs for picture in PICTURES
         ):
             cells.append(_markdown(_run_it(links)))
+    cells = [cell | {"id": f"cell-{number}"} for number, cell in enumerate(cells)]
     metadata = {k: v for k, v in notebook["metadata"].items() if k != "widgets"}
-    return notebook | {"cells": cells, "metadata": metadata}
+    return notebook | {"cells": cells, "metadata": metadata, "nbformat_minor": 5}
 
 
 def _still(output: dict[str, Any], has_coloring: bool) -> dict[str, Any] | None:
@@ -90,6 +92,10 @@ def _still(output: dict[str, Any], has_coloring: bool) -> dict[str, Any] | None:
     for kind in ("text/html", *PICTURES):
         if kind in data:
             return output | {"data": {kind: data[kind]}}
+    if "image/webp" in data:  # which MyST-NB does not know
+        alt = html.escape(output["metadata"]["image/webp"]["alt"])
+        source = f"data:image/webp;base64,{data['image/webp'].strip()}"
+        return output | {"data": {"text/html": f'<img src="{source}" alt="{alt}">'}}
     return (
         None if WIDGET in data else output
     )  # a bar of progress, as it stood before the first step

@@ -10,7 +10,7 @@ import course_site
 import pytest
 
 from browser.report import Report
-from colorlab.page import serve
+from colorlab.page import PageServer
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 PICTURED = ("index.html", "notebooks/03_unet.html", "teachers.html", "api/unet.html")
@@ -38,7 +38,7 @@ def folder(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
     """In a folder of the server, not at its top."""
-    with serve(folder.parent) as running:
+    with PageServer(folder.parent) as running:
         yield f"{running.url}{folder.name}/"
 
 

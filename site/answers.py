@@ -9,14 +9,16 @@ from types import ModuleType
 
 from colorlab.course.checks import exercises
 
+DOTS = "…"
 Said = tuple[str, str]  # a mistake and the advice
 
 
 def typical(lesson: str) -> list[tuple[str, str, list[Said]]]:
     """For each exercise of a lesson ("03") its name, its title, and what its tester may say.
 
-    A tester calls helpers of its own module, so what these say counts too. Numbers that are known
-    only when a solution is tried are three dots.
+    A tester calls helpers of its own module, so what these say counts too. A number that is known
+    only when a solution is tried is three dots. What would be more than one number, or has no
+    advice, is left out.
     """
     module = importlib.import_module(f"colorlab.course.checks.lesson{lesson}")
     functions = _functions(module)
@@ -43,10 +45,19 @@ def _said(functions: dict[str, ast.AST], name: str, seen: set[str]) -> list[Said
         if isinstance(node, ast.Name):
             found += _said(functions, node.id, seen)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Flaw", "NotYet"):
-            mistake, advice, *_ = [*map(_text, node.args), "", ""]
-            if mistake.strip("… "):
-                found.append((mistake, advice.strip("… ") and advice))
+            found += _pair(node.args)
+        elif isinstance(node, ast.Tuple):  # a row of a table of mistakes: both texts, the results
+            found += _pair(node.elts) if len(node.elts) > 2 else []
     return found
+
+
+def _pair(nodes: list[ast.expr]) -> list[Said]:
+    """The mistake and the advice that these begin with; nothing where they are no sentences."""
+    mistake, advice, *_ = [*map(_text, nodes), "", ""]
+    sentences = all(text.endswith((".", "?")) and " " in text for text in (mistake, advice))
+    if not sentences or mistake.count(DOTS) > 1:
+        return []
+    return [(mistake.replace(f": {DOTS}.", "."), advice)]
 
 
 def _text(node: ast.AST) -> str:
@@ -57,4 +68,4 @@ def _text(node: ast.AST) -> str:
         return "".join(_text(part) for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _text(node.left) + _text(node.right)
-    return "…"
+    return DOTS

@@ -35,6 +35,7 @@ CORE = (
 SLIDER = "sheep"  # CC0; one of those that the network colors as most others
 WIDEST = 640  # pixels of a photo in the gallery; the slider's is twice as wide where it can be
 SESSIONS = (("00", "01"), ("03",), ("04", "05"), ("06",), ("09", "10"))  # of 90 minutes
+MOST = 6  # wrong answers of an exercise
 AFTERNOON = ("00", "03", "04", "06")
 
 
@@ -166,7 +167,7 @@ def leaderboard(root: Path) -> str:
         "| generator | trained for | PSNR over gray | chroma / truth | Fréchet distance |",
         "|---|---|---|---|---|",
     ]
-    for row in sorted(recorded["rows"], key=lambda row: -row["psnr"]):
+    for row in recorded["rows"]:
         low, high = row["intervals"]["chroma_ratio"]
         near, far = row["intervals"]["frechet"]
         gain = row["psnr"] - row["gray_psnr"]
@@ -215,16 +216,16 @@ def answers() -> str:
     """For each exercise what its tester says of the usual mistakes, folded by lesson."""
     parts = []
     for lesson in LESSONS:
-        found = typical(lesson.number)
+        found = [(*exercise, said[:MOST]) for *exercise, said in typical(lesson.number) if said]
         body = "".join(
-            f"<h4>{name} {html.escape(title)}</h4><ul>"
+            f"<h3>{name} {html.escape(title[0].upper() + title[1:])}</h3><ul>"
             + "".join(
                 f"<li>{_prose(mistake)} <i>{_prose(advice)}</i></li>" for mistake, advice in said
             )
             + "</ul>"
             for name, title, said in found
         )
-        summary = f"{lesson.number} · {lesson.title}: {sum(len(said) for *_, said in found)}"
+        summary = f"{lesson.number} · {lesson.title}"
         parts.append(f"<details><summary>{summary}</summary>{body}</details>")
     return "\n".join(parts)
 

@@ -28,12 +28,13 @@ COLAB_AGAIN := $(shell test "$$(cat $(COLAB_READY) 2>/dev/null)" = "$$(pwd -P) $
 # onnxruntime-web, which the page in the browser runs: npm fetches it.
 RUNTIME := colorlab/page/vendor/ort.wasm.bundle.min.mjs
 
-.PHONY: help setup lab page test quick lint notebooks browser colab clean again
+.PHONY: help setup lab page site test quick lint notebooks browser colab clean again
 .NOTPARALLEL:
 
 help:
 	@echo "make lab        set up, then open the course in JupyterLab"
 	@echo "make page       set up, then build the page that colors in the browser, in site-page/"
+	@echo "make site       set up, then build the course as a web site, in site-html/"
 	@echo "make test       set up, then lint, all tests and all notebooks, these in a browser too"
 	@echo "make quick      set up, then lint and the tests that take no patience: under two minutes"
 	@echo "make setup      the set-up alone: everything into $(VENV)"
@@ -86,6 +87,10 @@ lab: $(READY)
 
 page: $(READY) $(RUNTIME)
 	$(RUN) -m colorlab page -o site-page --overwrite
+
+# A folder of files that can be put on the web as it is.
+site: $(READY) $(RUNTIME)
+	$(RUN) site/build.py -o site-html
 
 # Without npm, or without a connection, only a line says so: what needs it tells more.
 $(RUNTIME): colorlab/page/package-lock.json | $(READY)
@@ -147,6 +152,6 @@ $(COLAB_READY): pyproject.toml constraints-colab.txt $(COLAB_AGAIN)
 	@echo "$$(pwd -P) $(COLAB_PYTHON)" > $(COLAB_READY)
 
 clean:
-	rm -rf $(VENV) $(COLAB) site-page colorlab/page/vendor tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) site-page site-html colorlab/page/vendor site/vendor tests/browser/artifacts build dist colorlab.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

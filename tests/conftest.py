@@ -41,6 +41,7 @@ SLOW = (
     "photos/test_folder.py",
     "photos/test_kinds.py",
     "photos/test_packed.py",
+    "site/test_built_site.py",
     "sources/test_downloads.py",
     "speed/",
     "test_browser_guard.py",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from colorlab.atomic import write_whole
@@ -18,7 +20,7 @@ BACKENDS = {
     "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
 }
 NO_NPM = (
-    "the page needs onnxruntime-web, which npm fetches, and there is no npm here: install Node.js "
+    "npm fetches {}, and there is no npm here: install Node.js "
     "(nodejs.org; on Debian and Ubuntu: sudo apt install npm) and try again"
 )
 _NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
@@ -45,21 +47,36 @@ def fetch_runtime() -> None:
         PageError: there is no npm, or it failed; the message has its last words.
         OSError: the files can't be written beside this one.
     """
-    npm = shutil.which("npm")
-    if npm is None:
-        raise PageError(NO_NPM)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in _NPM_FILES:
-            shutil.copy(HERE / name, folder)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = " ".join(done.stderr.split()[-60:])
-            raise PageError(f"npm could not fetch onnxruntime-web; is there a connection? {said}")
+    with node_modules(HERE, "onnxruntime-web") as modules:
         VENDOR.mkdir(exist_ok=True)
         for file in files():
-            content = (Path(folder) / "node_modules/onnxruntime-web/dist" / file.name).read_bytes()
+            content = (modules / "onnxruntime-web/dist" / file.name).read_bytes()
             write_whole(file, [content])
+
+
+@contextmanager
+def node_modules(folder: Path, needed: str) -> Iterator[Path]:
+    """What a folder's ``package-lock.json`` asks for, in a folder of npm's that goes afterward.
+
+    Args:
+        folder: it holds ``package.json``, ``package-lock.json`` and ``.npmrc``.
+        needed: what is fetched, in words, for the messages.
+
+    Raises:
+        PageError: there is no npm, or it failed; the message has its last words.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PageError(NO_NPM.format(needed))
+    with tempfile.TemporaryDirectory() as made:
+        for name in _NPM_FILES:
+            shutil.copy(folder / name, made)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = " ".join(done.stderr.split()[-60:])
+            raise PageError(f"npm could not fetch {needed}; is there a connection? {said}")
+        yield Path(made) / "node_modules"
 
 
 def described(folder: str) -> dict[str, dict[str, str | int]]:

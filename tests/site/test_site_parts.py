@@ -1,0 +1,136 @@
+"""The parts of the site's builder, on small made things."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import course_site  # noqa: F401 - it finds the modules below
+import pytest
+from answers import typical
+from lessons import address, as_shown, run_links
+from links import problems
+from pages import lesson_minutes, sessions, subject_of
+
+from colorlab.course.checks import exercises
+from colorlab.course.map import LESSONS
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+LINKS = run_links("https://github.com/OWNER/colorlab", "03_unet.ipynb")
+
+
+def code(source: str, *outputs: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "outputs": [*outputs], "metadata": metadata}
+
+
+def shown(data: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": data, "metadata": metadata}
+
+
+def after(*cells: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
+    """The cells below the title, as the site shows them."""
+    title = {"cell_type": "markdown", "source": ["# A lesson\n", "Text."], "metadata": {}}
+    notebook = {"cells": [title, *cells], "metadata": {"widgets": {"state": {}}}}
+    before = copy.deepcopy(notebook)
+    made = as_shown(notebook, LINKS, **options)
+    assert notebook == before
+    assert made["metadata"] == {}
+    return made["cells"][1:]
+
+
+def test_a_solution_is_folded_under_its_name() -> None:
+    (cell,) = after(code("# SOLUTION 3.1\ndef down(): ...", jupyter={"source_hidden": True}))
+    assert cell["metadata"]["tags"] == ["hide-input"]
+    assert cell["metadata"]["mystnb"]["code_prompt_show"] == "Solution 3.1"
+
+
+def test_what_the_notebook_folds_is_folded_and_nothing_else() -> None:
+    folded, plain = after(code("x = 1", jupyter={"source_hidden": True}), code("x = 1"))
+    assert folded["metadata"]["tags"] == ["hide-input"]
+    assert plain["metadata"]["tags"] == []
+
+
+def test_a_widget_becomes_its_picture_and_says_where_it_runs() -> None:
+    data = {WIDGET: {"model_id": "1"}, "image/png": "AAAA", "text/plain": "Slider()"}
+    cell, note = after(code("Slider()", shown(data, **{"image/png": {"alt": "A slider."}})))
+    assert cell["outputs"][0]["data"] == {"image/png": "AAAA"}
+    assert cell["metadata"]["mystnb"]["image"] == {"alt": "A slider."}
+    assert all(url in note["source"] for url in LINKS.values())
+
+
+def test_a_quiz_is_its_text_and_a_bar_of_progress_is_left_out() -> None:
+    quiz = shown({WIDGET: {}, "image/png": "AAAA", "text/html": "<details></details>"})
+    bar = shown({WIDGET: {}, "text/plain": "0%"})
+    (cell,) = after(code("Quiz()", quiz, bar))
+    assert [output["data"] for output in cell["outputs"]] == [{"text/html": "<details></details>"}]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_page_on_the_learners_machine_becomes_a_link(there: bool) -> None:
+    frame = shown({"text/html": '<iframe src="http://127.0.0.1:41263/">', "text/plain": "<IFrame>"})
+    (cell,) = after(code("show", frame), has_coloring=there)
+    said = json.dumps(cell["outputs"])
+    assert "127.0.0.1" not in said and ("../coloring.html" in said) == there
+
+
+def test_the_links_follow_the_one_address(tmp_path: Path) -> None:
+    text = '[project.urls]\nRepository = "https://github.com/someone/course"\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    made = run_links(address(tmp_path), "00_a.ipynb")
+    here = "someone/course/blob/main/notebooks/00_a.ipynb"
+    assert made["Colab"] == f"https://colab.research.google.com/github/{here}"
+    assert made["Kaggle"].endswith(f"src=https://github.com/{here}")
+    assert made["Download"] == "../download/00_a.ipynb"
+
+
+PLANTED = {
+    '<a href="gone.html">': "a.html links to gone.html",
+    '<a href="b.html#gone">': "a.html links to b.html#gone",
+    '<img src="gone.png">': "a.html links to gone.png",
+    '<a href="../b.html">': "a.html links to ../b.html",
+    '<script src="https://cdn.example/x.js"></script>': "a.html loads https://cdn.example/x.js",
+    '<img src="//cdn.example/x.png">': "a.html loads //cdn.example/x.png",
+    '<link rel="stylesheet" href="http://cdn.example/x.css">': "a.html loads http://cdn.example/x.css",
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (tmp_path / "b.html").write_text("outside")
+    (folder / "b.html").write_text('<p id="here">')
+    right = '<a href="b.html#here"><a href="b.html"><a href="https://a.example/"><a href="#top">'
+    (folder / "a.html").write_text(f'<p id="top">{right}<img src="data:image/png;base64,AA">')
+    assert problems(folder) == []
+    (folder / "c.html").write_text(f"{right}<p id=top>{fault}".replace("a.html", "c.html"))
+    assert problems(folder) == [PLANTED[fault].replace("a.html", "c.html")]
+
+
+def test_the_usual_wrong_answers_come_from_the_testers() -> None:
+    (name, title, said), *_ = typical("03")
+    assert (name, title) == ("3.1", "The down block")
+    wanted = "Which stride makes a kernel skip every second position?"
+    assert ("The stride is …, so the size does not change by a factor of 2.", wanted) in said
+    for lesson in LESSONS:
+        found = typical(lesson.number)
+        assert [one[0] for one in found] == [one.name for one in exercises(lesson.number)]
+        assert sum(bool(mistakes) for *_, mistakes in found) >= len(found) - 1, lesson.number
+
+
+def test_a_teachers_tables_have_every_lesson_and_each_session_fits() -> None:
+    assert all(f"[{one.number} {one.title}]" in lesson_minutes() for one in LESSONS)
+    rows = [line.split("|")[-3:-1] for line in sessions().splitlines()[2:7]]
+    minutes = [int(taken) for taken, _ in rows]
+    assert len(minutes) == 5 and max(minutes) <= 90
+    assert [int(left) for _, left in rows] == [90 - taken for taken in minutes]
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [("tool: screwDriver2", "Screw driver"), ("cat", "Cat"), ("animal: flying_fox", "Flying fox")],
+)
+def test_a_photos_subject_is_said_in_words(subject: str, said: str) -> None:
+    assert subject_of({"subject": subject}) == said

@@ -37,8 +37,12 @@ VENDORED = {  # one file that holds all of MathJax, fonts included; the last is 
 }
 
 
-def build(folder: Path) -> list[str]:
+def build(folder: Path, colorizer: Colorizer | None = None) -> list[str]:
     """Write the site into a folder, in place of an earlier site.
+
+    Args:
+        folder: a new one, an empty one, or one that holds an earlier site.
+        colorizer: what colors; that of the starter weights when it is left out.
 
     Returns:
         A line for each thing that had to be left out.
@@ -48,7 +52,7 @@ def build(folder: Path) -> list[str]:
         RuntimeError: Sphinx found something wrong; its own lines say what.
     """
     _check_folder(folder)
-    colorizer = Colorizer.load(device="cpu")
+    colorizer = colorizer or Colorizer.load(device="cpu")
     with tempfile.TemporaryDirectory() as made:
         source, static, extra, out = (Path(made) / n for n in ("source", "static", "extra", "out"))
         for one in (source, static, extra):

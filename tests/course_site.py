@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def built(factory: pytest.TempPathFactory) -> Path:
     folder = shared / "web" / "course"  # a folder deep, as on GitHub Pages
     with FileLock(shared / "course.lock"):
         if not folder.exists():
-            left_out = build.build(folder, made_colorizer())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what Sphinx's extensions say of each other
+                left_out = build.build(folder, made_colorizer())
             (shared / "left-out.txt").write_text("\n".join(left_out), encoding="utf-8")
     guard.require((shared / "left-out.txt").read_text(encoding="utf-8"), guard.on_ci())
     return folder

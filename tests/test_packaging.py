@@ -6,7 +6,6 @@ import ast
 import importlib.metadata
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +66,17 @@ def test_conda_gets_the_same_packages_in_the_same_ranges() -> None:
     ranges |= {"python": [PYPROJECT["project"]["requires-python"]], "pip": []}
     ranges |= {build.name: [str(build.specifier)]}
     assert conda == ranges
+
+
+def test_pixi_gets_them_too() -> None:
+    """It reads the ranges from pyproject.toml itself: what is left to hold is that it takes all."""
+    pixi = PYPROJECT["tool"]["pixi"]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert pixi["workspace"]["channels"] == environment["channels"]
+    assert {"linux-64", "osx-arm64", "win-64"} <= set(pixi["workspace"]["platforms"])
+    assert pixi["pypi-dependencies"] == {"colorlab": {"path": ".", "editable": True}}
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert pixi["environments"] == {"default": sorted(extras)}
 
 
 def third_party_imports() -> dict[str, str]:
@@ -195,69 +205,6 @@ def test_notebooks_are_committed_executed_and_without_errors(notebook: Path) -> 
     for source in sources:  # a solution is folded
         assert len(source.splitlines()) <= (22 if source.startswith("# SOLUTION") else 15), source
     assert notebook.stat().st_size < 2_000_000
-
-
-def test_the_repository_has_one_address() -> None:
-    address = PYPROJECT["project"]["urls"]["Repository"]
-    texts = [*NOTEBOOKS, ROOT / "README.md", *(ROOT / "colorlab").rglob("*.py")]
-    found = set()
-    for path in texts:
-        found |= set(
-            re.findall(r"https://github\.com/[\w.-]+/colorlab\b", path.read_text(encoding="utf-8"))
-        )
-    assert found == {address}
-
-
-def _copy_of_the_makefile(folder: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "constraints-colab.txt"):
-        shutil.copy(ROOT / name, folder)
-
-
-def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    return subprocess.run(
-        ["make", *arguments], cwd=folder, env=clean, capture_output=True, text=True, check=False
-    )
-
-
-def test_a_python_that_is_too_old_gets_one_line(tmp_path: Path) -> None:
-    folder = tmp_path / "a path with spaces"
-    folder.mkdir()
-    _copy_of_the_makefile(folder)
-    old = folder / "python-old"
-    old.write_text('#!/bin/sh\ntest "$1" = --version && echo "Python 3.8.1" && exit\nexit 1\n')
-    old.chmod(0o755)
-    done = _make(folder, "setup", f"PYTHON={old}")
-    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert done.returncode != 0 and len(ours) == 1
-    assert "needs Python 3.11 or newer" in ours[0] and "3.8.1" in ours[0]
-    assert not (folder / ".venv").exists()
-
-
-def test_a_missing_python_gets_one_line(tmp_path: Path) -> None:
-    _copy_of_the_makefile(tmp_path)
-    done = _make(tmp_path, "setup", "PYTHON=/nowhere/python3")
-    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert done.returncode != 0 and len(ours) == 1
-    assert "needs Python 3.11 or newer" in ours[0] and "install one" in ours[0]
-
-
-@pytest.mark.parametrize("version", [None, "3.14.0"], ids=["missing", "too-new"])
-def test_a_python_that_cannot_stand_for_colabs_gets_one_line(
-    tmp_path: Path, version: str | None
-) -> None:
-    _copy_of_the_makefile(tmp_path)
-    python = tmp_path / "python3.13"
-    if version:  # an own Python that says so of itself
-        python.write_text(
-            f'#!/bin/sh\ntest "$1" = --version && echo "Python {version}" && exit\nexit 1\n'
-        )
-        python.chmod(0o755)
-    done = _make(tmp_path, "colab", f"COLAB_PYTHON={python}")
-    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert done.returncode != 0 and len(ours) == 1
-    assert "need Python 3.13" in ours[0] and str(python) in ours[0]
-    assert not (tmp_path / ".venv-colab").exists()
 
 
 def test_the_citation_names_this_version_and_license() -> None:

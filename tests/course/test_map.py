@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import matplotlib
@@ -217,6 +218,15 @@ def table(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
+def places(lesson: Lesson) -> str:
+    """Where a lesson opens without an installation, by the address in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project["urls"]["Repository"]
+    file = f"{address}/blob/main/{lesson.path.as_posix()}"
+    colab = file.replace("https://github.com/", "https://colab.research.google.com/github/")
+    return f"[Colab]({colab}) · [Kaggle](https://kaggle.com/kernels/welcome?src={file})"
+
+
 def test_readme_lists_the_lessons():
     expected = [
         [
@@ -229,6 +239,7 @@ def test_readme_lists_the_lessons():
             f"{lesson.minutes} + {EXERCISES[lesson.number]}"
             if lesson.written
             else f"{lesson.minutes}",
+            places(lesson) if lesson.written else "",
         ]
         for lesson in LESSONS
     ]
@@ -276,10 +287,13 @@ def test_readme_commands_are_understood():
 
 
 def test_readme_make_targets_are_there():
-    rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    named = set(re.findall(r"\bmake ([a-z]+)\b", " ".join(commands())))
-    named |= set(re.findall(r"`make ([a-z]+)", README))
-    assert {"lab", "test", "setup"} <= named <= set(rules)
+    helped = subprocess.run(
+        [sys.executable, ROOT / "make.py", "help"], capture_output=True, text=True, check=True
+    ).stdout
+    rules = re.findall(r"^(?:make|py make\.py) ([a-z]+) ", helped, re.MULTILINE)
+    named = set(re.findall(r"\bmake(?:\.py)? ([a-z]+)\b", " ".join(commands())))
+    named |= set(re.findall(r"(?:`|\bpy )make(?:\.py)? ([a-z]+)", README))
+    assert {"lab", "test", "setup"} <= named <= {*rules, "help"}
 
 
 def test_readme_links_lead_somewhere():

@@ -1,0 +1,399 @@
+"""The ways into the course: make and make.py, the links of the lessons, a codespace, the CI."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+    "Repository"
+]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WORKFLOWS = ROOT / ".github" / "workflows"
+
+# --- the links -----------------------------------------------------------------------------------
+
+
+def test_the_repository_has_one_address() -> None:
+    texts = [*NOTEBOOKS, ROOT / "README.md", *(ROOT / "colorlab").rglob("*.py")]
+    written = "\n".join(path.read_text(encoding="utf-8") for path in texts)
+    found = set(re.findall(r"https://github\.com/[\w.-]+/colorlab\b", written))
+    assert found == {ADDRESS}
+    # Colab and Codespaces leave github.com out of it.
+    owners = re.findall(r"(?:google\.com/github|codespaces\.new)/([\w.-]+/colorlab)\b", written)
+    assert set(owners) == {ADDRESS.removeprefix("https://github.com/")}
+
+
+def test_every_notebook_opens_on_colab_and_on_kaggle() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(NOTEBOOKS) == 12
+    for notebook in NOTEBOOKS:
+        on_github = f"{ADDRESS}/blob/main/notebooks/{notebook.name}"
+        path = on_github.removeprefix("https://github.com/")
+        assert f"(https://colab.research.google.com/github/{path})" in readme
+        assert f"(https://kaggle.com/kernels/welcome?src={on_github})" in readme
+    assert f"(https://codespaces.new/{ADDRESS.removeprefix('https://github.com/')})" in readme
+
+
+# --- make and make.py ----------------------------------------------------------------------------
+
+TARGETS = [
+    "help",
+    "lab",
+    "page",
+    "site",
+    "test",
+    "quick",
+    "setup",
+    "lint",
+    "notebooks",
+    "browser",
+    "colab",
+    "clean",
+]
+WAYS = {"make": ["make"], "make.py": [sys.executable, "make.py"]}
+# They put scripts of the shell in the place of Python.
+posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+both_ways = pytest.mark.parametrize("way", WAYS)
+
+# A Python that notes what it is asked to do. One that it makes does the same; `pip` fails where a
+# file named `broken` lies beside the log.
+PYTHON = """#!/bin/sh
+log="{log}"
+case "$1" in
+    --version) echo "Python {version}"; exit ;;
+    -c) exit {fits} ;;
+esac
+echo "$*" >> "$log"
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+    "-m pip") test ! -e "$(dirname "$log")/broken" ;;
+esac
+"""
+
+
+def checkout(folder: Path) -> Path:
+    """What make needs of a checkout."""
+    folder.mkdir(parents=True)
+    for name in ("Makefile", "make.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("constraints.txt", "constraints-colab.txt"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def fake_python(path: Path, version: str = "3.12.1", fits: bool = True) -> Path:
+    log = path.parent / "log"
+    path.write_text(PYTHON.format(log=log, version=version, fits=int(not fits)))
+    path.chmod(0o755)
+    return path
+
+
+def call(way: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    command = [*WAYS[way], *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that it ends with."""
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    assert done.returncode != 0 and len(ours) == 1, done.stderr
+    return ours[0]
+
+
+@posix
+@both_ways
+def test_a_python_that_is_too_old_gets_one_line(tmp_path: Path, way: str) -> None:
+    folder = checkout(tmp_path / "a path with spaces")
+    old = fake_python(folder / "python-old", "3.8.1", fits=False)
+    said = complaint(call(way, folder, "setup", f"PYTHON={old}"))
+    assert "needs Python 3.11 or newer" in said and f"{old} is Python 3.8.1;" in said
+    assert not (folder / ".venv").exists()
+
+
+@posix
+@both_ways
+def test_a_missing_python_gets_one_line(tmp_path: Path, way: str) -> None:
+    folder = checkout(tmp_path / "here")
+    said = complaint(call(way, folder, "setup", "PYTHON=/nowhere/python3"))
+    assert "needs Python 3.11 or newer" in said and "install one" in said
+
+
+@posix
+def test_without_any_python_make_says_the_same(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "here")
+    (tmp_path / "bin").mkdir()
+    for name in ("make", "sh"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    clean = {"PATH": str(tmp_path / "bin")}
+    done = subprocess.run(["make", "lab"], cwd=folder, env=clean, capture_output=True, text=True)
+    assert "needs Python 3.11 or newer: found none; install one" in complaint(done)
+
+
+@posix
+@both_ways
+@pytest.mark.parametrize("version", [None, "3.14.0"], ids=["missing", "too-new"])
+def test_a_python_that_cannot_stand_for_colabs_gets_one_line(
+    tmp_path: Path, way: str, version: str | None
+) -> None:
+    folder = checkout(tmp_path / "here")
+    python = folder / "python3.13"
+    if version:
+        fake_python(python, version, fits=False)
+    said = complaint(call(way, folder, "colab", f"COLAB_PYTHON={python}"))
+    assert "need Python 3.13" in said and str(python) in said
+    assert not (folder / ".venv-colab").exists()
+
+
+@posix
+class TestSetup:
+    """The set-up with a Python that only notes what it is told, and so takes no time."""
+
+    MADE = ("-m venv .venv", "-m pip", "-m pip")
+    KEPT = ("-m pip", "-m pip")
+
+    @pytest.fixture(params=WAYS)
+    def way(self, request: pytest.FixtureRequest) -> str:
+        return request.param
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        fake_python(tmp_path / "python")
+        return checkout(tmp_path / "a path with spaces")
+
+    def asked(self, way: str, folder: Path, good: bool = True) -> tuple[str, ...]:
+        """Runs the set-up; what it told Python to do, with of pip's lines only the beginning."""
+        log = folder.parent / "log"
+        log.write_text("")
+        done = call(way, folder, "setup", f"PYTHON={folder.parent / 'python'}")
+        assert (done.returncode == 0) == good, done.stderr
+        assert ("\n.venv is ready." in f"\n{done.stdout}") == good
+        lines = log.read_text().splitlines()
+        return tuple(line[:6] if line.startswith("-m pip") else line for line in lines)
+
+    def test_it_happens_once(self, way: str, folder: Path) -> None:
+        assert self.asked(way, folder) == self.MADE
+        assert (folder / ".venv/.ready").read_text() == f"{folder}\n"
+        assert self.asked(way, folder) == ()
+
+    def test_it_installs_what_is_pinned(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        first, second = (folder.parent / "log").read_text().splitlines()[1:]
+        assert first.endswith("-c constraints.txt setuptools")
+        assert second.endswith("--no-build-isolation -c constraints.txt -e .[dev]")
+
+    @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+    def test_a_change_is_installed_into_the_same(self, way: str, folder: Path, name: str) -> None:
+        self.asked(way, folder)
+        later = time.time() + 60
+        os.utime(folder / name, (later, later))
+        assert self.asked(way, folder) == self.KEPT
+
+    def test_one_that_was_cut_short_starts_anew(self, way: str, folder: Path) -> None:
+        (folder.parent / "broken").touch()
+        assert self.asked(way, folder, good=False) == self.MADE[:2]
+        assert not (folder / ".venv/.ready").exists()
+        (folder.parent / "broken").unlink()
+        assert self.asked(way, folder) == self.MADE
+
+    def test_a_checkout_that_was_moved_starts_anew(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        moved = folder.rename(folder.parent / "elsewhere")
+        assert self.asked(way, moved) == self.MADE
+
+    def test_an_environment_whose_python_is_gone_starts_anew(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        (folder / ".venv/bin/python").unlink()
+        assert self.asked(way, folder) == self.MADE
+
+    def test_an_environment_that_another_tool_made_is_filled(self, way: str, folder: Path) -> None:
+        (folder / ".venv/bin").mkdir(parents=True)
+        shutil.copy(folder.parent / "python", folder / ".venv/bin/python")
+        assert self.asked(way, folder) == self.KEPT
+
+    def test_both_ways_take_each_others(self, folder: Path) -> None:
+        assert self.asked("make", folder) == self.MADE
+        assert self.asked("make.py", folder) == ()
+
+    def test_names_reach_the_targets(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        given = ("WORKERS=5", "LAB_ARGS=--no-browser --port 9999")
+        assert call(way, folder, "quick", *given).returncode == 0
+        assert call(way, folder, "lab", *given).returncode == 0
+        *_, quick, lab = (folder.parent / "log").read_text().splitlines()
+        assert quick == "-m pytest -n 5 -m not slow tests"
+        assert lab.startswith(f"-m jupyterlab --ServerApp.root_dir={folder} ")
+        assert lab.endswith("notebooks/00_first_colors.ipynb --no-browser --port 9999")
+
+    def test_what_fails_ends_the_rest(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        (folder / ".venv/bin/python").write_text('#!/bin/sh\ntest "$1" = -c || exit 3\n')
+        done = call(way, folder, "test")
+        assert done.returncode != 0
+        assert "ruff" in done.stdout and "pytest" not in done.stdout
+
+
+@posix
+def test_this_environment_is_no_choice_for_its_own_renewal(tmp_path: Path) -> None:
+    """It would be removed before it could make the next one."""
+    folder = checkout(tmp_path / "here")
+    inside = folder / ".venv/bin"
+    inside.mkdir(parents=True)
+    (folder / ".venv/.unfinished").touch()
+    for name in ("python3", "python"):
+        fake_python(inside / name)
+    outside = fake_python(tmp_path / "python3.11")
+    clean = {"PATH": os.pathsep.join([str(inside), str(tmp_path), "/usr/bin", "/bin"])}
+    code = "import make, sys; sys.executable = sys.argv[1]; print(*make.pythons())"
+    command = [sys.executable, "-c", code, inside / "python"]
+    said = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
+    assert outside.name in said.stdout.split() and said.stdout.split()[0] != "python"
+    assert str(inside) not in said.stdout
+
+
+@posix
+def test_told_to_end_it_takes_its_command_along(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "here")
+    code = "import make; make.run(['sh', '-c', 'echo $$; exec sleep 600'])"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as script:
+        line = next(line for line in script.stdout if line.strip().isdigit())
+        script.send_signal(signal.SIGTERM)
+        assert script.wait(20) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(line), 0)
+
+
+def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "here")
+    before = set(folder.rglob("*"))
+    for name in (".venv/bin", ".venv-colab", "site-page", ".ruff_cache/a", "colorlab/__pycache__"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file").touch()
+    (folder / "notebooks/.ipynb_checkpoints").mkdir(parents=True)
+    (folder / "notebooks/lesson.ipynb").touch()
+    assert call("make.py", folder, "clean").returncode == 0
+    left = {"colorlab", "notebooks", "notebooks/lesson.ipynb"}
+    assert set(folder.rglob("*")) - before == {folder / name for name in left}
+
+
+def test_help_names_every_target_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    helped = call("make.py", ROOT, "help").stdout
+    assert re.findall(r"^(?:make|py make\.py) ([a-z]+) ", helped, re.MULTILINE) == TARGETS[1:]
+    assert call("make.py", ROOT).stdout == helped
+    assert "There is no target lib: " in complaint(call("make.py", ROOT, "lib"))
+
+
+def test_the_makefile_has_the_targets_of_make_py() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for line in re.findall(r"^(?:\.PHONY: |)(help .*?):?$", makefile, re.MULTILINE):
+        assert sorted(line.split()) == sorted(TARGETS)
+    assert makefile.count("\nhelp ") == makefile.count("\n.PHONY: help ") == 1
+
+
+def test_make_py_needs_only_python_3_8() -> None:
+    source = (ROOT / "make.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 8))
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert "subprocess" in modules and modules <= set(sys.stdlib_module_names)
+
+
+# --- a codespace ---------------------------------------------------------------------------------
+
+
+def test_the_container_sets_the_course_up() -> None:
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8")
+    container = json.loads(text)
+    # CI's Python, and Colab's.
+    assert container["image"].endswith("/devcontainers/python:3.13")
+    assert container["postCreateCommand"] == "make setup"
+    assert container["forwardPorts"] == [8888]
+    vscode = container["customizations"]["vscode"]
+    assert "ms-toolsai.jupyter" in vscode["extensions"]
+    assert vscode["settings"]["python.defaultInterpreterPath"] == ".venv/bin/python"
+    # Nothing but an index of torch's builds for CPUs, the one that CI takes.
+    (index,) = container["containerEnv"].values()
+    assert f"PIP_EXTRA_INDEX_URL: {index}" in (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
+
+
+# --- the CI --------------------------------------------------------------------------------------
+
+
+def workflow(name: str) -> dict:
+    loaded = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
+    loaded["on"] = loaded.pop(True)  # YAML reads `on` as a truth value
+    return loaded
+
+
+def runs(job: dict) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def hides_failures(job: dict) -> bool:
+    steps = [job, *job["steps"]]
+    return any("continue-on-error" in s or "||" in s.get("run", "") for s in steps)
+
+
+def test_ci_runs_on_three_systems() -> None:
+    jobs = workflow("ci.yml")["jobs"]
+    assert jobs["test"]["runs-on"] == "ubuntu-latest" and runs(jobs["test"]) == ["bash .ci/run"]
+    quick = jobs["quick"]
+    systems = ["ubuntu-latest", "macos-latest", "windows-latest"]
+    assert quick["strategy"] == {"fail-fast": False, "matrix": {"os": systems}}
+    assert quick["runs-on"] == "${{ matrix.os }}"
+    assert runs(quick) == ["python make.py quick"]
+    assert not any(map(hides_failures, jobs.values()))
+
+
+def test_the_newest_torch_is_tried_each_week() -> None:
+    newest = workflow("newest-torch.yml")
+    (schedule,) = newest["on"]["schedule"]
+    minute, hour, day, month, weekday = schedule["cron"].split()
+    assert (day, month) == ("*", "*") and all(part.isdigit() for part in (minute, hour, weekday))
+    (job,) = newest["jobs"].values()
+    ran = runs(job)
+    (upgrade,) = [line for line in ran if "pip install" in line]
+    assert upgrade.split("-m ")[1] == "pip install -U torch"
+    assert ran.index("make setup") < ran.index(upgrade) < ran.index("make quick")
+    assert ran[-1] == "make notebooks"
+    environment = {name for part in (newest, job, *job["steps"]) for name in part.get("env", {})}
+    assert environment == {"PIP_EXTRA_INDEX_URL", "PYTEST_ADDOPTS"}  # no PIP_CONSTRAINT
+    assert not hides_failures(job)
+
+
+def test_the_newest_torch_leaves_out_one_test_that_exists() -> None:
+    (job,) = workflow("newest-torch.yml")["jobs"].values()
+    (options,) = [s["env"]["PYTEST_ADDOPTS"] for s in job["steps"] if "env" in s]
+    file, name = re.fullmatch(r"--deselect (\S+)::(\w+)", options).groups()
+    assert f"\ndef {name}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_no_lock_file_is_kept() -> None:
+    kept = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/uv.lock", "/pixi.lock", "/.pixi/"} <= set(kept)

@@ -224,11 +224,15 @@ def pythons() -> list[str]:
     """The Pythons to try, each once. Those inside .venv would be removed together with it."""
     if os.environ.get("PYTHON"):
         return [os.environ["PYTHON"]]
+    inside = ROOT / programs(VENV)
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    outside = os.pathsep.join(folder for folder in folders if Path(folder) != inside)
+    own = () if Path(sys.executable).parent == inside else (sys.executable,)
     found = {}
-    for name in (sys.executable, *PYTHONS):
-        path = shutil.which(name)
-        if path and ROOT / VENV not in Path(path).absolute().parents:
-            found.setdefault(os.path.realpath(path), name)
+    for name in (*own, *PYTHONS):
+        path = shutil.which(name, path=outside)
+        if path:
+            found.setdefault(os.path.realpath(path), path)
     return list(found.values())
 
 

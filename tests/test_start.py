@@ -76,6 +76,7 @@ log="{log}"
 case "$1" in
     --version) echo "Python {version}"; exit ;;
     -c) exit {fits} ;;
+    make.py) exec "{real}" "$@" ;;
 esac
 echo "$*" >> "$log"
 case "$1 $2" in
@@ -97,7 +98,8 @@ def checkout(folder: Path) -> Path:
 
 def fake_python(path: Path, version: str = "3.12.1", fits: bool = True) -> Path:
     log = path.parent / "log"
-    path.write_text(PYTHON.format(log=log, version=version, fits=int(not fits)))
+    script = PYTHON.format(log=log, version=version, fits=int(not fits), real=sys.executable)
+    path.write_text(script)
     path.chmod(0o755)
     return path
 
@@ -227,6 +229,14 @@ class TestSetup:
         shutil.copy(folder.parent / "python", folder / ".venv/bin/python")
         assert self.asked(way, folder) == self.KEPT
 
+    def test_an_environment_without_pip_is_made_anew(self, way: str, folder: Path) -> None:
+        """Such as `uv venv` makes."""
+        (folder / ".venv/bin").mkdir(parents=True)
+        python = folder / ".venv/bin/python"
+        python.write_text('#!/bin/sh\ncase "$2" in *pip*) exit 1 ;; esac\n')
+        python.chmod(0o755)
+        assert self.asked(way, folder) == self.MADE
+
     def test_both_ways_take_each_others(self, folder: Path) -> None:
         assert self.asked("make", folder) == self.MADE
         assert self.asked("make.py", folder) == ()
@@ -258,13 +268,13 @@ def test_this_environment_is_no_choice_for_its_own_renewal(tmp_path: Path) -> No
     (folder / ".venv/.unfinished").touch()
     for name in ("python3", "python"):
         fake_python(inside / name)
-    outside = fake_python(tmp_path / "python3.11")
-    clean = {"PATH": os.pathsep.join([str(inside), str(tmp_path), "/usr/bin", "/bin"])}
-    code = "import make, sys; sys.executable = sys.argv[1]; print(*make.pythons())"
+    (tmp_path / "bin").mkdir()
+    outside = fake_python(tmp_path / "bin/python3")
+    clean = {"PATH": os.pathsep.join([str(inside), str(outside.parent)])}
+    code = "import make, sys; sys.executable = sys.argv[1]; print(make.pythons())"
     command = [sys.executable, "-c", code, inside / "python"]
     said = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
-    assert outside.name in said.stdout.split() and said.stdout.split()[0] != "python"
-    assert str(inside) not in said.stdout
+    assert ast.literal_eval(said.stdout) == [str(outside)]
 
 
 @posix

@@ -335,29 +335,30 @@ def wait(command: list[str], environment: dict[str, str]) -> int:
     Ctrl-C reaches the command by itself: JupyterLab asks then whether to end, and may go on.
     """
     child = None
-    told = []
+    told = set()
 
-    def end(number: int, _: object) -> None:
-        told.append(128 + number)
-        if child:
+    def tell(number: int, _: object) -> None:
+        told.add(number)
+        if child and number == signal.SIGTERM:
             child.terminate()
 
-    signal.signal(signal.SIGTERM, end)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, tell)
     try:
         child = subprocess.Popen(command, env=environment)
+        if signal.SIGTERM in told:  # while it started
+            child.terminate()
+        status = child.wait()
     except OSError as error:
         die(f"{command[0]} does not run: {error.strerror}")
-    if told:  # while it started
-        child.terminate()
-    interrupted = False
-    while child.returncode is None:
-        try:
-            child.wait()
-        except KeyboardInterrupt:
-            interrupted = True
-    if told or (interrupted and child.returncode):
-        sys.exit(told[0] if told else 130)
-    return child.returncode
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGTERM in told or (told and status):
+        sys.exit(128 + max(told))
+    return status
 
 
 def remove(path: Path) -> None:

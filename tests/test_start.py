@@ -277,17 +277,39 @@ def test_this_environment_is_no_choice_for_its_own_renewal(tmp_path: Path) -> No
     assert ast.literal_eval(said.stdout) == [str(outside)]
 
 
+def script(folder: Path, command: str) -> subprocess.Popen[str]:
+    """make.py with one command, which prints its process id; then it says `next`."""
+    code = "import make, sys; make.run(['sh', '-c', sys.argv[1]]); print('next')"
+    call = [sys.executable, "-c", code, command]
+    return subprocess.Popen(
+        call, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
 @posix
 def test_told_to_end_it_takes_its_command_along(tmp_path: Path) -> None:
-    folder = checkout(tmp_path / "here")
-    code = "import make; make.run(['sh', '-c', 'echo $$; exec sleep 600'])"
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as script:
-        line = next(line for line in script.stdout if line.strip().isdigit())
-        script.send_signal(signal.SIGTERM)
-        assert script.wait(20) == 128 + signal.SIGTERM
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(line), 0)
+    with script(checkout(tmp_path / "here"), "echo $$; exec sleep 30") as running:
+        pid = next(int(line) for line in running.stdout if line.strip().isdigit())
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 128 + signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("trap", "status", "rest"), [("", 130, ""), ("trap 'exit 0' INT; ", 0, "next\n")]
+)
+def test_after_ctrl_c_the_command_decides(
+    tmp_path: Path, trap: str, status: int, rest: str
+) -> None:
+    """JupyterLab asks whether to end."""
+    waiting = f"{trap}echo $$; n=0; while test $n -lt 300; do sleep 0.1; n=$((n + 1)); done; exit 9"
+    with script(checkout(tmp_path / "here"), waiting) as running:
+        next(line for line in running.stdout if line.strip().isdigit())
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal sends it
+        assert running.wait(20) == status
+        assert running.stdout.read() == rest
 
 
 def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:

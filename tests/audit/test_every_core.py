@@ -157,7 +157,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("blow", [signal.SIGINT, getattr(signal, "SIGKILL", signal.SIGTERM)])
 def test_ctrl_c_and_a_sudden_end_leave_no_process(tmp_path, blow) -> None:
     child = script(tmp_path, LONG)
     assert child.stdout is not None and child.stdout.readline()

@@ -80,7 +80,8 @@ case "$1" in
 esac
 echo "$*" >> "$log"
 case "$1 $2" in
-    "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+    "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/jupyter-execute" ;;
+    *bad.ipynb) exit 1 ;;
     "-m pip") test ! -e "$(dirname "$log")/broken" ;;
 esac
 """
@@ -250,6 +251,26 @@ class TestSetup:
         assert quick == "-m pytest -n 5 -m not slow tests"
         assert lab.startswith(f"-m jupyterlab --ServerApp.root_dir={folder} ")
         assert lab.endswith("notebooks/00_first_colors.ipynb --no-browser --port 9999")
+
+    def test_colab_runs_every_lesson_and_counts(self, way: str, folder: Path) -> None:
+        colab = ("colab", f"COLAB_PYTHON={folder.parent / 'python'}")
+        (folder / "notebooks").mkdir()
+        (folder / "notebooks/a.ipynb").touch()
+        assert call(way, folder, *colab).stdout.endswith("colab: 1 passed, 0 failed\n")
+        log = (folder.parent / "log").read_text().splitlines()
+        assert log[0] == "-m venv .venv-colab" and "-c constraints-colab.txt" in log[2]
+        (folder / "notebooks/bad.ipynb").touch()
+        done = call(way, folder, *colab)
+        assert done.returncode != 0 and done.stdout.endswith("colab: 1 passed, 1 failed\n")
+        assert "notebooks/bad.ipynb FAILED in " in done.stdout
+        log = (folder.parent / "log").read_text().splitlines()[len(log) :]
+        assert log == [f"--timeout=900 notebooks/{name}.ipynb" for name in ("a", "bad")]
+
+    @pytest.mark.parametrize("target", ["notebooks", "colab"])
+    def test_without_a_lesson_it_says_so(self, way: str, folder: Path, target: str) -> None:
+        python = folder.parent / "python"
+        done = call(way, folder, target, f"PYTHON={python}", f"COLAB_PYTHON={python}")
+        assert done.returncode != 0 and "notebooks/ holds no lesson to run" in done.stderr
 
     def test_what_fails_ends_the_rest(self, way: str, folder: Path) -> None:
         self.asked(way, folder)

@@ -37,6 +37,11 @@ WIDEST = 640  # pixels of a photo in the gallery; the slider's is twice as wide 
 SESSIONS = (("00", "01"), ("03",), ("04", "05"), ("06",), ("09", "10"))  # of 90 minutes
 MOST = 6  # wrong answers of an exercise
 AFTERNOON = ("00", "03", "04", "06")
+# Folded, the frame loads nothing: the network and what runs it are 25 MB.
+TRY = """\
+<details class="try"><summary>Color a photo of yours, here in the browser</summary>
+<iframe class="coloring" src="color/index.html" loading="lazy" title="The page that colors photos">
+</iframe></details>"""
 
 
 def write(
@@ -55,6 +60,7 @@ def write(
     credits = _credits(root)
     places: dict[str, Callable[[], str]] = {
         "slider": lambda: slider(root, credits, pictures, colorizer),
+        "try": lambda: TRY if has_coloring else "",
         "map": lambda: course_map(pictures),
         "lessons": lambda: "\n".join(str(lesson.path.with_suffix("")) for lesson in LESSONS),
         "coloring": lambda: "coloring" if has_coloring else "",

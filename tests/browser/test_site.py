@@ -12,6 +12,7 @@ import pytest
 from browser.report import Report
 from colorlab.page import PageServer
 
+PHOTO = course_site.ROOT / "data/photos/test/sheep.jpg"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 PICTURED = ("index.html", "notebooks/03_unet.html", "teachers.html", "api/unet.html")
 CHECKED = (*PICTURED, "coloring.html", "leaderboard.html", "data/weights/README.html")  # by axe
@@ -22,6 +23,12 @@ WRONG = """() => {
     const found = bare.map((img) => `no alt: ${img.src}`)
     if (root.scrollWidth > root.clientWidth) found.push(`${root.scrollWidth} pixels wide`)
     return found
+}"""
+MEAN = """(canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+    const sums = [0, 0, 0]
+    data.forEach((value, place) => { if (place % 4 < 3) sums[place % 4] += value })
+    return sums.map((sum) => (sum * 4) / data.length)
 }"""
 AXE = """async () => {
     const { violations } = await axe.run(document, { resultTypes: ["violations"], iframes: false })
@@ -106,6 +113,22 @@ def test_the_slider_shows_more_of_the_gray_photo(chromium: Any, address: str) ->
         clips.append(before.evaluate("(img) => getComputedStyle(img).clipPath"))
     tab.close()
     assert clips == ["inset(0px 80% 0px 0px)", "inset(0px 20% 0px 0px)"]
+
+
+def test_a_photo_is_colored_on_the_front_page(chromium: Any, address: str) -> None:
+    tab, asked = chromium.new_page(), []
+    tab.on("request", lambda one: asked.append(one.url))
+    tab.goto(address, wait_until="networkidle")
+    tab.locator(".try").scroll_into_view_if_needed()
+    assert asked and not [url for url in asked if "/color/" in url]  # folded, it costs nothing
+    tab.locator(".try summary").click()
+    page = tab.frame_locator(".try iframe")
+    page.locator("#backend:not(:empty)").wait_for()
+    page.locator("#choose").set_input_files(PHOTO)
+    page.locator("#strip li[data-state=done]").wait_for(timeout=60_000)
+    red, green, blue = page.locator("#colored").evaluate(MEAN)
+    tab.close()
+    assert max(red, green, blue) - min(red, green, blue) > 1  # no gray; this network knows nothing
 
 
 def test_a_solution_unfolds(chromium: Any, address: str) -> None:

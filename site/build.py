@@ -2,7 +2,7 @@
 
     notebooks/*.ipynb ──► lessons.py ──┐
     site/*.md ───────────► pages.py ───┼──► Sphinx (conf.py) ──► FOLDER
-    color/, the page that colors ──────┘
+    color/, the page that colors ──────┘    and then lighten.py
 
 The result is a folder of files that can lie anywhere on the web and asks no other host for
 anything. It needs the packages of the extra `site`; what npm fetches is left out where npm is
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import lessons
 import pages
+from lighten import lighten
 
 from colorlab import page
 from colorlab.atomic import write_whole
@@ -65,6 +66,7 @@ def build(folder: Path, colorizer: Colorizer | None = None) -> list[str]:
         _run_sphinx(source, out, Path(made) / "doctrees", static, extra)
         for template in (out / "_static").glob("*.html"):  # the theme's own, no pages
             template.unlink()
+        lighten(out)
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(out, folder)

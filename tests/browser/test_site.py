@@ -131,6 +131,17 @@ def test_a_photo_is_colored_on_the_front_page(chromium: Any, address: str) -> No
     assert max(red, green, blue) - min(red, green, blue) > 1  # no gray; this network knows nothing
 
 
+def test_search_leads_to_the_lesson(chromium: Any, address: str) -> None:
+    tab = chromium.new_page()
+    tab.goto(address)
+    tab.get_by_role("button", name="Search").locator("visible=true").first.click()
+    tab.get_by_role("searchbox").fill("receptive field")
+    tab.keyboard.press("Enter")
+    tab.locator("#search-results a[href*='04_patchgan']").first.click()
+    assert tab.locator("article h1").inner_text().startswith("04")
+    tab.close()
+
+
 def test_a_solution_unfolds(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}notebooks/03_unet.html")

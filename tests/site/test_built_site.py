@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from course_site import NOTEBOOKS
+from PIL import Image
 
 from colorlab.course.map import LESSONS
 
@@ -87,6 +88,26 @@ def test_a_lesson_shows_each_of_its_pictures_with_its_description(site: Path) ->
     shown = re.findall(r'<img alt="([^"]+)"[^>]+_images/', page)
     assert len(described) > 15
     assert [alt.replace("&#x27;", "'").replace("&quot;", '"') for alt in shown] == described
+
+
+def test_a_lesson_fetches_no_scripts_that_it_does_not_need(site: Path) -> None:
+    page = (site / "notebooks/03_unet.html").read_text(encoding="utf-8")
+    names = [Path(one.partition("?")[0]) for one in re.findall(r'<script[^>]* src="([^"]+)"', page)]
+    sizes = {one.name: (site / "notebooks" / one).stat().st_size for one in names}
+    assert 3e5 > sum(sizes.values()) - sizes.pop("mathjax.js") > 0
+    assert not {"fontawesome.js", "searchindex.js"} & set(sizes)
+    assert "searchindex.js" in (site / "search.html").read_text(encoding="utf-8")
+
+
+def test_a_picture_has_its_place_before_it_comes(site: Path) -> None:
+    page = (site / "notebooks/03_unet.html").read_text(encoding="utf-8")
+    pictures = re.findall(r"<img [^>]*_images/[^>]*>", page)
+    assert len(pictures) > 15
+    for tag in pictures:
+        said = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+        with Image.open(site / "notebooks" / said["src"]) as picture:
+            assert picture.size == (int(said["width"]), int(said["height"]))
+        assert said["loading"] == "lazy"
 
 
 def test_the_page_that_colors_is_inside(site: Path) -> None:

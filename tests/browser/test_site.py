@@ -15,7 +15,10 @@ from colorlab.page import PageServer
 PHOTO = course_site.ROOT / "data/photos/test/sheep.jpg"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 PICTURED = ("index.html", "notebooks/03_unet.html", "teachers.html", "api/unet.html")
-CHECKED = (*PICTURED, "coloring.html", "leaderboard.html", "data/weights/README.html")  # by axe
+CHECKED = (  # by axe
+    *PICTURED, "coloring.html", "leaderboard.html", "gallery.html", "data/weights/README.html",
+    "_modules/colorlab/unet.html",
+)  # fmt: skip
 SETTLED = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
 WRONG = """() => {
     const root = document.documentElement

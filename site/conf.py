@@ -29,6 +29,7 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": False}
 add_module_names = False
 mathjax_path = "mathjax.js"  # build.py puts it there
+mathjax_options = {"async": "async"}  # the theme's own script does not wait for it
 mathjax3_config = {"options": {"enableMenu": False}}
 
 html_theme = "sphinx_book_theme"

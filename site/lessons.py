@@ -13,6 +13,14 @@ from pathlib import Path
 from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EQUATION = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
+SEVERAL = re.compile(r",?\s*(?:\\qquad\s*)+")  # between equations that stand in one row
+COLOR_HERE = (
+    '\n\n<p class="still"><a href="../color/index.html">Color a photo of yours here</a>, in this '
+    "browser.</p>"
+)
+NEED = "Colab and Kaggle want an account with them. The notebook opens in JupyterLab."
+TABLE = re.compile(r"\S {2,}\S")
 PICTURES = ("image/png", "image/jpeg")
 SOLUTION = re.compile(r"# SOLUTION (\d+\.\d+)")
 
@@ -68,7 +76,7 @@ def as_shown(
     cells = [_with_links(first, links)]
     for cell in rest:
         if cell["cell_type"] != "code":
-            cells.append(cell)
+            cells.append(_stacked(cell))
             continue
         outputs = [_still(output, has_coloring) for output in cell["outputs"]]
         outputs = [output for output in outputs if output]
@@ -76,7 +84,8 @@ def as_shown(
         if any(WIDGET in output.get("data", {}) for output in cell["outputs"]) and any(
             picture in output.get("data", {}) for output in outputs for picture in PICTURES
         ):
-            cells.append(_markdown(_run_it(links)))
+            is_upload = has_coloring and "PhotoUpload(" in "".join(cell["source"])
+            cells.append(_markdown(_run_it(links) + (COLOR_HERE if is_upload else "")))
     cells = [cell | {"id": f"cell-{number}"} for number, cell in enumerate(cells)]
     metadata = {k: v for k, v in notebook["metadata"].items() if k != "widgets"}
     return notebook | {"cells": cells, "metadata": metadata, "nbformat_minor": 5}
@@ -117,17 +126,31 @@ def _metadata(cell: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, 
     elif source.startswith("REPOSITORY = "):
         tags, prompt = ["hide-input"], "The set-up for Colab and Kaggle"
         shown |= {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+    if not any(TABLE.search("".join(output.get("text", []))) for output in outputs):
+        tags.append("prose")  # what is printed may go on in the next line
     for output in outputs:
         for described in output.get("metadata", {}).values():
             shown["image"] = {"alt": described["alt"]}
     return {"tags": tags, "mystnb": shown}
 
 
+def _stacked(cell: dict[str, Any]) -> dict[str, Any]:
+    """Equations in one row of a text become rows of their own: a phone has no place beside."""
+
+    def rows(found: re.Match[str]) -> str:
+        parts = SEVERAL.split(found[1].strip())
+        text = " \\\\[.6em] ".join(parts)
+        return f"$$\\begin{{gathered}} {text} \\end{{gathered}}$$" if len(parts) > 1 else found[0]
+
+    return cell | {"source": EQUATION.sub(rows, "".join(cell["source"]))}
+
+
 def _with_links(cell: dict[str, Any], links: dict[str, str]) -> dict[str, Any]:
     """The first cell, with the links below its title."""
     title, _, rest = "".join(cell["source"]).partition("\n")
     run = "".join(f'<a href="{url}">{_said(name)}</a>' for name, url in links.items())
-    return cell | {"source": f'{title}\n\n<p class="run-links">{run}</p>\n\n{rest}'}
+    links_and_need = f'<p class="run-links">{run}</p>\n<p class="still">{NEED}</p>'
+    return cell | {"source": f"{title}\n\n{links_and_need}\n\n{rest}"}
 
 
 def _run_it(links: dict[str, str]) -> str:

@@ -37,11 +37,14 @@ WIDEST = 640  # pixels of a photo in the gallery; the slider's is twice as wide 
 SESSIONS = (("00", "01"), ("03",), ("04", "05"), ("06",), ("09", "10"))  # of 90 minutes
 MOST = 6  # wrong answers of an exercise
 AFTERNOON = ("00", "03", "04", "06")
-# Folded, the frame loads nothing: the network and what runs it are 25 MB.
+# Folded, the frame loads nothing. A phone gets the page alone, which needs all of its screen.
 TRY = """\
-<details class="try"><summary>Color a photo of yours, here in the browser</summary>
+<p class="alone"><a class="button" href="color/index.html">Color a photo of yours</a></p>
+<details class="try"><summary class="button">Color a photo of yours, here in the browser</summary>
 <iframe class="coloring" src="color/index.html" loading="lazy" title="The page that colors photos">
-</iframe></details>"""
+</iframe></details>
+<p class="still">The photo stays on your device. What colors it, 25 MB, comes once and then works
+offline.</p>"""
 
 
 def write(

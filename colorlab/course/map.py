@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorlab.course.thumbnails import DRAWINGS, FAINT, HEIGHT, INK, PAPER, WIDTH
-from colorlab.sources.bundled import data_dir
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,19 +33,11 @@ class Lesson:
         return Path("notebooks") / f"{self.number}_{self.name}.ipynb"
 
     @property
-    def written(self) -> bool:
-        """Whether the notebook is there yet. Raises `DataMissing` outside a checkout."""
-        return (data_dir().parent / self.path).is_file()
-
-    @property
     def exercise_minutes(self) -> int:
-        """What all its exercises take, as their labels say; 0 for a lesson that has none yet."""
+        """What all its exercises take, as their labels say."""
         from colorlab.course.checks import exercises
 
-        try:
-            return sum(exercise.minutes for exercise in exercises(self.number))
-        except ModuleNotFoundError:
-            return 0
+        return sum(exercise.minutes for exercise in exercises(self.number))
 
 
 LESSONS = (
@@ -151,7 +142,7 @@ def course_map(colored: Any = None) -> Figure:
             own result; it stands in the thumbnails of lessons 00 and 10 instead of a test photo.
 
     Returns the figure, 9 inches wide, closed for pyplot, so that a notebook shows it once.
-    Lessons that are not written yet are paler and say so. Raises `DataMissing` outside a checkout.
+    Raises `DataMissing` outside a checkout.
     """
     # Not `Figure()`: pyplot is what makes a notebook's kernel draw figures as pictures.
     import matplotlib.pyplot as plt
@@ -180,12 +171,7 @@ def course_map(colored: Any = None) -> Figure:
         axes.set_axis_off()
         axes.add_patch(Rectangle((0, 0), WIDTH, HEIGHT, color=PAPER, linewidth=0, zorder=0))
         draw(axes, colored)
-        if not lesson.written:
-            axes.add_patch(Rectangle((0, 0), WIDTH, HEIGHT, color="white", alpha=0.25, zorder=9))
-        ink = INK if lesson.written else FAINT
         time = f"{lesson.minutes} + {lesson.exercise_minutes} min"
-        if not lesson.written:
-            time = f"{lesson.minutes} min, to come"
         x, y = left / width, bottom / height
         figure.text(
             x,
@@ -194,7 +180,7 @@ def course_map(colored: Any = None) -> Figure:
             va="top",
             fontsize=10.5,
             weight="bold",
-            color=ink,
+            color=INK,
         )
         figure.text(
             x,

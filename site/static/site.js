@@ -20,3 +20,23 @@ for (const range of document.querySelectorAll(".slider input")) {
     range.addEventListener("input", show)
     show()
 }
+
+// A phone's table of contents lies over the text: it makes room for the part that was chosen.
+const contents = document.querySelector("dialog#pst-secondary-sidebar-modal")
+contents?.addEventListener("click", ({ target }) => target.closest("a") && contents.close())
+
+// Paper is white, whatever the screen is.
+const root = document.documentElement
+let theme
+addEventListener("beforeprint", () => ([theme, root.dataset.theme] = [root.dataset.theme, "light"]))
+addEventListener("afterprint", () => (root.dataset.theme = theme))
+
+// What the search quotes from a page is its text, without the buttons above it.
+if (window.Search?.htmlToText) {
+    const text = Search.htmlToText
+    Search.htmlToText = (html, anchor) => {
+        const page = new DOMParser().parseFromString(html, "text/html")
+        page.querySelectorAll(".bd-header-article, .bd-sidebar-secondary, #jb-print-docs-body").forEach((o) => o.remove())
+        return text(page.documentElement.outerHTML, anchor)
+    }
+}

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from colorlab.course.map import LESSONS, Lesson, course_map
 from colorlab.recipes.presets import RECIPES
-from colorlab.sources.bundled import VARIABLE, DataMissing, data_dir
+from colorlab.sources.bundled import data_dir
 from colorlab.sources.catalog import SOURCES
 
 matplotlib.use("agg")
@@ -26,16 +26,12 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MINUTES = (10, 45, 40, 60, 45, 45, 75, 60, 60, 45, 45)
 REFERENCES = ("unet-perceptual", "lab-pix2pix", "noise-unet", "rgb-pix2pix", "ab-npy")
-TO_COME = "to come"
 
 
 def exercises_of(lesson: Lesson) -> int:
-    """The minutes on the labels of the exercises in a lesson's notebook; 0 without a notebook."""
-    path = ROOT / lesson.path
-    if not path.is_file():
-        return 0
+    """The minutes on the labels of the exercises in a lesson's notebook."""
     label = rf"# EXERCISE {int(lesson.number)}\.\d+ · [●○]{{3}} · (\d+) min"
-    labels = re.findall(label, path.read_text("utf-8"))
+    labels = re.findall(label, (ROOT / lesson.path).read_text("utf-8"))
     return sum(map(int, labels))
 
 
@@ -58,20 +54,6 @@ def test_every_notebook_is_a_lesson():
     assert "notebooks/00_first_colors.ipynb" in paths
     found = {path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert found - paths == {"notebooks/colab_gpu.ipynb"}  # a way through, and no lesson
-
-
-def test_a_lesson_is_written_when_its_notebook_is_there(tmp_path, monkeypatch):
-    (tmp_path / "data" / "photos").mkdir(parents=True)
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "03_unet.ipynb").touch()
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "data"))
-    assert [lesson.number for lesson in LESSONS if lesson.written] == ["03"]
-
-
-def test_outside_a_checkout(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with pytest.raises(DataMissing, match=VARIABLE):
-        _ = LESSONS[0].written
 
 
 def test_importing_the_list_is_light():
@@ -104,10 +86,7 @@ def thumbnails_of(figure) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def whole_map():
-    """The map with lessons 00 and 06 written."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lesson, "written", property(lambda self: self.number in ("00", "06")))
-        return course_map()
+    return course_map()
 
 
 def test_thumbnails_have_one_size_and_show_something(whole_map):
@@ -155,27 +134,15 @@ def test_number_title_and_minutes_stand_below_each_thumbnail(whole_map):
             if abs(text.get_window_extent().x0 - frame.x0) < 4
             and 0 < frame.y0 - text.get_window_extent().y1 < 45
         ]
-        more = f" + {EXERCISES[lesson.number]} min"
-        if lesson.number not in ("00", "06"):
-            more = " min, to come"
-        assert below == [f"{lesson.number}  {lesson.title}", f"{lesson.minutes}{more}"]
+        minutes = f"{lesson.minutes} + {EXERCISES[lesson.number]} min"
+        assert below == [f"{lesson.number}  {lesson.title}", minutes]
     total = whole_map.texts[-1].get_text()
     assert "8 h 50 to read and play" in total  # 530 minutes
     hours, minutes = divmod(sum(EXERCISES.values()), 60)
     assert f"{hours} h {minutes:02d} of exercises" in total
 
 
-def test_what_is_to_come_is_paler(whole_map, monkeypatch):
-    monkeypatch.setattr(Lesson, "written", property(lambda self: True))
-    for number, (drawn, full) in enumerate(
-        zip(thumbnails_of(whole_map), thumbnails_of(course_map()), strict=True)
-    ):
-        expected = full if number in (0, 6) else full + 0.25 * (255 - full)
-        np.testing.assert_allclose(drawn, expected, atol=2)
-
-
-def test_the_learners_photo_stands_in_the_first_and_the_last(whole_map, monkeypatch):
-    monkeypatch.setattr(Lesson, "written", property(lambda self: self.number in ("00", "06")))
+def test_the_learners_photo_stands_in_the_first_and_the_last(whole_map):
     red = np.zeros((50, 80, 3), np.uint8)
     red[..., 0] = 255
     own = thumbnails_of(course_map(red))
@@ -231,15 +198,11 @@ def test_readme_lists_the_lessons():
     expected = [
         [
             lesson.number,
-            f"[{lesson.title}]({lesson.path.as_posix()})"
-            if lesson.written
-            else f"{lesson.title} ({TO_COME})",
+            f"[{lesson.title}]({lesson.path.as_posix()})",
             lesson.builds,
             lesson.plays,
-            f"{lesson.minutes} + {EXERCISES[lesson.number]}"
-            if lesson.written
-            else f"{lesson.minutes}",
-            places(lesson) if lesson.written else "",
+            f"{lesson.minutes} + {EXERCISES[lesson.number]}",
+            places(lesson),
         ]
         for lesson in LESSONS
     ]
@@ -251,7 +214,7 @@ def test_readme_says_which_recipes_work():
     states = {row[0].strip("`"): row[-1] for row in table("Recipes")}
     assert set(states) == set(REFERENCES) | set(RECIPES)
     for name, state in states.items():
-        assert state == ("works" if name in RECIPES else TO_COME), name
+        assert state == "works", name
 
 
 def commands() -> list[str]:

@@ -42,14 +42,29 @@ def after(*cells: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
 
 def test_a_solution_is_folded_under_its_name() -> None:
     (cell,) = after(code("# SOLUTION 3.1\ndef down(): ...", jupyter={"source_hidden": True}))
-    assert cell["metadata"]["tags"] == ["hide-input"]
+    assert cell["metadata"]["tags"] == ["hide-input", "prose"]
     assert cell["metadata"]["mystnb"]["code_prompt_show"] == "Solution 3.1"
 
 
 def test_what_the_notebook_folds_is_folded_and_nothing_else() -> None:
     folded, plain = after(code("x = 1", jupyter={"source_hidden": True}), code("x = 1"))
-    assert folded["metadata"]["tags"] == ["hide-input"]
-    assert plain["metadata"]["tags"] == []
+    assert "hide-input" in folded["metadata"]["tags"]
+    assert "hide-input" not in plain["metadata"]["tags"]
+
+
+def test_what_is_printed_goes_on_in_the_next_line_unless_it_is_a_table() -> None:
+    said, table = ({"output_type": "stream", "text": [text]} for text in ("a b. c\n", "a   b\n"))
+    shown = after(code("1", said), code("1", said, table), code("1", table))
+    assert ["prose" in cell["metadata"]["tags"] for cell in shown] == [True, False, False]
+
+
+def test_equations_in_one_row_are_stacked() -> None:
+    one, two = "$$ a = \\tfrac12 $$", "so\n\n$$\na = b, \\qquad\\qquad c = d . $$\n\nand"
+    texts = [{"cell_type": "markdown", "metadata": {}, "source": [text]} for text in (one, two)]
+    first, second = (cell["source"] for cell in after(*texts))
+    rows = "a = b \\\\[.6em] c = d ."
+    assert first == one
+    assert second == f"so\n\n$$\\begin{{gathered}} {rows} \\end{{gathered}}$$\n\nand"
 
 
 def test_a_widget_becomes_its_picture_and_says_where_it_runs() -> None:
@@ -58,6 +73,13 @@ def test_a_widget_becomes_its_picture_and_says_where_it_runs() -> None:
     assert cell["outputs"][0]["data"] == {"image/png": "AAAA"}
     assert cell["metadata"]["mystnb"]["image"] == {"alt": "A slider."}
     assert all(url in note["source"] for url in LINKS.values())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_who_cannot_upload_here_is_led_to_the_page_that_colors(there: bool) -> None:
+    button = shown({WIDGET: {}, "image/png": "AAAA"}, **{"image/png": {"alt": "A button."}})
+    _, note = after(code("PhotoUpload(colorize)", button), has_coloring=there)
+    assert ('href="../color/index.html"' in note["source"]) == there
 
 
 def test_a_quiz_is_its_text_and_a_bar_of_progress_is_left_out() -> None:

@@ -69,8 +69,8 @@ WAYS = {"make": ["make"], "make.py": [sys.executable, "make.py"]}
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 both_ways = pytest.mark.parametrize("way", WAYS)
 
-# A Python that notes what it is asked to do. One that it makes does the same; `pip` fails where a
-# file named `broken` lies beside the log.
+# A Python that notes what it is asked to do, and with which variables. One that it makes does the
+# same; `pip` fails where a file named `broken` lies beside the log.
 PYTHON = """#!/bin/sh
 log="{log}"
 case "$1" in
@@ -79,6 +79,7 @@ case "$1" in
     make.py) exec "{real}" "$@" ;;
 esac
 echo "$*" >> "$log"
+env > "$log-env"
 case "$1 $2" in
     "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; cp "$0" "$3/bin/jupyter-execute" ;;
     *bad.ipynb) exit 1 ;;
@@ -251,6 +252,21 @@ class TestSetup:
         assert quick == "-m pytest -n 5 -m not slow tests"
         assert lab.startswith(f"-m jupyterlab --ServerApp.root_dir={folder} ")
         assert lab.endswith("notebooks/00_first_colors.ipynb --no-browser --port 9999")
+        config = f"JUPYTER_CONFIG_PATH={folder / '.jupyter'}"
+        assert config in (folder.parent / "log-env").read_text().replace(os.pathsep, "\n")
+
+    def test_all_tests_are_lint_tests_notebooks_and_browser(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        (folder / "notebooks").mkdir()
+        (folder / "notebooks/a.ipynb").touch()
+        before = len((folder.parent / "log").read_text().splitlines())
+        assert call(way, folder, "test").returncode == 0
+        ran = (folder.parent / "log").read_text().splitlines()[before:]
+        assert [line.split()[1] for line in ran] == ["ruff", *["pytest"] * 3]
+        assert [line.split()[-1] for line in ran] == [".", "tests", "notebooks", "tests/browser"]
+        # Nobody's Kaggle account is used, and lesson 06 does not train for minutes.
+        variables = (folder.parent / "log-env").read_text().splitlines()
+        assert {"COLORLAB_OFFLINE=1", "COLORLAB_STEPS=60"} <= set(variables)
 
     def test_colab_runs_every_lesson_and_counts(self, way: str, folder: Path) -> None:
         colab = ("colab", f"COLAB_PYTHON={folder.parent / 'python'}")
@@ -265,6 +281,10 @@ class TestSetup:
         assert "notebooks/bad.ipynb FAILED in " in done.stdout
         log = (folder.parent / "log").read_text().splitlines()[len(log) :]
         assert log == [f"--timeout=900 notebooks/{name}.ipynb" for name in ("a", "bad")]
+        (folder.parent / "log").write_text("")
+        other = fake_python(folder.parent / "other")  # makes an environment of its own
+        call(way, folder, "colab", f"COLAB_PYTHON={other}")
+        assert (folder.parent / "log").read_text().startswith("-m venv .venv-colab\n")
 
     @pytest.mark.parametrize("target", ["notebooks", "colab"])
     def test_without_a_lesson_it_says_so(self, way: str, folder: Path, target: str) -> None:
@@ -276,7 +296,7 @@ class TestSetup:
         self.asked(way, folder)
         (folder / ".venv/bin/python").write_text('#!/bin/sh\ntest "$1" = -c || exit 3\n')
         done = call(way, folder, "test")
-        assert done.returncode != 0
+        assert done.returncode == (3 if way == "make.py" else 2)  # make's own is always 2
         assert "ruff" in done.stdout and "pytest" not in done.stdout
 
 

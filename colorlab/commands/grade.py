@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from colorlab.course.checks import exercises
     from colorlab.course.grading.grader import Grader
-    from colorlab.course.grading.submissions import find_submissions
+    from colorlab.course.grading.submissions import find_submissions, without_notebook
     from colorlab.course.grading.table import read_table, summary, write_reports, write_table
     from colorlab.course.map import LESSONS
 
@@ -59,6 +61,13 @@ def run(options: argparse.Namespace) -> int:
     check_writable(output)
     known = read_table(output)
     submissions = find_submissions(options.submissions)
+    left = {path.name for path in without_notebook(options.submissions, submissions)}
+    left -= {output.name, Path(options.reports or "").name}
+    if left:
+        print(
+            f"colorlab: left out, no notebook (.ipynb): {', '.join(sorted(map(ascii, left)))}",
+            file=sys.stderr,
+        )
     lessons = [options.lesson] if options.lesson else [one.number for one in LESSONS]
     if options.lesson and options.lesson not in {one.number for one in LESSONS}:
         raise ValueError(f"there is no lesson {options.lesson}")
@@ -70,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
         )
     for lesson in lessons:
         exercises(lesson)  # a lesson that can't be loaded is better known now
+    if options.lesson:
+        submissions = _of_lesson(options.lesson, submissions)
     rows = [] if options.again else _still_true(known, submissions)
     done = {(row.learner, row.sha256) for row in rows}
     fresh: list[Row] = []
@@ -77,12 +88,14 @@ def run(options: argparse.Namespace) -> int:
         for submission in submissions:
             if (submission.learner, _digest(submission)) not in done:
                 fresh += grader.grade(submission, options.lesson)
-                write_table(output, _sorted([*_others(known, fresh), *fresh]))
-    every = _sorted([*_others(known, fresh), *fresh])
+                write_table(output, _sorted([*_others(known, rows, fresh), *fresh]))
+    every = _sorted([*_others(known, rows, fresh), *fresh])
     write_table(output, every)
     graded = {one.learner for one in submissions}
     shown = [row for row in every if row.learner in graded]
     print(summary(shown))
+    for learner, lesson in _handed_in_twice(shown):
+        print(f"{learner} has several notebooks of lesson {lesson}: the table holds each")
     print(f"{len(fresh)} exercises tried, {len(shown) - len(fresh)} kept: {output}")
     if options.reports:
         write_reports(Path(options.reports), shown)
@@ -104,14 +117,38 @@ def _digest(submission: Submission) -> str:
         return "unread"
 
 
-def _others(known: list[Row], fresh: list[Row]) -> list[Row]:
-    """Earlier rows that no new one takes the place of; one without a lesson gives way to any."""
+def _of_lesson(lesson: str, submissions: list[Submission]) -> list[Submission]:
+    """Less the notebooks of other lessons, unless their learner has none of this one."""
+    from colorlab.course.grading.submissions import Unreadable, read_cells
+
+    others = set()
+    for one in submissions:
+        with contextlib.suppress(Unreadable):
+            if read_cells(one.path)[0] != lesson:
+                others.add(one)
+    have = {one.learner for one in submissions if one not in others}
+    return [one for one in submissions if one not in others or one.learner not in have]
+
+
+def _handed_in_twice(rows: list[Row]) -> list[tuple[str, str]]:
+    notebooks = {(row.learner, row.lesson, row.sha256) for row in rows if row.exercise}
+    count = Counter((learner, lesson) for learner, lesson, _ in notebooks)
+    return sorted(key for key, many in count.items() if many > 1)
+
+
+def _others(known: list[Row], kept: list[Row], fresh: list[Row]) -> list[Row]:
+    """Earlier rows that no new one takes the place of; one without a lesson gives way to any.
+
+    Those of a notebook that is still there, as it was, are ``kept`` beside a second one.
+    """
+    still = set(kept)
     new = {(row.learner, row.lesson) for row in fresh}
     learners = {row.learner for row in fresh}
     return [
         row
         for row in known
-        if (row.learner, row.lesson) not in new and (row.lesson or row.learner not in learners)
+        if row in still
+        or ((row.learner, row.lesson) not in new and (row.lesson or row.learner not in learners))
     ]
 
 

@@ -56,7 +56,7 @@ def definitions(cell: str) -> list[ast.stmt]:
 
 def without_magics(cell: str) -> str:
     """The cell with IPython's own lines left empty, so that the other lines keep their numbers."""
-    return re.sub(r"^[%!].*$", "", cell, flags=re.MULTILINE)
+    return re.sub(r"^(?:(?:\w+ *= *)?[%!].*|[\w.]+\?{1,2} *)$", "", cell, flags=re.MULTILINE)
 
 
 def is_constant(node: ast.Assign) -> bool:

@@ -36,7 +36,8 @@ if (window.Search?.htmlToText) {
     const text = Search.htmlToText
     Search.htmlToText = (html, anchor) => {
         const page = new DOMParser().parseFromString(html, "text/html")
-        page.querySelectorAll(".bd-header-article, .bd-sidebar-secondary, #jb-print-docs-body").forEach((o) => o.remove())
+        const around = ".bd-header-article, .bd-sidebar-secondary, #jb-print-docs-body"
+        page.querySelectorAll(around).forEach((one) => one.remove())
         return text(page.documentElement.outerHTML, anchor)
     }
 }

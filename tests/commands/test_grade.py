@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from pathlib import Path
 
 import pytest
-from course.grading.handed_in import RIGHT, WRONG, psnr
+from course.grading.handed_in import RIGHT, WRONG, notebook, psnr, solved
 
 from colorlab.__main__ import main
+from colorlab.course.grading.table import Row, read_table
 
 
 @pytest.fixture
@@ -70,3 +72,59 @@ def test_another_table_is_left_alone(papers: Path, tmp_path: Path, capsys) -> No
     assert grade(table, papers) == 2
     assert "is no table of grades" in capsys.readouterr().err
     assert table.read_text(encoding="utf-8") == "name,points\n"
+
+
+class Trusting:
+    """A grader that passes everything and notes what it is given."""
+
+    given: list[str] = []
+
+    def __init__(self, lessons: list[str]) -> None:
+        self.given.clear()
+
+    def __enter__(self) -> Trusting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def grade(self, one, lesson: str | None) -> list[Row]:
+        self.given.append(one.path.name)
+        digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
+        return [Row(one.learner, "09", "9.1", "passed", "", 0.0, digest)]
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr("colorlab.course.grading.grader.Grader", Trusting)
+    return Trusting.given
+
+
+def test_two_notebooks_of_a_lesson_keep_their_rows(trusting, papers, tmp_path, capsys) -> None:
+    table, second = tmp_path / "grades.csv", papers / "ada" / "second.ipynb"
+    second.write_text(psnr(WRONG), encoding="utf-8")
+    assert grade(table, papers) == 0
+    assert "ada has several notebooks of lesson 09: the table holds each" in capsys.readouterr().out
+    second.write_text(psnr(f"\n{WRONG}"), encoding="utf-8")
+    assert grade(table, papers) == 0
+    assert trusting == ["second.ipynb"]
+    assert {row.sha256 for row in read_table(table) if row.learner == "ada"} == {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in (papers / "ada").iterdir()
+    }
+
+
+def test_notebooks_of_other_lessons_are_left_out(trusting, papers, tmp_path) -> None:
+    """Unless it is all that a learner has handed in."""
+    for learner in ("ada", "dora"):
+        (papers / learner).mkdir(exist_ok=True)
+        (papers / learner / "03_unet.ipynb").write_text(notebook(solved("3.3")), encoding="utf-8")
+    grade(tmp_path / "grades.csv", papers, "--lesson", "09")
+    nine = "09_measuring_color.ipynb"
+    assert trusting == [nine, nine, "03_unet.ipynb"]
+
+
+def test_what_holds_no_notebook_is_named(trusting, papers, tmp_path, capsys) -> None:
+    (papers / "carl.zip").touch()
+    grade(papers / "grades.csv", papers)
+    grade(papers / "grades.csv", papers)  # the table itself is nobody's
+    assert capsys.readouterr().err.count("no notebook (.ipynb): 'carl.zip'\n") == 2

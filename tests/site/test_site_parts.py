@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import course_site  # noqa: F401 - it finds the modules below
+import course_site  # it finds the modules below, so it comes first
 import pytest
 from answers import typical
 from lessons import address, as_shown, run_links
 from links import problems
-from pages import lesson_minutes, sessions, subject_of
+from pages import gallery, leaderboard, lesson_minutes, sessions, slider, subject_of
+from PIL import Image
 
 from colorlab.course.checks import exercises
 from colorlab.course.map import LESSONS
@@ -41,8 +42,8 @@ def after(*cells: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
 
 
 def test_a_solution_is_folded_under_its_name() -> None:
-    (cell,) = after(code("# SOLUTION 3.1\ndef down(): ...", jupyter={"source_hidden": True}))
-    assert cell["metadata"]["tags"] == ["hide-input", "prose"]
+    (cell,) = after(code("# SOLUTION 3.1\ndef down(): ..."))  # also where the notebook forgot to
+    assert "hide-input" in cell["metadata"]["tags"]
     assert cell["metadata"]["mystnb"]["code_prompt_show"] == "Solution 3.1"
 
 
@@ -107,6 +108,12 @@ def test_the_links_follow_the_one_address(tmp_path: Path) -> None:
     assert made["Download"] == "../download/00_a.ipynb"
 
 
+def test_a_picture_as_webp_keeps_its_description() -> None:
+    webp = shown({"image/webp": "AAAA"}, **{"image/webp": {"alt": 'A "sheep".'}})
+    (cell,) = after(code("show", webp))
+    assert 'alt="A &quot;sheep&quot;."' in cell["outputs"][0]["data"]["text/html"]
+
+
 PLANTED = {
     '<a href="gone.html">': "a.html links to gone.html",
     '<a href="b.html#gone">': "a.html links to b.html#gone",
@@ -156,3 +163,52 @@ def test_a_teachers_tables_have_every_lesson_and_each_session_fits() -> None:
 )
 def test_a_photos_subject_is_said_in_words(subject: str, said: str) -> None:
     assert subject_of({"subject": subject}) == said
+
+
+class Red:
+    """A colorizer that paints all of a photo red."""
+
+    def colorize(self, photo: Image.Image) -> Image.Image:
+        return Image.new("RGB", photo.size, (250, 0, 0))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> dict[str, dict[str, str]]:
+    """The credits of one green test photo, which lies in a made checkout."""
+    path = tmp_path / "data/photos/test/sheep.jpg"
+    path.parent.mkdir(parents=True)
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 48), (0, 250, 0)).save(path)
+    row = {"subject": "animal: sheep", "author": "A & B", "license": "CC0-1.0"}
+    return {"test/sheep.jpg": row}
+
+
+def test_each_photo_stands_with_its_credit(photo, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    shown = gallery(tmp_path, photo, pictures, Red())
+    assert "<figcaption>Sheep. A &amp; B, CC0-1.0</figcaption>" in shown
+    for kind, said in (("ours", "as colored"), ("truth", "in its true colors")):
+        (tag,) = [part for part in shown.split("<img ") if f"sheep-{kind}.webp" in part]
+        assert f'alt="Sheep, {said}"' in tag
+        red, green, _ = Image.open(pictures / f"sheep-{kind}.webp").convert("RGB").getpixel((9, 9))
+        assert (red > green) == (kind == "ours")
+    assert "Photo: A &amp; B, CC0-1.0." in slider(tmp_path, photo, pictures, Red())
+
+
+def test_the_leaderboard_says_the_gain_over_gray(tmp_path: Path) -> None:
+    intervals = {"chroma_ratio": [0.4, 0.6], "frechet": [20.0, 30.0]}
+    row = {"about": "A", "seconds": 600, "psnr": 22.5, "gray_psnr": 21.0, "chroma_ratio": 0.5}
+    (tmp_path / "data/lessons").mkdir(parents=True)
+    made = {"rows": [row | {"frechet": 25.0, "intervals": intervals}]}
+    (tmp_path / "data/lessons/generators.json").write_text(json.dumps(made))
+    *_, line = leaderboard(tmp_path).splitlines()
+    assert line == "| A | 10 min | +1.50 dB | 0.50 (0.40 to 0.60) | 25.0 (20.0 to 30.0) |"
+
+
+def test_a_folder_that_holds_something_else_is_kept(tmp_path: Path) -> None:
+    import build
+
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="something else than a site; name a new folder"):
+        build.build(tmp_path, colorizer=course_site.made_colorizer())
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -15,9 +15,12 @@ so both run in one process, and Python has no wall inside a process. The guard s
 are known to us: reading the solutions, replacing ``check`` or what the checks call, looking into
 the frames above, ending the process, writing to the verdict's pipe. Somebody who reads and writes
 the process's memory by way of a compiled library can get past it. So can code that alters a
-function only while the check runs and puts it back before it ends. A file opened by compiled code
-is not seen by the guard. Graded by root, code that gets past it could change any file. Read the
-code of a learner whom you do not trust, or grade in a virtual machine.
+function only while the check runs and puts it back before it ends, and code that has a library's
+function do what it may not do itself. A file opened by compiled code, or by its place in an open
+folder, is not seen by the guard. Graded by root, code that gets past it could change any file. Read
+the code of a learner whom you do not trust, or grade in a virtual machine.
+
+An answer that is copied, or that calls the same function of colorlab, is passed as any other.
 
 The network is cut by namespaces of Linux where ``unshare`` may make them, and by the guard
 everywhere. Grading needs ``fork``: Linux, macOS, or WSL on Windows. We have tried it on Linux.

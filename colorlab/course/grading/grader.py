@@ -18,7 +18,13 @@ import colorlab
 from colorlab.course.cells import lesson_paths
 from colorlab.course.grading.judge import Task
 from colorlab.course.grading.limits import Limits
-from colorlab.course.grading.submissions import Submission, Unreadable, attempts, read_cells
+from colorlab.course.grading.submissions import (
+    Submission,
+    Unreadable,
+    attempts,
+    other_lessons,
+    read_cells,
+)
 from colorlab.course.grading.table import Row
 from colorlab.sources.bundled import data_dir
 
@@ -49,8 +55,11 @@ class Grader:
         try:
             number, cells, digest = read_cells(submission.path, lesson)
         except Unreadable as error:
-            return [Row(submission.learner, lesson or "", "", "not judged", str(error))]
+            return [Row(submission.learner, "", "", "not judged", str(error))]
         rows = []
+        for other in [] if lesson else other_lessons(number, cells):
+            hint = f"exercises of lesson {other} stand in a notebook of lesson {number}: split it"
+            rows.append(Row(submission.learner, "", "", "not judged", hint, 0.0, digest))
         for attempt in attempts(number, cells):
             found: dict[str, Any] = {"verdict": attempt.verdict, "hint": attempt.hint}
             if attempt.task is not None:

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-CODE = "<exercise"  # what the file names of learners' code begin with
 CLOSED = ("colorlab.course.checks", "colorlab.course.grading", "colorlab.course.cells")
 STARTS = "starts another process"
 NETWORK = "uses the network"
@@ -31,6 +30,8 @@ REFUSED = {
     **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), "sends signals"),
     **dict.fromkeys(("socket.connect", "socket.bind", "socket.getaddrinfo"), NETWORK),
     **dict.fromkeys(("socket.gethostbyname", "socket.sendto", "socket.sendmsg"), NETWORK),
+    # Of the server too, which would then end the exercises of others.
+    **dict.fromkeys(("resource.prlimit", "resource.setrlimit"), "changes limits"),
 }
 CHANGES = {  # event -> how many of its first arguments are paths that are changed
     **dict.fromkeys(("os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate"), 1),
@@ -40,13 +41,14 @@ CHANGES = {  # event -> how many of its first arguments are paths that are chang
 LOOKS = {  # events of code that looks where the check is
     *("sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile"),
     *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.addaudithook"),
+    "sys.monitoring.register_callback",
     *("object.__getattr__", "object.__setattr__", "object.__delattr__"),
     *("code.__new__", "function.__new__", "compile", "exec", "marshal.loads"),
     *("ctypes.dlopen", "ctypes.dlsym", "ctypes.string_at", "ctypes.cdata", "ctypes.cdata/buffer"),
 }
 # Files of Python's own through which a look goes that somebody else asked for.
 THROUGH = (
-    *("inspect.py", "traceback.py", "operator.py", "functools.py"),
+    *("inspect.py", "traceback.py", "operator.py", "functools.py", "threading.py"),
     *("ctypes/__init__.py", "importlib/__init__.py"),
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -60,6 +62,7 @@ def watch(readable: Sequence[Path], hidden: Sequence[Path], writable: Path) -> l
     """
     looks: list[str] = []
     inside = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*readable, writable))
+    libraries = ("<frozen ", *(f"{path}{os.sep}" for path in readable), *inside[:-1])
     closed = tuple(f"{os.path.realpath(path)}{os.sep}" for path in hidden)
     own = (f"{os.path.realpath(writable)}{os.sep}",)
     frame, real, text, path_of = sys._getframe, os.path.realpath, str, os.fspath
@@ -72,11 +75,15 @@ def watch(readable: Sequence[Path], hidden: Sequence[Path], writable: Path) -> l
         return real(path.decode("utf-8", "surrogateescape") if is_a(path, bytes) else path)
 
     def by_learner() -> bool:
-        """Whether the learner's code asked for this event, itself or through Python's inspect."""
+        """Whether the learner's code asked for this event, itself or through Python's inspect.
+
+        What is no library's is the learner's: also a text that ``timeit`` runs, a module that was
+        written and then imported, and a new thread.
+        """
         asked: Any = frame(2)
         while asked is not None and asked.f_code.co_filename.endswith(through):
             asked = asked.f_back
-        return asked is not None and asked.f_code.co_filename.startswith(CODE)
+        return asked is None or not asked.f_code.co_filename.startswith(libraries)
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if busy:

@@ -21,7 +21,7 @@ from typing import Any
 from colorlab.course.checks import exercises, try_solution
 from colorlab.course.checks.exercise import Exercise, Flaw, NotYet
 from colorlab.course.checks.limit import TookTooLong
-from colorlab.course.grading.guard import CLOSED, CODE, Originals, watch
+from colorlab.course.grading.guard import CLOSED, Originals, watch
 
 LONGEST = 2000  # characters of what a check says
 
@@ -79,11 +79,11 @@ def _take_away() -> types.ModuleType:
 def _verdict(task: Task, exercise: Exercise, scope: dict[str, Any]) -> dict[str, str]:
     for i, source in enumerate(task.above):
         try:
-            _run(source, f"{CODE} {task.exercise}, above {i}>", scope)
+            _run(source, f"<exercise {task.exercise}, above {i}>", scope)
         except Exception:  # what is missing because of it will be named where it is used
             continue
     try:
-        _run(task.cell, f"{CODE} {task.exercise}>", scope)
+        _run(task.cell, f"<exercise {task.exercise}>", scope)
     except BaseException as error:
         return _of_error(error, f"the cell raised {type(error).__name__}: {_message(error)}")
     raised: list[BaseException] = []

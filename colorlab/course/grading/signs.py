@@ -12,11 +12,12 @@ from collections.abc import Iterable
 # Each of them leads to the check's own frames, functions or solutions.
 MODULES = {
     *("_ctypes", "_posixsubprocess", "_testcapi", "_thread", "builtins", "cffi", "ctypes", "gc"),
-    *("importlib", "inspect", "marshal", "pdb", "pkgutil", "posix", "runpy", "traceback"),
+    *("importlib", "inspect", "marshal", "pdb", "pkgutil", "posix", "runpy", "signal", "traceback"),
 }
 NAMES = {"__import__", "__loader__", "__spec__", "compile", "eval", "exec"}
 ATTRIBUTES = {
     *("_current_frames", "_getframe", "addaudithook", "ag_frame", "cr_frame", "f_back"),
+    "currentframe",
     *("f_builtins", "f_globals", "f_locals", "gi_frame", "setprofile", "settrace", "tb_frame"),
     *("as_strided", "from_file", "data_ptr", "frombuffer"),  # memory by its address
 }

@@ -46,7 +46,8 @@ def find_submissions(paths: Iterable[str | Path]) -> list[Submission]:
     """The notebooks among files and folders, those of a learner next to each other.
 
     In a folder the learner is the first folder below it, or the file itself. Two notebooks of one
-    name and learner are told apart by their path.
+    name and learner are told apart by their path. What can't be printed in a name is written as
+    its code.
 
     Raises:
         FileNotFoundError: nothing stands there, or no notebook is in it.
@@ -60,21 +61,39 @@ def find_submissions(paths: Iterable[str | Path]) -> list[Submission]:
             for path in inside:
                 below = path.relative_to(given).parts
                 name = below[0] if len(below) > 1 else _learner_of(path)
-                found.setdefault(path.resolve(), Submission(name, path))
+                found.setdefault(_place(path), Submission(name, path))
         elif given.exists():
-            found.setdefault(given.resolve(), Submission(_learner_of(given), given))
+            found.setdefault(_place(given), Submission(_learner_of(given), given))
         else:
             raise FileNotFoundError(f"{given} does not exist")
     count = Counter((one.learner, one.path.name) for one in found.values())
     return sorted(
         (
-            Submission(f"{one.learner} ({one.path})", one.path)
+            Submission(_printable(f"{one.learner} ({one.path})"), one.path)
             if count[one.learner, one.path.name] > 1
-            else one
+            else Submission(_printable(one.learner), one.path)
             for one in found.values()
         ),
         key=lambda one: (one.learner, str(one.path)),
     )
+
+
+def without_notebook(paths: Iterable[str | Path], found: Iterable[Submission]) -> list[Path]:
+    """What lies in these folders, beside the submissions found: empty folders, archives."""
+    taken = {_place(one.path) for one in found}
+    taken |= {parent for path in taken for parent in path.parents}
+    inside = [path for given in map(Path, paths) if given.is_dir() for path in given.iterdir()]
+    inside = [path for path in inside if not path.name.startswith(".")]
+    return sorted(path for path in inside if _place(path) not in taken)
+
+
+def _place(path: Path) -> Path:
+    """Where a file stands; a link to the file of somebody else is its owner's all the same."""
+    return path.parent.resolve() / path.name
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _is_copy(path: Path, top: Path) -> bool:
@@ -96,24 +115,38 @@ def read_cells(path: Path, lesson: str | None = None) -> tuple[str, list[str], s
     """
     try:
         if path.stat().st_size > LARGEST:
-            raise Unreadable(f"it is larger than {LARGEST // 2**20} MB")
+            raise Unreadable(f"it is larger than {LARGEST // 2**20} MB: clear its outputs")
         content = path.read_bytes()
-        cells = code_cells(json.loads(content))
+        notebook = json.loads(content)
+        if isinstance(notebook, dict) and "worksheets" in notebook:
+            raise Unreadable("it is of an old format: open it in JupyterLab, and save it")
+        cells = code_cells(notebook)
     except OSError as error:
         raise Unreadable(f"it can't be read ({error.strerror or error})") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable("it is no notebook") from None
-    names = [m[1] for cell in cells if (m := EXERCISE.match(cell))]
-    if not names:
+    count = Counter(_lessons(cells))
+    if not count:
         raise Unreadable("it has no cell that begins with # EXERCISE")
-    number = Counter(f"{int(name.split('.')[0]):02d}" for name in names).most_common(1)[0][0]
+    number = count.most_common(1)[0][0]
     if number not in {one.number for one in LESSONS}:
         raise Unreadable(f"its exercises are of lesson {number}, which the course does not have")
     if lesson is not None and number != lesson:
         raise Unreadable(f"its exercises are of lesson {number}, not of {lesson}")
     return number, cells, hashlib.sha256(content).hexdigest()
+
+
+def other_lessons(number: str, cells: Sequence[str]) -> list[str]:
+    """The lessons beside this one whose exercises the cells hold too."""
+    return sorted({*_lessons(cells)} - {number})
+
+
+def _lessons(cells: Sequence[str]) -> list[str]:
+    """The lesson of each exercise's cell."""
+    names = [m[1] for cell in cells if (m := EXERCISE.match(cell))]
+    return [f"{int(name.split('.')[0]):02d}" for name in names]
 
 
 @dataclass(frozen=True)
@@ -130,7 +163,14 @@ class Attempt:
 
 def attempts(number: str, cells: Sequence[str]) -> list[Attempt]:
     """Each exercise of a lesson, as these cells hold it."""
-    return [_attempt(one.name, cells) for one in exercises(number)]
+    return [_readable_attempt(one.name, cells) for one in exercises(number)]
+
+
+def _readable_attempt(name: str, cells: Sequence[str]) -> Attempt:
+    try:
+        return _attempt(name, cells)
+    except (ValueError, RecursionError, MemoryError):  # an endless number, a thousand brackets
+        return Attempt(name, None, "not judged", "its code is too large or too deep to be read")
 
 
 def _attempt(name: str, cells: Sequence[str]) -> Attempt:
@@ -149,10 +189,15 @@ def _attempt(name: str, cells: Sequence[str]) -> Attempt:
     if found := signs([*runs, *_imports_of_checks(tree)]):
         hint = f"it was not run, since it could change the check: it {'; it '.join(found[:3])}"
         return Attempt(name, None, "not judged", hint)
+    if not _function(tree):
+        hint = "its cell makes no function: all of the answer belongs into that cell"
+        return Attempt(name, None, "not judged", hint)
     task = Task(name, tuple(ast.unparse(node) for node in above), cell, _function(tree))
     own = {node.name for node in runs if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    note = "redefines check: ignored" if "check" in own or _names_check(cells) else ""
-    return Attempt(name, task, note=note, begun=_is_begun(name, tree))
+    notes = ["redefines check: ignored"] if "check" in own or _names_check(cells) else []
+    if len(places) > 1:
+        notes.append(f"{len(places)} cells begin with # EXERCISE {name}: the last counts")
+    return Attempt(name, task, note="; ".join(notes), begun=_is_begun(name, tree))
 
 
 def _is_begun(name: str, tree: ast.Module) -> bool:

@@ -107,6 +107,8 @@ def write_reports(folder: Path, rows: Sequence[Row]) -> list[Path]:
     written = []
     for learner in dict.fromkeys(row.learner for row in rows):
         name = re.sub(r"[^\w.-]+", "_", learner).strip(".") or "unnamed"
+        while name.lower() in {one.stem.lower() for one in written}:  # "ada b" beside "ada_b"
+            name += "_"
         path = folder / f"{name}.md"
         if path.exists() and not path.read_text("utf-8", "replace").startswith(MARK):
             raise FileExistsError(f"{path} is no report; name another folder with --reports")

@@ -165,6 +165,8 @@ def test_an_exercise_that_is_not_there_is_missing(grader: Grader, tmp_path: Path
         "import colorlab.color as color\ncolor.XYZ_TO_RGB[0] = 1",
         "from colorlab.course.cells import course_solution",
         "import colorlab.course.checks as own",
+        "import signal",
+        "import logging\nframe = logging.currentframe()",
     ],
 )
 def test_code_that_could_change_the_check_does_not_run(
@@ -186,3 +188,30 @@ def test_code_that_could_change_the_check_does_not_run(
 def test_what_is_altered_behind_a_name_is_noticed(code: str, grader: Grader, tmp_path) -> None:
     row = row_of(grade(grader, tmp_path, psnr(RIGHT, code)), "9.1")
     assert row.verdict == "not judged" and row.hint.startswith("it changes "), row
+
+
+newer = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.12 brought them")
+LOOKS = "import sys\nframe = sys._getframe(0)"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"import timeit\ntimeit.timeit({LOOKS!r}, number=1)",
+        f"open('own.py', 'w').write({LOOKS!r})\nsys.path.append(os.getcwd())\nimport own",
+        pytest.param("sys.monitoring.register_callback(0, 1, print)", marks=newer),
+        pytest.param("import threading\nthreading.settrace_all_threads(print)", marks=newer),
+    ],
+    ids=["a text", "a module of its own", "each call", "each call, by way of threading"],
+)
+def test_what_is_no_librarys_is_the_learners(code: str, grader: Grader, tmp_path: Path) -> None:
+    row = row_of(grade(grader, tmp_path, psnr(f"{code}\n{RIGHT}")), "9.1")
+    assert (row.verdict, row.hint) == ("not judged", "it looks into the process that checks it")
+
+
+def test_no_exercise_changes_the_limits_of_the_next(tmp_path: Path) -> None:
+    limits = "import resource\nresource.prlimit(os.getppid(), resource.RLIMIT_AS, (10**6, 10**6))"
+    with Grader(["09"], Limits(60, **LIMITS)) as grader:
+        row = row_of(grade(grader, tmp_path, psnr(f"{limits}\n{RIGHT}")), "9.1")
+        assert (row.verdict, "changes limits" in row.hint) == ("error", True)
+        assert row_of(grade(grader, tmp_path, psnr(RIGHT)), "9.1").verdict == "passed"

@@ -71,6 +71,21 @@ def test_reports_show_what_learners_wrote_as_text(tmp_path: Path) -> None:
     assert write_reports(tmp_path, [evil]) == [path]  # a report may be written anew
 
 
+def test_a_report_counts_what_is_passed(tmp_path: Path) -> None:
+    (path,) = write_reports(tmp_path, ROWS[:2])
+    assert "## Lesson 03: 1 of 2 passed\n" in path.read_text(encoding="utf-8")
+
+
+def test_each_learner_has_a_report(tmp_path: Path) -> None:
+    rows = [Row(name, "03", "3.1", "passed", "") for name in ("ada b", "ada_b", "Ada b")]
+    paths = write_reports(tmp_path, rows)
+    assert [path.read_text("utf-8").splitlines()[0] for path in paths] == [
+        r"# Exercises of ada b",
+        r"# Exercises of ada\_b",
+        r"# Exercises of Ada b",
+    ]
+
+
 def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
     (tmp_path / "ada.md").write_text("notes", encoding="utf-8")
     with pytest.raises(FileExistsError, match="is no report"):

@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from course.grading.handed_in import cases, solved_lesson, write
 
 from colorlab.course.cells import lesson_paths
+from colorlab.course.grading.collected import Submission
 from colorlab.course.grading.grader import Grader
 from colorlab.course.grading.limits import Limits
-from colorlab.course.grading.submissions import Submission
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """For teachers: handouts without solutions, and grades for what learners hand in.
 
     handout.py      a lesson without its solutions
-    submissions.py  whose notebook it is, and which code of it runs
+    collected.py    whose notebook it is
+    submissions.py  which lesson it is of, and which code of it runs
     signs.py        what in that code could change the check, read before it runs
     grader.py       the teacher's side: a server, an exercise at a time, rows of the table
     server.py       forks one process an exercise, and ends it with all that it started

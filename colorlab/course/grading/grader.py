@@ -16,12 +16,13 @@ from typing import Any
 
 import colorlab
 from colorlab.course.cells import lesson_paths
+from colorlab.course.grading.collected import Submission
 from colorlab.course.grading.judge import Task
 from colorlab.course.grading.limits import Limits
 from colorlab.course.grading.submissions import (
-    Submission,
     Unreadable,
     attempts,
+    digest_of,
     other_lessons,
     read_cells,
 )
@@ -50,16 +51,18 @@ class Grader:
         """Whether the system itself keeps graded code from the network and other processes."""
         return self._alone
 
-    def grade(self, submission: Submission, lesson: str | None = None) -> list[Row]:
+    def grade(self, submission: Submission) -> list[Row]:
         """A row for each exercise of the notebook's lesson; one that says why, if it has none."""
+        learner, digest = submission.learner, digest_of(submission.path)
         try:
-            number, cells, digest = read_cells(submission.path, lesson)
+            number, cells = read_cells(submission.path)
         except Unreadable as error:
-            return [Row(submission.learner, "", "", "not judged", str(error))]
+            hint = f"{submission.path.name}: {error}"
+            return [Row(learner, "", "", "not judged", hint, 0.0, digest)]
         rows = []
-        for other in [] if lesson else other_lessons(number, cells):
+        for other in other_lessons(number, cells):
             hint = f"exercises of lesson {other} stand in a notebook of lesson {number}: split it"
-            rows.append(Row(submission.learner, "", "", "not judged", hint, 0.0, digest))
+            rows.append(Row(learner, number, "", "not judged", hint, 0.0, digest))
         for attempt in attempts(number, cells):
             found: dict[str, Any] = {"verdict": attempt.verdict, "hint": attempt.hint}
             if attempt.task is not None:
@@ -68,7 +71,7 @@ class Grader:
                 found["verdict"] = "not yet" if attempt.begun else "untouched"
             hint = "; ".join(part for part in (found["hint"], attempt.note) if part)
             seconds = found.get("seconds", 0.0)
-            row = (submission.learner, number, attempt.exercise, found["verdict"], hint, seconds)
+            row = (learner, number, attempt.exercise, found["verdict"], hint, seconds)
             rows.append(Row(*row, digest))
         return rows
 

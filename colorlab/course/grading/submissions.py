@@ -1,4 +1,4 @@
-"""Notebooks that learners hand in: whose they are, and which code of them is tried."""
+"""A notebook that was handed in: its lesson, and which code of it is tried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,102 +22,37 @@ from colorlab.course.cells import (
     without_magics,
 )
 from colorlab.course.checks import exercises
+from colorlab.course.grading.collected import LARGEST
 from colorlab.course.grading.judge import Task, of_the_lesson
 from colorlab.course.grading.signs import signs
 from colorlab.course.map import LESSONS
 
-LARGEST = 100 * 2**20  # bytes of a notebook
-LESSON_NAME = re.compile(r"[0-9]{2}_\w+")
+CHECKED = re.compile(r"^check\(\s*[\"'](\d{1,2}\.\d{1,2})[\"']", re.MULTILINE)
 
 
 class Unreadable(ValueError):
     """What was handed in is no notebook with exercises of a lesson; the message says why."""
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A notebook and whose it is: a folder's name, or the file's where it stands alone."""
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unread"
 
-    learner: str
-    path: Path
 
-
-def find_submissions(paths: Iterable[str | Path]) -> list[Submission]:
-    """The notebooks among files and folders, those of a learner next to each other.
-
-    In a folder the learner is the first folder below it, or the file itself. Two notebooks of one
-    name and learner are told apart by their path. What can't be printed in a name is written as
-    its code.
+def read_cells(path: Path) -> tuple[str, list[str]]:
+    """The lesson's number and the code cells.
 
     Raises:
-        FileNotFoundError: nothing stands there, or no notebook is in it.
-    """
-    found: dict[Path, Submission] = {}
-    for given in map(Path, paths):
-        if given.is_dir():
-            inside = [p for p in sorted(given.rglob("*.ipynb")) if not _is_copy(p, given)]
-            if not inside:
-                raise FileNotFoundError(f"{given} holds no notebook (.ipynb)")
-            for path in inside:
-                below = path.relative_to(given).parts
-                name = below[0] if len(below) > 1 else _learner_of(path)
-                found.setdefault(_place(path), Submission(name, path))
-        elif given.exists():
-            found.setdefault(_place(given), Submission(_learner_of(given), given))
-        else:
-            raise FileNotFoundError(f"{given} does not exist")
-    count = Counter((one.learner, one.path.name) for one in found.values())
-    return sorted(
-        (
-            Submission(_printable(f"{one.learner} ({one.path})"), one.path)
-            if count[one.learner, one.path.name] > 1
-            else Submission(_printable(one.learner), one.path)
-            for one in found.values()
-        ),
-        key=lambda one: (one.learner, str(one.path)),
-    )
-
-
-def without_notebook(paths: Iterable[str | Path], found: Iterable[Submission]) -> list[Path]:
-    """What lies in these folders, beside the submissions found: empty folders, archives."""
-    taken = {_place(one.path) for one in found}
-    taken |= {parent for path in taken for parent in path.parents}
-    inside = [path for given in map(Path, paths) if given.is_dir() for path in given.iterdir()]
-    inside = [path for path in inside if not path.name.startswith(".")]
-    return sorted(path for path in inside if _place(path) not in taken)
-
-
-def _place(path: Path) -> Path:
-    """Where a file stands; a link to the file of somebody else is its owner's all the same."""
-    return path.parent.resolve() / path.name
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
-def _is_copy(path: Path, top: Path) -> bool:
-    """Whether an editor put it there, as ``.ipynb_checkpoints`` does."""
-    return any(part.startswith(".") for part in path.relative_to(top).parts)
-
-
-def _learner_of(path: Path) -> str:
-    """A file's own name; its folder's where it is named as the lesson is."""
-    is_lesson = path.stem in {f"{one.number}_{one.name}" for one in LESSONS}
-    return path.resolve().parent.name if is_lesson else path.stem
-
-
-def read_cells(path: Path, lesson: str | None = None) -> tuple[str, list[str], str]:
-    """The lesson's number, the code cells, and the SHA-256 of the file's bytes.
-
-    Raises:
-        Unreadable: no notebook, none with exercises, or one of another lesson than ``lesson``.
+        Unreadable: no notebook, or none with exercises of a lesson.
     """
     try:
         if path.stat().st_size > LARGEST:
             raise Unreadable(f"it is larger than {LARGEST // 2**20} MB: clear its outputs")
-        content = path.read_bytes()
-        notebook = json.loads(content)
+        notebook = json.loads(path.read_bytes())
         if isinstance(notebook, dict) and "worksheets" in notebook:
             raise Unreadable("it is of an old format: open it in JupyterLab, and save it")
         cells = code_cells(notebook)
@@ -133,9 +68,7 @@ def read_cells(path: Path, lesson: str | None = None) -> tuple[str, list[str], s
     number = count.most_common(1)[0][0]
     if number not in {one.number for one in LESSONS}:
         raise Unreadable(f"its exercises are of lesson {number}, which the course does not have")
-    if lesson is not None and number != lesson:
-        raise Unreadable(f"its exercises are of lesson {number}, not of {lesson}")
-    return number, cells, hashlib.sha256(content).hexdigest()
+    return number, cells
 
 
 def other_lessons(number: str, cells: Sequence[str]) -> list[str]:
@@ -145,8 +78,14 @@ def other_lessons(number: str, cells: Sequence[str]) -> list[str]:
 
 def _lessons(cells: Sequence[str]) -> list[str]:
     """The lesson of each exercise's cell."""
-    names = [m[1] for cell in cells if (m := EXERCISE.match(cell))]
+    names = filter(None, map(_exercise_of, cells))
     return [f"{int(name.split('.')[0]):02d}" for name in names]
+
+
+def _exercise_of(cell: str) -> str | None:
+    """The exercise that a cell answers, by its first line, or by its check where that is gone."""
+    found = EXERCISE.match(cell) or (None if SOLUTION.match(cell) else CHECKED.search(cell))
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)
@@ -174,7 +113,7 @@ def _readable_attempt(name: str, cells: Sequence[str]) -> Attempt:
 
 
 def _attempt(name: str, cells: Sequence[str]) -> Attempt:
-    places = [i for i, cell in enumerate(cells) if (m := EXERCISE.match(cell)) and m[1] == name]
+    places = [i for i, cell in enumerate(cells) if _exercise_of(cell) == name]
     if not places:
         return Attempt(name, None, "missing", f"no cell begins with # EXERCISE {name}")
     cell = without_magics(cells[places[-1]])
@@ -196,7 +135,7 @@ def _attempt(name: str, cells: Sequence[str]) -> Attempt:
     own = {node.name for node in runs if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     notes = ["redefines check: ignored"] if "check" in own or _names_check(cells) else []
     if len(places) > 1:
-        notes.append(f"{len(places)} cells begin with # EXERCISE {name}: the last counts")
+        notes.append(f"{len(places)} cells answer exercise {name}: the last counts")
     return Attempt(name, task, note="; ".join(notes), begun=_is_begun(name, tree))
 
 
@@ -219,8 +158,8 @@ def _above(cells: Sequence[str]) -> list[ast.stmt]:
         if SOLUTION.match(cell):
             continue
         found += definitions(cell)
-        if exercise := EXERCISE.match(cell):
-            found += definitions(course_solution(exercise[1]) or "")
+        if exercise := _exercise_of(cell):
+            found += definitions(course_solution(exercise) or "")
     return [node for node in found if not of_the_lesson(node)]
 
 

@@ -1,7 +1,7 @@
 """Verdicts as a table for spreadsheets, a summary for the terminal, and a report a learner.
 
 What learners wrote may stand in a hint. So hints are kept to one line of printable text, a cell of
-the table never begins as a formula does, and reports escape what Markdown and HTML would read.
+the table never begins as a formula does, and reports escape what HTML would read.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from colorlab.atomic import write_whole
+from colorlab.course.checks import exercises
 
 LONGEST = 600  # characters of a hint
-MARK = "# Exercises of "  # what a report begins with
+MARK = '<!doctype html><meta charset="utf-8"><title>Exercises of '  # what a report begins with
+STYLE = "body { font: 1rem/1.5 sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }"
+SET_ASIDE = "set aside"  # a notebook of which another one by the same learner counts
 WORDS = {
     "passed": "passed",
     "not yet": "not yet",
@@ -29,7 +32,8 @@ WORDS = {
     "memory": "took too much memory",
     "files": "wrote too much",
     "ended": "ended the process",
-    "not judged": "not judged: look at it yourself",
+    "not judged": "not judged: your teacher looks at it",
+    SET_ASIDE: "set aside",
 }
 
 
@@ -61,8 +65,10 @@ def read_table(path: Path) -> list[Row]:
     """
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *lines = list(csv.reader(file)) or [[]]
+    text = path.read_text(encoding="utf-8-sig")
+    with_semicolons = text.startswith(";".join(HEADER))  # as some spreadsheets save it
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if with_semicolons else ",")
+    header, *lines = list(reader) or [[]]
     if header != HEADER or any(len(line) != len(HEADER) for line in lines):
         raise ValueError(f"{path} is no table of grades; name another file with -o")
     plain = [[value.removeprefix("'") for value in line] for line in lines]
@@ -75,7 +81,8 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
     table = csv.writer(text)
     table.writerow(HEADER)
     table.writerows([_no_formula(str(value)) for value in astuple(row)] for row in rows)
-    write_whole(path, [text.getvalue().encode("utf-8", "replace")])
+    # The mark at the beginning tells spreadsheets that it is UTF-8.
+    write_whole(path, [text.getvalue().encode("utf-8-sig", "replace")])
 
 
 def _no_formula(value: str) -> str:
@@ -88,17 +95,18 @@ def summary(rows: Sequence[Row]) -> str:
     groups: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
         groups.setdefault((row.learner, row.lesson), Counter())[row.verdict] += 1
+    totals = Counter((row.learner, row.lesson) for row in rows if row.exercise)
     width = max([len("learner"), *(len(learner) for learner, _ in groups)])
     lines = [f"{'learner':<{width}}  lesson  passed  others"]
     for (learner, lesson), count in groups.items():
-        passed, total = count["passed"], count.total()
+        passed, total = count["passed"], totals[learner, lesson]
         others = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if verdict != "passed")
         lines.append(f"{learner:<{width}}  {lesson or '-':<6}  {f'{passed}/{total}':<6}  {others}")
     return "\n".join(line.rstrip() for line in lines)
 
 
 def write_reports(folder: Path, rows: Sequence[Row]) -> list[Path]:
-    """One Markdown file a learner, into a folder that is made if need be.
+    """One HTML file a learner, into a folder that is made if need be.
 
     Raises:
         FileExistsError: a file of that name is no report.
@@ -109,7 +117,7 @@ def write_reports(folder: Path, rows: Sequence[Row]) -> list[Path]:
         name = re.sub(r"[^\w.-]+", "_", learner).strip(".") or "unnamed"
         while name.lower() in {one.stem.lower() for one in written}:  # "ada b" beside "ada_b"
             name += "_"
-        path = folder / f"{name}.md"
+        path = folder / f"{name}.html"
         if path.exists() and not path.read_text("utf-8", "replace").startswith(MARK):
             raise FileExistsError(f"{path} is no report; name another folder with --reports")
         write_whole(path, [_report(learner, [r for r in rows if r.learner == learner]).encode()])
@@ -118,18 +126,21 @@ def write_reports(folder: Path, rows: Sequence[Row]) -> list[Path]:
 
 
 def _report(learner: str, rows: Sequence[Row]) -> str:
-    lines = [f"{MARK}{_plain(learner)}", ""]
-    for lesson in dict.fromkeys(row.lesson for row in rows):
+    name = html.escape(learner)
+    lines = [f"{MARK}{name}</title><style>{STYLE}</style>", f"<h1>Exercises of {name}</h1>"]
+    for lesson in dict.fromkeys(row.lesson for row in rows if row.lesson):
         own = [row for row in rows if row.lesson == lesson]
+        titles = {one.name: f" {html.escape(one.title)}" for one in exercises(lesson)}
         passed = sum(row.verdict == "passed" for row in own)
-        lines += [f"## Lesson {lesson or 'unknown'}: {passed} of {len(own)} passed", ""]
+        total = sum(row.exercise != "" for row in own)
+        lines += [f"<h2>Lesson {lesson}: {passed} of {total} passed</h2>", "<ul>"]
         for row in own:
-            hint = f": {_plain(row.hint)}" if row.hint else ""
-            lines.append(f"- **{row.exercise or 'the notebook'}** {WORDS[row.verdict]}{hint}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_\[\]{}#|!~$])", r"\\\1", html.escape(text, quote=False))
+            what = f"{row.exercise}{titles.get(row.exercise, '')}" if row.exercise else "A notebook"
+            hint = f": {html.escape(row.hint)}" if row.hint else ""
+            lines.append(f"<li><b>{what}</b>, {WORDS[row.verdict]}{hint}</li>")
+        lines.append("</ul>")
+    for row in rows:
+        if not row.lesson:
+            why = html.escape(row.hint)
+            lines.append(f"<p>A notebook was not read. {why}. Save it again, and hand it in.</p>")
+    return "\n".join([*lines, ""])

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from colorlab.course.checks import exercises
+from colorlab.course.grading.collected import Submission
 from colorlab.course.grading.grader import NAMESPACES, Grader, can_unshare
 from colorlab.course.grading.limits import Limits
-from colorlab.course.grading.submissions import Submission
 from colorlab.course.grading.table import Row
-from course.grading.handed_in import RIGHT, cases, notebook, psnr, solved, solved_lesson, write
+from course.grading.handed_in import RIGHT, cases, notebook, psnr, solved_lesson, write
 
 CASES = cases()
 LIMITS = {"memory": 400 * 2**20, "disk": 20 * 2**20}
@@ -66,15 +66,10 @@ def test_nothing_is_left_running_or_written(grader: Grader) -> None:
     assert len(psutil.Process().children(recursive=True)) <= 4  # two graders and their namespaces
 
 
-def grade(grader: Grader, folder: Path, content: str, lesson: str | None = None) -> list[Row]:
+def grade(grader: Grader, folder: Path, content: str) -> list[Row]:
     path = folder / "made.ipynb"
     path.write_text(content, encoding="utf-8")
-    return grader.grade(Submission("ada", path), lesson)
-
-
-def test_a_notebook_of_another_lesson_is_named(grader: Grader, tmp_path: Path) -> None:
-    (row,) = grade(grader, tmp_path, notebook(solved("3.3")), lesson="09")
-    assert (row.verdict, row.hint) == ("not judged", "its exercises are of lesson 03, not of 09")
+    return grader.grade(Submission("ada", path))
 
 
 def test_a_notebook_without_exercises_is_named(grader: Grader, tmp_path: Path) -> None:
@@ -87,7 +82,10 @@ def test_a_huge_notebook_is_not_read(grader: Grader, tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(101 * 2**20)
     (row,) = grader.grade(Submission("ada", path))
-    assert (row.verdict, row.hint) == ("not judged", "it is larger than 100 MB")
+    assert (row.verdict, row.hint) == (
+        "not judged",
+        "huge.ipynb: it is larger than 100 MB: clear its outputs",
+    )
 
 
 @pytest.mark.parametrize("number", ["05", "06"])

@@ -1,9 +1,8 @@
-"""Whose a notebook is, and which of its code is tried."""
+"""A notebook that was handed in: its lesson, and which of its code is tried."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,45 +11,10 @@ from colorlab.course.cells import code_cells
 from colorlab.course.grading.submissions import (
     Unreadable,
     attempts,
-    find_submissions,
     other_lessons,
     read_cells,
-    without_notebook,
 )
 from course.grading.handed_in import RIGHT, cell, notebook, psnr, solved
-
-
-def touch(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("{}", encoding="utf-8")
-    return path
-
-
-def test_the_learner_is_the_folder_or_the_file(tmp_path: Path) -> None:
-    top = tmp_path / "class"
-    touch(top / "ada" / "lesson" / "03_unet.ipynb")
-    touch(top / "ada" / ".ipynb_checkpoints" / "03_unet-checkpoint.ipynb")
-    touch(top / "bert.ipynb")
-    alone = touch(tmp_path / "carl" / "03_unet.ipynb")
-    found = find_submissions([top, alone, top])
-    assert [(one.learner, one.path.name) for one in found] == [
-        ("ada", "03_unet.ipynb"),
-        ("bert", "bert.ipynb"),
-        ("carl", "03_unet.ipynb"),
-    ]
-
-
-def test_two_notebooks_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    for folder in ("first", "second"):
-        touch(tmp_path / "ada" / folder / "03_unet.ipynb")
-    learners = {one.learner for one in find_submissions([tmp_path])}
-    assert len(learners) == 2 and all(name.startswith("ada (") for name in learners)
-
-
-@pytest.mark.parametrize(("name", "words"), [("none", "does not exist"), ("", "no notebook")])
-def test_nothing_to_grade_is_named(name: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=words):
-        find_submissions([tmp_path / name])
 
 
 def test_only_what_the_exercise_uses_runs() -> None:
@@ -81,23 +45,7 @@ def test_the_function_is_the_one_that_is_handed_to_check() -> None:
 def test_the_last_cell_of_an_exercise_counts() -> None:
     old, new = (code_cells(json.loads(psnr(body)))[-1] for body in ("return 0", RIGHT))
     assert attempts("09", [old, new])[0].task.cell == new
-    assert (
-        attempts("09", [old, new])[0].note == "2 cells begin with # EXERCISE 9.1: the last counts"
-    )
-
-
-@pytest.mark.skipif(os.name == "nt", reason="makes links and names that Windows refuses")
-def test_nobody_is_left_out(tmp_path: Path) -> None:
-    ada = touch(tmp_path / "ada" / "03_unet.ipynb")
-    (tmp_path / "bert").mkdir()
-    (tmp_path / "bert" / "answers.zip").touch()
-    (tmp_path / "carl.zip").touch()
-    (tmp_path / "dora").mkdir()
-    (tmp_path / "dora" / "03_unet.ipynb").symlink_to(ada)
-    touch(tmp_path / os.fsdecode(b"m\xfcller") / "03_unet.ipynb")
-    found = find_submissions([tmp_path])
-    assert [one.learner for one in found] == ["ada", "dora", r"m\udcfcller"]
-    assert [path.name for path in without_notebook([tmp_path], found)] == ["bert", "carl.zip"]
+    assert attempts("09", [old, new])[0].note == "2 cells answer exercise 9.1: the last counts"
 
 
 @pytest.mark.parametrize(
@@ -121,13 +69,13 @@ def test_what_can_not_be_read_says_why(content: str, words: str, tmp_path: Path)
 def test_a_byte_order_mark_and_windows_lines_are_read(change: str, tmp_path: Path) -> None:
     code = cell("9.1", f"def psnr(image, truth):\n    {RIGHT}", "psnr").replace("\n", "\r\n")
     (tmp_path / "a.ipynb").write_text(change.format(notebook(code)), encoding="utf-8")
-    number, cells, _ = read_cells(tmp_path / "a.ipynb")
+    number, cells = read_cells(tmp_path / "a.ipynb")
     assert (number, attempts("09", cells)[0].task.function) == ("09", "psnr")
 
 
 def test_the_exercises_of_another_lesson_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(notebook(solved("9.1"), solved("9.2"), solved("3.3")))
-    number, cells, _ = read_cells(tmp_path / "a.ipynb")
+    number, cells = read_cells(tmp_path / "a.ipynb")
     assert (number, other_lessons(number, cells)) == ("09", ["03"])
 
 
@@ -148,3 +96,13 @@ def test_lines_of_ipythons_own_take_no_definition_along() -> None:
     above = "!pip install x\nfiles = !ls\n%time\nnp.log10?\nSCALE = -10"
     code = cell("9.1", "def psnr(image, truth):\n    return SCALE", "psnr")
     assert attempts("09", [above, code])[0].task.above == ("SCALE = -10",)
+
+
+def test_a_cell_whose_first_line_is_gone_is_known_by_its_check() -> None:
+    marked = code_cells(json.loads(psnr(RIGHT)))[-1]
+    _, _, bare = marked.partition("\n")
+    assert "EXERCISE" not in bare and bare.rstrip().endswith('check("9.1", psnr)')
+    (attempt,) = [one for one in attempts("09", [bare]) if one.exercise == "9.1"]
+    assert attempt.task.function == "psnr"
+    folded = f"# SOLUTION 9.1\n{bare}"
+    assert attempts("09", [folded])[0].verdict == "missing"

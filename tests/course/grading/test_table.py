@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from colorlab.course.grading.table import (
+    HEADER,
     LONGEST,
     Row,
     read_table,
@@ -32,7 +34,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_no_cell_begins_like_a_formula(tmp_path: Path) -> None:
     rows = [Row(f"{sign}1+1", "03", "3.1", "error", f"{sign}HYPERLINK()") for sign in "=+-@"]
     write_table(tmp_path / "grades.csv", rows)
-    with (tmp_path / "grades.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         _, *lines = csv.reader(file)
     assert {cell[0] for line in lines for cell in (line[0], line[4])} == {"'"}
     assert read_table(tmp_path / "grades.csv") == rows
@@ -57,7 +59,7 @@ def test_the_summary_counts_each_verdict() -> None:
     assert lines == [
         ["learner", "lesson", "passed", "others"],
         ["ada", "03", "1/2", "1", "not", "yet"],
-        ["=cmd()", "-", "0/1", "1", "not", "judged"],
+        ["=cmd()", "-", "0/0", "1", "not", "judged"],
     ]
 
 
@@ -66,28 +68,50 @@ def test_reports_show_what_learners_wrote_as_text(tmp_path: Path) -> None:
     (path,) = write_reports(tmp_path, [evil])
     assert path.parent == tmp_path
     text = path.read_text(encoding="utf-8")
-    assert text.startswith("# Exercises of ../ada\n\n## Lesson 03: 0 of 1 passed\n")
-    assert "<script>" not in text and r"\*\*\[a\](b)\*\*" in text
+    assert "<h1>Exercises of ../ada</h1>\n<h2>Lesson 03: 0 of 1 passed</h2>" in text
+    assert (
+        "<b>3.1 The down block</b>, raised an error: &lt;script&gt;x&lt;/script&gt; **[a](b)**"
+        in text
+    )
+    assert "<script>" not in text
     assert write_reports(tmp_path, [evil]) == [path]  # a report may be written anew
 
 
 def test_a_report_counts_what_is_passed(tmp_path: Path) -> None:
     (path,) = write_reports(tmp_path, ROWS[:2])
-    assert "## Lesson 03: 1 of 2 passed\n" in path.read_text(encoding="utf-8")
+    assert "<h2>Lesson 03: 1 of 2 passed</h2>" in path.read_text(encoding="utf-8")
+
+
+def test_a_report_says_what_to_do_with_a_notebook_that_was_not_read(tmp_path: Path) -> None:
+    (path,) = write_reports(tmp_path, [Row("ada", "", "", "not judged", "it is empty")])
+    said = "<p>A notebook was not read. it is empty. Save it again, and hand it in.</p>"
+    assert said in path.read_text(encoding="utf-8")
+
+
+def test_a_spreadsheet_may_have_saved_it(tmp_path: Path) -> None:
+    """In UTF-8 with the mark that it begins with, with commas or semicolons."""
+    path = tmp_path / "grades.csv"
+    write_table(path, ROWS)
+    content = path.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbflearner,")
+    plain = [["" if value is None else str(value) for value in astuple(row)] for row in ROWS]
+    lines = [";".join([*HEADER]), *(";".join(row) for row in plain)]
+    path.write_text("\n".join(lines).replace("\n=", "\n'="), encoding="utf-8-sig")
+    assert read_table(path) == ROWS
 
 
 def test_each_learner_has_a_report(tmp_path: Path) -> None:
     rows = [Row(name, "03", "3.1", "passed", "") for name in ("ada b", "ada_b", "Ada b")]
     paths = write_reports(tmp_path, rows)
-    assert [path.read_text("utf-8").splitlines()[0] for path in paths] == [
-        r"# Exercises of ada b",
-        r"# Exercises of ada\_b",
-        r"# Exercises of Ada b",
+    assert [path.read_text("utf-8").splitlines()[1] for path in paths] == [
+        "<h1>Exercises of ada b</h1>",
+        "<h1>Exercises of ada_b</h1>",
+        "<h1>Exercises of Ada b</h1>",
     ]
 
 
 def test_a_file_that_is_no_report_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "ada.md").write_text("notes", encoding="utf-8")
+    (tmp_path / "ada.html").write_text("notes", encoding="utf-8")
     with pytest.raises(FileExistsError, match="is no report"):
         write_reports(tmp_path, ROWS[:1])
-    assert (tmp_path / "ada.md").read_text(encoding="utf-8") == "notes"
+    assert (tmp_path / "ada.html").read_text(encoding="utf-8") == "notes"

@@ -35,6 +35,7 @@ CORE = (
 SLIDER = "sheep"  # CC0; one of those that the network colors as most others
 WIDEST = 640  # pixels of a photo in the gallery; the slider's is twice as wide where it can be
 SESSIONS = (("00", "01"), ("03",), ("04", "05"), ("06",), ("09", "10"))  # of 90 minutes
+AT_HOME = {2: ("02",), 5: ("07", "08")}  # session -> the lessons to work through before it
 MOST = 6  # wrong answers of an exercise
 AFTERNOON = ("00", "03", "04", "06")
 # Folded, the frame loads nothing. A phone gets the page alone, which needs all of its screen.
@@ -194,7 +195,10 @@ def leaderboard(root: Path) -> str:
 def lesson_minutes() -> str:
     """A row a lesson, with what it needs before."""
     needs = json.loads((HERE / "needs.json").read_text(encoding="utf-8"))
-    lines = ["| lesson | needs before | minutes | exercises |", "|---|---|---|---|"]
+    lines = [
+        "| lesson | needs before | minutes in class | minutes of exercises |",
+        "|---|---|---|---|",
+    ]
     for lesson in LESSONS:
         number, time = f"{lesson.minutes}", f"{lesson.exercise_minutes}"
         lines.append(f"| {_link(lesson)} | {needs[lesson.number]} | {number} | {time} |")
@@ -210,8 +214,19 @@ def sessions() -> str:
         taken = [by_number[number] for number in numbers]
         minutes = sum(lesson.minutes for lesson in taken)
         lines.append(f"| {count} | {_links(taken)} | {minutes} | {90 - minutes} |")
-    home = [lesson for lesson in LESSONS if lesson.number not in sum(SESSIONS, ())]
-    return "\n".join([*lines, "", f"At home: {_links(home)}, and the exercises that are left."])
+    home = "; ".join(
+        f"before session {count}, {_links([by_number[number] for number in numbers])}"
+        for count, numbers in AT_HOME.items()
+    )
+    alone = sum(by_number[number].minutes for numbers in AT_HOME.values() for number in numbers)
+    left = sum(lesson.exercise_minutes for lesson in LESSONS) - _left_in_class()
+    hours = f"{alone} minutes, and about {round(left / 60)} hours for the exercises that are left"
+    return "\n".join([*lines, "", f"At home: {home}. That takes {hours}."])
+
+
+def _left_in_class() -> int:
+    taken = [lesson for lesson in LESSONS if lesson.number in sum(SESSIONS, ())]
+    return 90 * len(SESSIONS) - sum(lesson.minutes for lesson in taken)
 
 
 def afternoon() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ import pytest
 from answers import typical
 from lessons import address, as_shown, run_links
 from links import problems
-from pages import gallery, leaderboard, lesson_minutes, sessions, slider, subject_of
+from pages import (
+    AT_HOME,
+    SESSIONS,
+    gallery,
+    leaderboard,
+    lesson_minutes,
+    sessions,
+    slider,
+    subject_of,
+)
 from PIL import Image
 
 from colorlab.course.checks import exercises
@@ -155,6 +165,23 @@ def test_a_teachers_tables_have_every_lesson_and_each_session_fits() -> None:
     minutes = [int(taken) for taken, _ in rows]
     assert len(minutes) == 5 and max(minutes) <= 90
     assert [int(left) for _, left in rows] == [90 - taken for taken in minutes]
+
+
+def test_the_plan_has_each_lesson_once_and_what_it_needs_before() -> None:
+    needs = json.loads((course_site.ROOT / "site/needs.json").read_text("utf-8"))
+    order: list[str] = []
+    for count, numbers in enumerate(SESSIONS, start=1):
+        order += [*AT_HOME.get(count, ()), *numbers]
+    assert sorted(order) == [lesson.number for lesson in LESSONS]
+    for place, number in enumerate(order):
+        assert set(re.findall(r"\b\d\d\b", needs[number])) <= set(order[:place]), number
+
+
+def test_what_is_left_for_home_is_added_up() -> None:
+    said = sessions().splitlines()[-1]
+    in_class = 5 * 90 - sum(int(row.split("|")[-3]) for row in sessions().splitlines()[2:7])
+    hours = round((sum(lesson.exercise_minutes for lesson in LESSONS) - in_class) / 60)
+    assert "before session 2, [02" in said and f"160 minutes, and about {hours} hours" in said
 
 
 @pytest.mark.parametrize(

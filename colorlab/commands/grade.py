@@ -91,7 +91,8 @@ def run(options: argparse.Namespace) -> int:
                 }:
                     own = _the_best([(one.path, grader.grade(one)) for one in group])
                     tried += len(own)
-                    _say(f"{key[0]}, {', '.join(one.path.name for one in group)}: {_passed(own)}")
+                    names = ", ".join(one.path.name for one in group)
+                    _say(f"{key[0]}, {names}: {_passed(own) if key[1] else 'not read'}")
                 rows = _sorted([*(row for row in rows if (row.learner, row.lesson) != key), *own])
                 write_table(output, rows)
     graded = {one.learner for one in submissions}
@@ -164,7 +165,7 @@ def _count(rows: list[Row]) -> int:
 
 def _passed(rows: list[Row]) -> str:
     total = sum(row.exercise != "" for row in rows)
-    return f"{_count(rows)} of {total} passed" if total else rows[0].hint
+    return f"{_count(rows)} of {total} passed"
 
 
 def _sorted(rows: list[Row]) -> list[Row]:

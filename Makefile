@@ -15,6 +15,6 @@ help setup lab page site test quick lint notebooks browser colab clean:
 	        exec "$$python" make.py $@; \
 	    fi; \
 	done; \
-	echo "colorlab needs Python 3.11 or newer: found none;" \
+	echo "colorlab needs Python 3.11 to 3.14: found none;" \
 	    "install one (python.org), or name it: make setup PYTHON=/path/to/python3" >&2; \
 	exit 1

@@ -32,9 +32,9 @@ RUN = str(programs(VENV) / "python")
 READY = VENV / ".ready"
 # There while an install is on the way. Found at the start, it means that one was cut short.
 UNFINISHED = VENV / ".unfinished"
-# Without PYTHON=… the first of these that is new enough makes .venv, after the one that runs this.
+# Without PYTHON=… the first of these that fits makes .venv, after the one that runs this.
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "python")
-NEW_ENOUGH = "import sys; sys.exit(sys.version_info < (3, 11))"
+FITS = "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))"  # wheels of all packages
 
 # Colab's versions have an environment of their own. Its stamp names the Python too.
 COLAB = Path(".venv-colab")
@@ -152,10 +152,10 @@ def show_help() -> None:
         if text:
             say(f"{CALL} {name:<10} {text}")
     say("")
-    say(f"PYTHON=/path/to/python3 makes {VENV} with that Python (3.11 or newer).")
+    say(f"PYTHON=/path/to/python3 makes {VENV} with that Python (3.11 to 3.14).")
     say(f"COLAB_PYTHON=python3.12 makes {COLAB} with that Python (3.11 to 3.13; Colab has 3.13).")
     say("CHROMIUM=/path/to/chrome names the browser to test with.")
-    say('LAB_ARGS="--no-browser --port 9999" goes to JupyterLab.')
+    say('LAB_ARGS="--no-browser --port 9999" goes to JupyterLab; as root it needs --allow-root.')
 
 
 TARGETS = {
@@ -179,12 +179,16 @@ TARGETS = {
 
 def install() -> None:
     """Everything into .venv, once; again when what it stands on has changed."""
+    asked = os.environ.get("PYTHON")
     usable = stamped(READY, str(ROOT)) and runs(RUN, "")
+    usable = usable and not (asked and version(asked) != version(RUN))
     if usable and newer(READY, "pyproject.toml", "constraints.txt"):
         return
     whole = not UNFINISHED.exists() and (usable or not READY.exists())
-    if not (whole and runs(RUN, f"import pip; {NEW_ENOUGH}")):
-        python = new_enough()
+    if not (whole and runs(RUN, f"import pip; {FITS}")):
+        python = fitting()
+        if UNFINISHED.exists():
+            say("The last set-up was cut short: it starts anew.")
         say(f"Setting up {VENV} with {version(python)}: some minutes, once.")
         remove(VENV)
         VENV.mkdir()
@@ -199,17 +203,19 @@ def install() -> None:
     stamp(READY, str(ROOT))
 
 
-def new_enough() -> str:
+def fitting() -> str:
     """A Python that can make .venv; without one, a line that says what to do ends the script."""
-    old = []
+    others = []
     for python in pythons():
-        if runs(python, NEW_ENOUGH):
+        if runs(python, FITS):
             break
         if version(python):
-            old.append(f"{python} is {version(python)};")
+            others.append(f"{python} is {version(python)};")
+        elif os.environ.get("PYTHON"):
+            others.append(f"{python} does not run;")
     else:
         die(
-            f"colorlab needs Python 3.11 or newer: {' '.join(old) or 'found none;'} "
+            f"colorlab needs Python 3.11 to 3.14: {' '.join(others) or 'found none;'} "
             f"install one (python.org), or name it: {CALL} setup PYTHON=/path/to/python3"
         )
     if not runs(python, "import venv, ensurepip"):
@@ -381,9 +387,10 @@ def main(words: list[str]) -> None:
     """As make takes them: targets, and NAME=VALUE for the environment."""
     os.chdir(ROOT)
     os.environ.update(word.split("=", 1) for word in words if "=" in word)
-    for name in [word for word in words if "=" not in word] or ["help"]:
-        if name not in TARGETS:
-            die(f"There is no target {name}: {CALL} help lists them.")
+    names = [word for word in words if "=" not in word] or ["help"]
+    if unknown := [name for name in names if name not in TARGETS]:
+        die(f"There is no target {unknown[0]}: {CALL} help lists them.")
+    for name in names:
         TARGETS[name][0]()
 
 

@@ -144,7 +144,9 @@ def main() -> int:
     size = sum(file.stat().st_size for file in files) / 1e6
     count = sum(file.suffix == ".html" for file in files)
     print(f"{count} pages, {len(files)} files, {size:.0f} MB in {time.monotonic() - start:.0f} s")
-    print(f"See it: python -m http.server -d {folder}")
+    python = Path(sys.executable)
+    python = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+    print(f"See it: {python} -m http.server -d {folder}")
     return 0
 
 

@@ -74,6 +74,8 @@ def test_pixi_gets_them_too() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert pixi["workspace"]["channels"] == environment["channels"]
     assert {"linux-64", "osx-arm64", "win-64"} <= set(pixi["workspace"]["platforms"])
+    lowest = PYPROJECT["project"]["requires-python"]
+    assert pixi["dependencies"]["python"].split(",")[0] == lowest
     assert pixi["pypi-dependencies"] == {"colorlab": {"path": ".", "editable": True}}
     extras = PYPROJECT["project"]["optional-dependencies"]
     assert pixi["environments"] == {"default": sorted(extras)}
@@ -199,7 +201,8 @@ def test_no_file_is_too_large_for_the_repository() -> None:
 def test_notebooks_are_committed_executed_and_without_errors(notebook: Path) -> None:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
-    assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1))
+    restore = f"if you ran this lesson yourself, this brings it back: git checkout {notebook.name}"
+    assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1)), restore
     assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
     sources = ["".join(c["source"]) for c in code]
     for source in sources:  # a solution is folded

@@ -127,8 +127,19 @@ def test_a_python_that_is_too_old_gets_one_line(tmp_path: Path, way: str) -> Non
     folder = checkout(tmp_path / "a path with spaces")
     old = fake_python(folder / "python-old", "3.8.1", fits=False)
     said = complaint(call(way, folder, "setup", f"PYTHON={old}"))
-    assert "needs Python 3.11 or newer" in said and f"{old} is Python 3.8.1;" in said
+    assert "needs Python 3.11 to 3.14" in said and f"{old} is Python 3.8.1;" in said
     assert not (folder / ".venv").exists()
+
+
+@pytest.mark.parametrize(("minor", "fits"), [(10, False), (11, True), (14, True), (15, False)])
+def test_only_pythons_that_the_packages_are_built_for_fit(
+    monkeypatch: pytest.MonkeyPatch, minor: int, fits: bool
+) -> None:
+    code = re.search(r'^FITS = "(.*?)"', (ROOT / "make.py").read_text("utf-8"), re.MULTILINE)[1]
+    monkeypatch.setattr(sys, "version_info", (3, minor, 0))
+    with pytest.raises(SystemExit) as ended:
+        exec(code)
+    assert ended.value.code is not fits
 
 
 @posix
@@ -136,7 +147,8 @@ def test_a_python_that_is_too_old_gets_one_line(tmp_path: Path, way: str) -> Non
 def test_a_missing_python_gets_one_line(tmp_path: Path, way: str) -> None:
     folder = checkout(tmp_path / "here")
     said = complaint(call(way, folder, "setup", "PYTHON=/nowhere/python3"))
-    assert "needs Python 3.11 or newer" in said and "install one" in said
+    assert "needs Python 3.11 to 3.14" in said and "install one" in said
+    assert "/nowhere/python3 does not run;" in said
 
 
 @posix
@@ -147,7 +159,7 @@ def test_without_any_python_make_says_the_same(tmp_path: Path) -> None:
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     clean = {"PATH": str(tmp_path / "bin")}
     done = subprocess.run(["make", "lab"], cwd=folder, env=clean, capture_output=True, text=True)
-    assert "needs Python 3.11 or newer: found none; install one" in complaint(done)
+    assert "needs Python 3.11 to 3.14: found none; install one" in complaint(done)
 
 
 @posix
@@ -215,6 +227,12 @@ class TestSetup:
         assert not (folder / ".venv/.ready").exists()
         (folder.parent / "broken").unlink()
         assert self.asked(way, folder) == self.MADE
+
+    def test_another_python_makes_another_environment(self, way: str, folder: Path) -> None:
+        self.asked(way, folder)
+        fake_python(folder.parent / "python", "3.13.2")
+        assert self.asked(way, folder) == self.MADE
+        assert self.asked(way, folder) == ()
 
     def test_a_checkout_that_was_moved_starts_anew(self, way: str, folder: Path) -> None:
         self.asked(way, folder)
@@ -411,8 +429,12 @@ def test_the_container_sets_the_course_up() -> None:
     vscode = container["customizations"]["vscode"]
     assert "ms-toolsai.jupyter" in vscode["extensions"]
     assert vscode["settings"]["python.defaultInterpreterPath"] == ".venv/bin/python"
-    # Nothing but an index of torch's builds for CPUs, the one that CI takes.
-    (index,) = container["containerEnv"].values()
+    # An index of torch's builds for CPUs, the one that CI takes; and JupyterLab answers the address
+    # at which a codespace shows it.
+    index, lab = container["containerEnv"].values()
+    (pattern,) = re.findall(r"allow_origin_pat=(\S+)", lab)
+    assert re.match(pattern, "https://happy-name-8888.app.github.dev")
+    assert not re.match(pattern, "https://example.com/app.github.dev")
     assert f"PIP_EXTRA_INDEX_URL: {index}" in (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
 
 

@@ -85,6 +85,11 @@ def write(
     for name in ("data/README.md", "data/weights/README.md", "docs/hints.png"):
         (source / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, source / name)
+    for guide in (root / "docs").glob("*.md"):
+        text = guide.read_text(encoding="utf-8")
+        text = text.replace("](../README.md", f"]({address(root)}/blob/main/README.md")
+        text = text.replace("](../colorlab/", f"]({address(root)}/blob/main/colorlab/")
+        (source / "docs" / guide.name).write_text(text, encoding="utf-8")
 
 
 # --- the front page ------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def find_submissions(paths: Iterable[str | Path], unpacked: Path) -> list[Submis
     for given in map(Path, paths):
         if not given.exists():
             raise FileNotFoundError(f"{given} does not exist")
-        folder = _unpack(given, unpacked) if zipfile.is_zipfile(given) else given
+        folder = _unpack(given, unpacked) if given.suffix.lower() == ".zip" else given
         inside = list(_in_folder(folder)) if folder.is_dir() else [_alone(given)]
         if not inside:
             raise FileNotFoundError(f"{given} holds no notebook (.ipynb)")

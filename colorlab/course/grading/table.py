@@ -72,7 +72,7 @@ def read_table(path: Path) -> list[Row]:
     if header != HEADER or any(len(line) != len(HEADER) for line in lines):
         raise ValueError(f"{path} is no table of grades; name another file with -o")
     plain = [[value.removeprefix("'") for value in line] for line in lines]
-    return [Row(*line[:5], float(line[5]), line[6]) for line in plain]
+    return [Row(*line[:5], float(line[5].replace(",", ".")), line[6]) for line in plain]
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:

@@ -76,6 +76,12 @@ def test_an_archive_is_read_as_a_folder(tmp_path: Path) -> None:
     assert [p.suffix for p in (tmp_path / "unpacked").rglob("*.*") if p.is_file()] == [".ipynb"] * 3
 
 
+def test_a_notebook_that_is_an_archive_too_stops_nobody(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ada.ipynb", "w") as file:
+        file.writestr("eve.ipynb", "{}")
+    assert learners(tmp_path / "ada.ipynb") == ["ada"]
+
+
 def test_an_archive_that_is_damaged_or_too_large_says_so(tmp_path, monkeypatch) -> None:
     (tmp_path / "unpacked").mkdir()
     archive = tmp_path / "class.zip"

@@ -89,12 +89,14 @@ def test_a_report_says_what_to_do_with_a_notebook_that_was_not_read(tmp_path: Pa
 
 
 def test_a_spreadsheet_may_have_saved_it(tmp_path: Path) -> None:
-    """In UTF-8 with the mark that it begins with, with commas or semicolons."""
+    """With semicolons, and commas in numbers, as where these are usual."""
     path = tmp_path / "grades.csv"
     write_table(path, ROWS)
     content = path.read_bytes()
     assert content.startswith(b"\xef\xbb\xbflearner,")
     plain = [["" if value is None else str(value) for value in astuple(row)] for row in ROWS]
+    for row in plain:
+        row[5] = row[5].replace(".", ",")
     lines = [";".join([*HEADER]), *(";".join(row) for row in plain)]
     path.write_text("\n".join(lines).replace("\n=", "\n'="), encoding="utf-8-sig")
     assert read_table(path) == ROWS

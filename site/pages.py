@@ -32,7 +32,7 @@ CORE = (
     "color", "unet", "patchgan", "losses", "encoders", "palette", "hints", "metrics", "colorize",
     "clip", "export",
 )  # fmt: skip
-SLIDER = "sheep"  # CC0; one of those that the network colors as most others
+SLIDER = "horse-2"  # CC0; a good one, and its caption leads to all
 WIDEST = 640  # pixels of a photo in the gallery; the slider's is twice as wide where it can be
 SESSIONS = (("00", "01"), ("03",), ("04", "05"), ("06",), ("09", "10"))  # of 90 minutes
 AT_HOME = {2: ("02",), 5: ("07", "08")}  # session -> the lessons to work through before it
@@ -112,7 +112,8 @@ def slider(
         f'<img class="before" src="{folder}/before.webp" {size} alt="The same photo in gray">\n'
         '<input type="range" min="0" max="100" value="50" '
         'aria-label="How much of the photo is gray, in percent">\n'
-        f"</div>\n<figcaption>A test photo, which the network never saw. Photo: "
+        "</div>\n<figcaption>A photo that the network never saw, one of the better ones of "
+        '<a href="gallery.html">the gallery</a>. Photo: '
         f"{_credit(row)}.</figcaption></figure>"
     )
 

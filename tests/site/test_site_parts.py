@@ -16,6 +16,7 @@ from links import problems
 from pages import (
     AT_HOME,
     SESSIONS,
+    SLIDER,
     gallery,
     leaderboard,
     lesson_minutes,
@@ -202,12 +203,12 @@ class Red:
 @pytest.fixture
 def photo(tmp_path: Path) -> dict[str, dict[str, str]]:
     """The credits of one green test photo, which lies in a made checkout."""
-    path = tmp_path / "data/photos/test/sheep.jpg"
+    path = tmp_path / f"data/photos/test/{SLIDER}.jpg"
     path.parent.mkdir(parents=True)
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (64, 48), (0, 250, 0)).save(path)
     row = {"subject": "animal: sheep", "author": "A & B", "license": "CC0-1.0"}
-    return {"test/sheep.jpg": row}
+    return {f"test/{SLIDER}.jpg": row}
 
 
 def test_each_photo_stands_with_its_credit(photo, tmp_path: Path) -> None:
@@ -215,9 +216,11 @@ def test_each_photo_stands_with_its_credit(photo, tmp_path: Path) -> None:
     shown = gallery(tmp_path, photo, pictures, Red())
     assert "<figcaption>Sheep. A &amp; B, CC0-1.0</figcaption>" in shown
     for kind, said in (("ours", "as colored"), ("truth", "in its true colors")):
-        (tag,) = [part for part in shown.split("<img ") if f"sheep-{kind}.webp" in part]
+        (tag,) = [part for part in shown.split("<img ") if f"{SLIDER}-{kind}.webp" in part]
         assert f'alt="Sheep, {said}"' in tag
-        red, green, _ = Image.open(pictures / f"sheep-{kind}.webp").convert("RGB").getpixel((9, 9))
+        red, green, _ = (
+            Image.open(pictures / f"{SLIDER}-{kind}.webp").convert("RGB").getpixel((9, 9))
+        )
         assert (red > green) == (kind == "ours")
     assert "Photo: A &amp; B, CC0-1.0." in slider(tmp_path, photo, pictures, Red())
 

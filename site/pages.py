@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 
 from colorlab.atomic import write_whole
 from colorlab.colorize import Colorizer
+from colorlab.course.grading.table import as_html
 from colorlab.course.map import LESSONS, Lesson
 from colorlab.metrics import gray_of
 from colorlab.photos.files import open_photo
@@ -87,8 +88,7 @@ def write(
         shutil.copy(root / name, source / name)
     for guide in (root / "docs").glob("*.md"):
         text = guide.read_text(encoding="utf-8")
-        text = text.replace("](../README.md", f"]({address(root)}/blob/main/README.md")
-        text = text.replace("](../colorlab/", f"]({address(root)}/blob/main/colorlab/")
+        text = re.sub(r"\]\(\.\./(?!data/|notebooks/)", f"]({address(root)}/blob/main/", text)
         (source / "docs" / guide.name).write_text(text, encoding="utf-8")
 
 
@@ -216,23 +216,19 @@ def sessions() -> str:
     """Five sessions of 90 minutes: the lessons of each, and what is left for exercises."""
     by_number = {lesson.number: lesson for lesson in LESSONS}
     lines = ["| session | in class | minutes | left for exercises |", "|---|---|---|---|"]
+    left = sum(lesson.exercise_minutes for lesson in LESSONS)
     for count, numbers in enumerate(SESSIONS, start=1):
         taken = [by_number[number] for number in numbers]
         minutes = sum(lesson.minutes for lesson in taken)
         lines.append(f"| {count} | {_links(taken)} | {minutes} | {90 - minutes} |")
+        left -= 90 - minutes
     home = "; ".join(
         f"before session {count}, {_links([by_number[number] for number in numbers])}"
         for count, numbers in AT_HOME.items()
     )
     alone = sum(by_number[number].minutes for numbers in AT_HOME.values() for number in numbers)
-    left = sum(lesson.exercise_minutes for lesson in LESSONS) - _left_in_class()
     hours = f"{alone} minutes, and about {round(left / 60)} hours for the exercises that are left"
     return "\n".join([*lines, "", f"At home: {home}. That takes {hours}."])
-
-
-def _left_in_class() -> int:
-    taken = [lesson for lesson in LESSONS if lesson.number in sum(SESSIONS, ())]
-    return 90 * len(SESSIONS) - sum(lesson.minutes for lesson in taken)
 
 
 def afternoon() -> str:
@@ -250,7 +246,7 @@ def answers() -> str:
         body = "".join(
             f"<h3>{name} {html.escape(title[0].upper() + title[1:])}</h3><ul>"
             + "".join(
-                f"<li>{_prose(mistake)} <i>{_prose(advice)}</i></li>" for mistake, advice in said
+                f"<li>{as_html(mistake)} <i>{as_html(advice)}</i></li>" for mistake, advice in said
             )
             + "</ul>"
             for name, title, said in found
@@ -326,8 +322,3 @@ def _link(lesson: Lesson) -> str:
 
 def _links(taken: list[Lesson]) -> str:
     return ", ".join(map(_link, taken))
-
-
-def _prose(text: str) -> str:
-    """Plain text as HTML, its single backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -128,10 +128,10 @@ def _attempt(name: str, cells: Sequence[str]) -> Attempt:
     if found := signs([*runs, *_imports_of_checks(tree)]):
         hint = f"it was not run, since it could change the check: it {'; it '.join(found[:3])}"
         return Attempt(name, None, "not judged", hint)
-    if not _function(tree):
+    if not (function := _function(tree)):
         hint = "its cell makes no function: all of the answer belongs into that cell"
         return Attempt(name, None, "not judged", hint)
-    task = Task(name, tuple(ast.unparse(node) for node in above), cell, _function(tree))
+    task = Task(name, tuple(ast.unparse(node) for node in above), cell, function)
     own = {node.name for node in runs if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     notes = ["redefines check: ignored"] if "check" in own or _names_check(cells) else []
     if len(places) > 1:

@@ -136,11 +136,16 @@ def _report(learner: str, rows: Sequence[Row]) -> str:
         lines += [f"<h2>Lesson {lesson}: {passed} of {total} passed</h2>", "<ul>"]
         for row in own:
             what = f"{row.exercise}{titles.get(row.exercise, '')}" if row.exercise else "A notebook"
-            hint = f": {html.escape(row.hint)}" if row.hint else ""
+            hint = f": {as_html(row.hint)}" if row.hint else ""
             lines.append(f"<li><b>{what}</b>, {WORDS[row.verdict]}{hint}</li>")
         lines.append("</ul>")
     for row in rows:
         if not row.lesson:
-            why = html.escape(row.hint)
+            why = as_html(row.hint)
             lines.append(f"<p>A notebook was not read. {why}. Save it again, and hand it in.</p>")
     return "\n".join([*lines, ""])
+
+
+def as_html(text: str) -> str:
+    """What a check says, as HTML: what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
@@ -140,6 +141,10 @@ def test_only_pythons_that_the_packages_are_built_for_fit(
     with pytest.raises(SystemExit) as ended:
         exec(code)
     assert ended.value.code is not fits
+    # The two other places that choose a Python.
+    assert code.partition("exit(")[2][:-1] in (ROOT / ".ci/run").read_text("utf-8")
+    pixi = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pixi"]
+    assert SpecifierSet(pixi["dependencies"]["python"]).contains(f"3.{minor}.0") is fits
 
 
 @posix
@@ -227,6 +232,9 @@ class TestSetup:
         assert not (folder / ".venv/.ready").exists()
         (folder.parent / "broken").unlink()
         assert self.asked(way, folder) == self.MADE
+        (folder / ".venv/.ready").rename(folder / ".venv/.unfinished")
+        done = call(way, folder, "setup", f"PYTHON={folder.parent / 'python'}")
+        assert "The last set-up was cut short: it starts anew." in done.stdout
 
     def test_another_python_makes_another_environment(self, way: str, folder: Path) -> None:
         self.asked(way, folder)
@@ -383,6 +391,13 @@ def test_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
     assert call("make.py", folder, "clean").returncode == 0
     left = {"colorlab", "notebooks", "notebooks/lesson.ipynb"}
     assert set(folder.rglob("*")) - before == {folder / name for name in left}
+
+
+def test_a_wrong_word_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "here")
+    (folder / "build").mkdir()
+    assert "no target --all: " in complaint(call("make.py", folder, "clean", "--all"))
+    assert (folder / "build").exists()
 
 
 def test_help_names_every_target_and_an_unknown_one_is_refused(tmp_path: Path) -> None:

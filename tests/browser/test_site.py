@@ -140,8 +140,38 @@ def test_search_leads_to_the_lesson(chromium: Any, address: str) -> None:
     tab.get_by_role("button", name="Search").locator("visible=true").first.click()
     tab.get_by_role("searchbox").fill("receptive field")
     tab.keyboard.press("Enter")
-    tab.locator("#search-results a[href*='04_patchgan']").first.click()
+    found = tab.locator("#search-results a[href*='04_patchgan']").first
+    found.wait_for()
+    quoted = tab.locator("#search-results .context")
+    quoted.first.wait_for()
+    assert "System Settings" not in " ".join(quoted.all_inner_texts())  # the buttons above a text
+    found.click()
     assert tab.locator("article h1").inner_text().startswith("04")
+    tab.close()
+
+
+def test_a_dark_page_prints_in_light(chromium: Any, address: str) -> None:
+    tab = chromium.new_page(color_scheme="dark")
+    tab.goto(f"{address}notebooks/03_unet.html")
+    themes = []
+    for event in ("beforeprint", "afterprint"):
+        tab.evaluate("(name) => dispatchEvent(new Event(name))", event)
+        themes.append(tab.evaluate("() => document.documentElement.dataset.theme"))
+    tab.close()
+    assert themes == ["light", "dark"]
+
+
+def test_a_phones_contents_make_room_for_what_was_chosen(chromium: Any, address: str) -> None:
+    width, height = SIZES["phone"]
+    tab = chromium.new_page(viewport={"width": width, "height": height})
+    tab.goto(f"{address}notebooks/03_unet.html")
+    contents = tab.locator("#pst-secondary-sidebar-modal")
+    tab.locator(".secondary-toggle").locator("visible=true").first.click()
+    chosen = contents.get_by_role("link", name="The brown problem").first
+    chosen.wait_for()
+    chosen.click()
+    contents.wait_for(state="hidden")
+    assert tab.url.endswith("#the-brown-problem")
     tab.close()
 
 

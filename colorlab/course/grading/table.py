@@ -71,8 +71,12 @@ def read_table(path: Path) -> list[Row]:
     header, *lines = list(reader) or [[]]
     if header != HEADER or any(len(line) != len(HEADER) for line in lines):
         raise ValueError(f"{path} is no table of grades; name another file with -o")
-    plain = [[value.removeprefix("'") for value in line] for line in lines]
-    return [Row(*line[:5], float(line[5].replace(",", ".")), line[6]) for line in plain]
+    rows = []
+    for line in lines:
+        learner, lesson, *said, seconds, digest = [value.removeprefix("'") for value in line]
+        number = lesson and lesson.zfill(2)  # a spreadsheet makes 3 of 03
+        rows.append(Row(learner, number, *said, float(seconds.replace(",", ".")), digest))
+    return rows
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:

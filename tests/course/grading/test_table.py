@@ -75,6 +75,8 @@ def test_reports_show_what_learners_wrote_as_text(tmp_path: Path) -> None:
     )
     assert "<script>" not in text
     assert write_reports(tmp_path, [evil]) == [path]  # a report may be written anew
+    (other,) = write_reports(tmp_path, [Row("bo", "03", "3.1", "not yet", "print `x.shape`")])
+    assert "not yet: print <code>x.shape</code></li>" in other.read_text(encoding="utf-8")
 
 
 def test_a_report_counts_what_is_passed(tmp_path: Path) -> None:
@@ -89,14 +91,14 @@ def test_a_report_says_what_to_do_with_a_notebook_that_was_not_read(tmp_path: Pa
 
 
 def test_a_spreadsheet_may_have_saved_it(tmp_path: Path) -> None:
-    """With semicolons, and commas in numbers, as where these are usual."""
+    """With semicolons, commas in numbers and lessons without their zero, as where this is usual."""
     path = tmp_path / "grades.csv"
     write_table(path, ROWS)
     content = path.read_bytes()
     assert content.startswith(b"\xef\xbb\xbflearner,")
     plain = [["" if value is None else str(value) for value in astuple(row)] for row in ROWS]
     for row in plain:
-        row[5] = row[5].replace(".", ",")
+        row[1], row[5] = row[1].lstrip("0"), row[5].replace(".", ",")
     lines = [";".join([*HEADER]), *(";".join(row) for row in plain)]
     path.write_text("\n".join(lines).replace("\n=", "\n'="), encoding="utf-8-sig")
     assert read_table(path) == ROWS

@@ -107,6 +107,7 @@ def test_a_spreadsheet_may_have_saved_it(tmp_path: Path) -> None:
 def test_each_learner_has_a_report(tmp_path: Path) -> None:
     rows = [Row(name, "03", "3.1", "passed", "") for name in ("ada b", "ada_b", "Ada b")]
     paths = write_reports(tmp_path, rows)
+    assert len({path.name.lower() for path in paths}) == 3  # also where case makes no difference
     assert [path.read_text("utf-8").splitlines()[1] for path in paths] == [
         "<h1>Exercises of ada b</h1>",
         "<h1>Exercises of ada_b</h1>",

@@ -31,8 +31,9 @@ let theme
 addEventListener("beforeprint", () => ([theme, root.dataset.theme] = [root.dataset.theme, "light"]))
 addEventListener("afterprint", () => (root.dataset.theme = theme))
 
-// What the search quotes from a page is its text, without the buttons above it.
-if (window.Search?.htmlToText) {
+// What the search quotes from a page is its text, without the buttons and the contents around it.
+addEventListener("DOMContentLoaded", () => {
+    if (typeof Search === "undefined") return // only the search page has it
     const text = Search.htmlToText
     Search.htmlToText = (html, anchor) => {
         const page = new DOMParser().parseFromString(html, "text/html")
@@ -40,4 +41,4 @@ if (window.Search?.htmlToText) {
         page.querySelectorAll(around).forEach((one) => one.remove())
         return text(page.documentElement.outerHTML, anchor)
     }
-}
+})
